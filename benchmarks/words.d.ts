@@ -1,0 +1,93 @@
+/** The words that benchmarks and systems share. */
+
+/** One process of a system, under the name that its memory is reported by. */
+export interface SystemProcess {
+  readonly name: string;
+  readonly pid: number;
+}
+
+/** What came of a script, as its submitter saw it. */
+export interface FirstByte {
+  /** From the call to the first byte of output, milliseconds. */
+  readonly firstMs: number;
+  /** All of the output. */
+  readonly text: string;
+  /** Further instants, milliseconds from the call. */
+  readonly marks?: Readonly<Record<string, number>>;
+}
+
+/** A way to get all of a script's output: `onBytes` sees every byte once, in order; gives further instants as {@link FirstByte}. */
+export interface LogWay {
+  /** Absent when there is only one. */
+  readonly name?: string;
+  readonly read: (script: string, onBytes: (bytes: Uint8Array) => void) => Promise<FirstByte["marks"]>;
+}
+
+/** Something that runs scripts on a host: Jobs, or a peer of it. */
+export interface System {
+  /** The name in the figures; `jobs` is ours. */
+  readonly peer: string;
+  readonly version: string;
+  /** What a script's `\n` is to the reader: a terminal makes `\r\n` of it. */
+  readonly lineEnd: "\n" | "\r\n";
+  /** True when a script text that was seen before is cheaper than a new one. */
+  readonly remembersScripts: boolean;
+  /** Runs a script on the idle system; resolves when nothing of it is left to do. */
+  readonly firstByte: (script: string, name: string) => Promise<FirstByte>;
+  readonly logWays: readonly LogWay[];
+  /** All processes but the submitter's. */
+  readonly processes: () => Promise<readonly SystemProcess[]>;
+  readonly stop: () => Promise<void>;
+}
+
+export interface Measurement {
+  readonly metric: string;
+  readonly value: number;
+  readonly unit: string;
+  /** How many were measured. */
+  readonly n: number;
+}
+
+export interface Figure extends Measurement {
+  readonly bench: string;
+  readonly peer: string;
+}
+
+export interface BenchOptions {
+  readonly n: number | undefined;
+  readonly trace: boolean;
+}
+
+export interface BenchContext extends BenchOptions {
+  readonly add: (measurement: Measurement) => void;
+  readonly say: (line: string) => void;
+}
+
+export interface Bench {
+  readonly name: string;
+  readonly about: string;
+  readonly measure: (system: System, context: BenchContext) => Promise<void>;
+}
+
+/** What a figure depends on beside the code. */
+export interface Machine {
+  readonly at: string;
+  readonly node: string;
+  readonly natsServer: string;
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryMB: number;
+  readonly os: string;
+  readonly kernel: string;
+  /** Of the folder that everything is stored in. */
+  readonly fileSystem: string;
+  /** Processes that wanted a core in the minute before: above 0.5 or so, somebody else was at work. */
+  readonly loadBefore: number;
+}
+
+export interface StartOptions {
+  /** Exists, empty but for other systems' folders. */
+  readonly directory: string;
+  readonly say: (line: string) => void;
+  readonly cpuProfDir?: string | undefined;
+}

@@ -1,0 +1,159 @@
+import { access, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+/** What is killed here is killed with SIGKILL, in mid-run; the run goes on, the log has no gap, the result arrives. */
+import { connectNats } from "@jobs/core/jetstream";
+import { connect } from "@jobs/sdk";
+import { expect, test } from "vitest";
+import { counting, expectWhole, LineReader } from "./support/counting-run.ts";
+import { startAgentProcess, startServerProcess, type RunningProcess } from "./support/processes.ts";
+import { freshName, startStack, TOKEN, type Stack } from "./support/stack.ts";
+
+async function serverEnv(stack: Stack, port: number): Promise<Record<string, string>> {
+  return {
+    NATS_URL: stack.nats.urls.join(","),
+    NATS_USER: "server",
+    NATS_PASSWORD: "server",
+    JOBS_LISTEN_PORT: String(port),
+    JOBS_TOKENS: `tester:${TOKEN}`,
+    JOBS_SECRET: "0123456789abcdef0123456789abcdef",
+    JOBS_ARTIFACTS_DIR: join(stack.directory, "artifacts"),
+  };
+}
+
+async function urlOf(server: RunningProcess): Promise<string> {
+  return String((await server.line("listening"))["url"]);
+}
+
+test("a server is killed in mid-run and started again", async () => {
+  await using stack = await startStack();
+  await stack.servers[0]?.stop();
+  let server = startServerProcess(await serverEnv(stack, 0));
+  const url = await urlOf(server);
+  const client = connect({ url, token: TOKEN });
+  const until = join(stack.directory, "end");
+  const run = await client.submitJob({ name: freshName(), script: counting(until), on: "alpha" });
+  const reader = new LineReader(run);
+  await reader.lines(20);
+  await server.kill("SIGKILL");
+  server = startServerProcess(await serverEnv(stack, Number(new URL(url).port)));
+  await using _ = server;
+  await reader.more(20);
+  await touch(until);
+  await expectWhole(run, reader);
+});
+
+test("a server is killed, the script ends while it is away, and the result arrives once it is back", async () => {
+  await using stack = await startStack();
+  await stack.servers[0]?.stop();
+  const first = startServerProcess(await serverEnv(stack, 0));
+  const url = await urlOf(first);
+  const client = connect({ url, token: TOKEN });
+  const until = join(stack.directory, "end");
+  const mark = join(stack.directory, "agent-alpha", "gone");
+  const run = await client.submitJob({
+    name: freshName(),
+    script: `trap 'touch ${mark}' EXIT; ${counting(until)}`,
+    on: "alpha",
+  });
+  const reader = new LineReader(run);
+  await reader.lines(20);
+  await first.kill("SIGKILL");
+  await touch(until);
+  await appears(mark);
+  await using second = startServerProcess(await serverEnv(stack, Number(new URL(url).port)));
+  expect(await urlOf(second)).toBe(url);
+  await expectWhole(run, reader);
+});
+
+test("nats-server is killed in mid-run and started again", async () => {
+  await using stack = await startStack();
+  const until = join(stack.directory, "end");
+  const run = await stack.client.submitJob({ name: freshName(), script: counting(until), on: "alpha" });
+  const reader = new LineReader(run);
+  await reader.lines(20);
+  const [node] = stack.nats.nodes;
+  await node?.kill("SIGKILL");
+  await node?.start();
+  await reader.more(20);
+  await touch(until);
+  await expectWhole(run, reader);
+  const again = await stack.client.submitJob({ name: freshName(), script: "echo again", on: "alpha" });
+  expect(await again.result()).toMatchObject({ state: "completed" });
+});
+
+test("one of three nats-servers is killed in mid-run, and each of the others after it", async () => {
+  await using stack = await startStack({ isCluster: true, servers: 2 });
+  const until = join(stack.directory, "end");
+  const run = await stack.client.submitJob({ name: freshName(), script: counting(until), on: "alpha" });
+  const reader = new LineReader(run);
+  for (const node of stack.nats.nodes) {
+    await reader.more(20);
+    await node.kill("SIGKILL");
+    await reader.more(20);
+    await node.start();
+    await replicated(stack.nats.url);
+  }
+  await touch(until);
+  await expectWhole(run, reader);
+}, 120_000);
+
+test("an agent is killed in mid-run: the script goes on, and the next agent takes it up", async () => {
+  await using stack = await startStack();
+  await stack.agents[0]?.stop();
+  const env = {
+    NATS_URL: stack.nats.url,
+    NATS_USER: "alpha",
+    NATS_PASSWORD: "alpha",
+    JOBS_AGENT_ID: "alpha",
+    JOBS_AGENT_NAME: "alpha",
+    JOBS_AGENT_STATE_DIR: join(stack.directory, "agent-alpha"),
+  };
+  const first = startAgentProcess(env);
+  const until = join(stack.directory, "end");
+  const run = await stack.client.submitJob({
+    name: freshName(),
+    script: `echo $$ > ${until}.pid; ${counting(until)}`,
+    on: "alpha",
+  });
+  const reader = new LineReader(run);
+  await reader.lines(20);
+  await first.kill("SIGKILL");
+  await using _ = startAgentProcess(env);
+  await reader.more(20);
+  await touch(until);
+  await expectWhole(run, reader);
+});
+
+/** Waits until every stream has a leader and all its copies are current: only then may the next node be killed. */
+async function replicated(url: string): Promise<void> {
+  const { connection, jsm } = await connectNats({ url, user: "server", password: "server", name: "test" });
+  for (;;) {
+    const streams = await jsm.streams
+      .list()
+      .next()
+      .catch(() => []);
+    const isCurrent = streams.every(
+      ({ cluster }) =>
+        cluster?.leader !== undefined &&
+        cluster.replicas?.length === 2 &&
+        cluster.replicas.every(({ current }) => current),
+    );
+    if (streams.length > 0 && isCurrent) return connection.close();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+async function touch(file: string): Promise<void> {
+  await writeFile(file, "");
+}
+
+async function appears(file: string): Promise<void> {
+  for (;;) {
+    const isThere = await access(file).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}

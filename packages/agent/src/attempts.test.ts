@@ -1,0 +1,198 @@
+import { createHash } from "node:crypto";
+import { EventEmitter } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Evidence, StartMessage } from "@jobs/core";
+import { connectNats, ensureTopology, EvidenceStore, LogStore, type NatsLink } from "@jobs/core/jetstream";
+import { startNats, type NatsFixture } from "@jobs/core/testing";
+import { pino } from "pino";
+import { beforeAll, expect, test } from "vitest";
+import { Attempts } from "./attempts.ts";
+import { SupervisorLink } from "./supervisor-link.ts";
+import { bootClockMs } from "./supervisor/boot-clock.ts";
+import { buildSupervisorBundle } from "./supervisor/testing/supervised-host.ts";
+
+beforeAll(buildSupervisorBundle, 30_000);
+
+test("a start under a licence that is over, or another one, is refused for good, and that is told", async () => {
+  await using host = await AgentHost.open();
+  const { attempts } = host;
+  attempts.onMessage(host.startMessage({ licence: { session: "session", number: 0 } }));
+  const refused = await host.evidence(({ phase }) => phase === "refused");
+  expect(refused.refusal?.code).toBe("no-licence");
+  expect(attempts.held()).toEqual([{ job: "job", run: "run00001", attempt: 1 }]);
+  // It was journaled: the right licence does not help it any more, also not after a restart of the agent.
+  await host.restart();
+  host.attempts.onMessage(host.startMessage());
+  const again = await host.evidence(({ session }) => session === "session-2");
+  expect([again.phase, again.refusal?.code]).toEqual(["refused", "no-licence"]);
+});
+
+test("a start that comes again is answered, and started once", async () => {
+  await using host = await AgentHost.open();
+  const starts = join(host.stateDir, "starts");
+  const message = host.startMessage({}, `echo started >> ${starts}\n`);
+  host.attempts.onMessage(message);
+  host.attempts.onMessage(message);
+  const { revision } = await host.evidence(({ phase }) => phase === "exited");
+  host.attempts.onMessage(message);
+  const again = await host.evidence((evidence) => evidence.revision > revision && evidence.artifacts !== undefined);
+  expect([again.phase, again.exit?.exitCode]).toEqual(["exited", 0]);
+  expect(await readFile(starts, "utf8")).toBe("started\n");
+});
+
+test("a release of an attempt that runs is not listened to", async () => {
+  await using host = await AgentHost.open();
+  const { attempts } = host;
+  const { job, run, attempt, fence } = host.startMessage();
+  attempts.onMessage(host.startMessage({}, "sleep 300\n"));
+  const { revision } = await host.evidence(({ phase }) => phase === "started");
+  attempts.onMessage({ v: 1, kind: "release", run, attempt });
+  attempts.onMessage({ v: 1, kind: "report", run, attempt });
+  await host.evidence((evidence) => evidence.revision > revision);
+  expect(attempts.held()).toHaveLength(1);
+  attempts.onMessage({ v: 1, kind: "cancel", job, run, attempt, fence, graceMs: 0 });
+  expect((await host.evidence(({ phase }) => phase === "exited")).exit?.cause).toBe("cancelled");
+  attempts.onMessage({ v: 1, kind: "release", run, attempt });
+  await expect.poll(() => attempts.held()).toEqual([]);
+});
+
+test("processes left over are told to be gone, also when another one has their number by now", async () => {
+  await using host = await AgentHost.open();
+  const { pid } = process;
+  const key = { job: "job", run: "run00002", attempt: 1 };
+  host.attempts.adopt([
+    {
+      ...key,
+      fence: { epoch: "e1", sequence: 1 },
+      revision: 3,
+      phase: "exited",
+      exit: { exitCode: 0, leftOverPids: [pid] },
+      leftOver: [{ pid, startTicks: 1 }],
+      log: { lengthBytes: 0 },
+    },
+  ]);
+  await host.evidence(({ exit }) => exit?.leftOverPids?.[0] === pid);
+  host.attempts.lookForLeftOvers();
+  expect((await host.evidence(({ exit }) => exit?.leftOverPids?.length === 0)).run).toBe(key.run);
+  host.attempts.onMessage({ v: 1, kind: "release", run: key.run, attempt: 1 });
+  await expect.poll(() => host.attempts.held()).toEqual([]);
+});
+
+test("what a greeting lists is held, and what it does not list is not", async () => {
+  await using host = await AgentHost.open();
+  const status = { job: "job", run: "run00002", attempt: 1, fence: { epoch: "e1", sequence: 1 }, revision: 1 } as const;
+  host.attempts.adopt([{ ...status, phase: "accepted", log: { lengthBytes: 0 } }]);
+  expect(host.attempts.held()).toHaveLength(1);
+  host.attempts.adopt([]);
+  expect(host.attempts.held()).toEqual([]);
+});
+
+/** What an agent has of attempts: a real supervisor, a real nats-server, and licence 1. */
+class AgentHost {
+  attempts!: Attempts;
+  readonly stateDir: string;
+  readonly #nats: NatsFixture;
+  readonly #link: NatsLink;
+  readonly #seen: Evidence[] = [];
+  readonly #heard = new EventEmitter();
+  #supervisor!: SupervisorLink;
+  #sessions = 0;
+  #session = "session";
+
+  private constructor(nats: NatsFixture, link: NatsLink, stateDir: string) {
+    this.#nats = nats;
+    this.#link = link;
+    this.stateDir = stateDir;
+  }
+
+  static async open(): Promise<AgentHost> {
+    const nats = await startNats();
+    const link = await connectNats({ url: nats.url, name: "test" });
+    await ensureTopology(link, () => 1);
+    const host = new AgentHost(nats, link, await mkdtemp(join(tmpdir(), "jobs-attempts-")));
+    new EvidenceStore(link).watch({
+      onEvidence: (_, evidence) => {
+        host.#seen.push(evidence);
+        host.#heard.emit("heard");
+      },
+      onReady: () => undefined,
+      onError: () => undefined,
+    });
+    await host.#begin();
+    return host;
+  }
+
+  async restart(): Promise<void> {
+    await this.attempts.stop();
+    this.#supervisor.detach();
+    await this.#begin();
+  }
+
+  startMessage(changes: Partial<StartMessage> = {}, script = "true\n"): StartMessage {
+    const body = JSON.stringify({ v: 1, script, interpreter: ["sh"], env: {} });
+    const sha256 = createHash("sha256").update(body).digest("hex");
+    return {
+      v: 1,
+      kind: "start",
+      job: "job",
+      run: "run00001",
+      attempt: 1,
+      licence: { session: this.#session, number: 1 },
+      fence: { epoch: "e1", sequence: 1 },
+      overlap: "reject",
+      lostAfterMs: null,
+      graceMs: 1_000,
+      payload: { form: "plain", sha256, sizeBytes: body.length, body },
+      ...changes,
+    };
+  }
+
+  /** The first evidence, heard already or still to come, for which this holds. */
+  async evidence(matches: (evidence: Evidence) => boolean): Promise<Evidence> {
+    for (;;) {
+      const found = this.#seen.find(matches);
+      if (found !== undefined) return found;
+      await new Promise((resolve) => this.#heard.once("heard", resolve));
+    }
+  }
+
+  async #begin(): Promise<void> {
+    this.#sessions++;
+    const session = (this.#session = this.#sessions === 1 ? "session" : `session-${this.#sessions}`);
+    const log = pino({ level: "silent" });
+    const { stateDir } = this;
+    const attempts: Attempts = new Attempts({
+      agent: "agent-a",
+      session,
+      stateDir,
+      slots: 4,
+      evidence: new EvidenceStore(this.#link),
+      logs: new LogStore(this.#link),
+      findLiveLicence: ({ number }) => (number === 1 ? { endsAtBootMs: bootClockMs() + 60_000 } : undefined),
+      supervisor: () => supervisor.client,
+      log,
+    });
+    const supervisor: SupervisorLink = new SupervisorLink({
+      stateDir,
+      env: process.env,
+      session,
+      onConnected: (statuses) => attempts.adopt(statuses),
+      onStatus: (status) => attempts.onStatus(status),
+      onOutput: (run, attempt, growth) => attempts.onOutput(run, attempt, growth),
+      log,
+    });
+    this.attempts = attempts;
+    this.#supervisor = supervisor;
+    await supervisor.start();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.attempts.stop();
+    await this.#supervisor.end(0);
+    await this.#link.connection.close();
+    await this.#nats[Symbol.asyncDispose]();
+    await rm(this.stateDir, { recursive: true });
+  }
+}

@@ -1,0 +1,374 @@
+import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Beat, JobsError, type Licence } from "@jobs/core";
+import { AgentBeats, connectNats, ensureTopology, type NatsLink, type WriteOutcome } from "@jobs/core/jetstream";
+import { startNats, type NatsFixture } from "@jobs/core/testing";
+import { pino } from "pino";
+import { expect, test, vi } from "vitest";
+import { BeatChain } from "./beat-chain.ts";
+import { SessionFile, type SessionState } from "./session-file.ts";
+
+const MINUTE_MS = 60_000;
+
+test("a first agent begins the chain, and an acknowledged beat is a licence", async () => {
+  await using host = await BeatHost.open();
+  const agent = await host.agent("one");
+  expect(await host.last()).toMatchObject({ beat: { session: "one", number: 1 } });
+  expect(agent.hasLive(await host.licence())).toBe(true);
+  await agent.beat();
+  expect(await host.last()).toMatchObject({ beat: { session: "one", number: 2 } });
+});
+
+test("an agent that starts again goes on with the chain, under a higher licence", async () => {
+  await using host = await BeatHost.open();
+  const one = await host.agent("one");
+  await one.beat();
+  await one.stop();
+  const first = await host.licence();
+  const two = await host.agent("two");
+  expect(await host.last()).toMatchObject({ beat: { session: "two", number: 1 } });
+  const second = await host.licence();
+  expect(second.number).toBeGreaterThan(first.number);
+  expect(two.hasLive(second)).toBe(true);
+  expect(two.hasLive(first)).toBe(false);
+});
+
+test("an agent that was killed before it noted its last beat knows it for its own", async () => {
+  await using host = await BeatHost.open();
+  const one = await host.agent("one");
+  await one.beat();
+  await one.stop();
+  await host.publishNext();
+  await host.agent("two");
+  expect(await host.last()).toMatchObject({ beat: { session: "two", number: 1 } });
+});
+
+test("a lost acknowledgement is found out, and the chain goes on", async () => {
+  await using host = await BeatHost.open();
+  const agent = await host.agent("one");
+  await host.publishNext();
+  await agent.beat(3);
+  expect(await host.last()).toMatchObject({ beat: { session: "one", number: 3 } });
+  expect(agent.broken).toBeUndefined();
+});
+
+test("a beat whose acknowledgement was lost for long is a licence from when it was sent, not from when that was found out", async () => {
+  await using host = await BeatHost.open();
+  const agent = await host.agent("one");
+  const licence = await host.licence();
+  agent.beats.losesAnswers = true;
+  const sentAtMs = host.nowMs;
+  await agent.beats.next(() => agent.chain.beatNow());
+  host.nowMs += 10 * MINUTE_MS;
+  await agent.beats.next(() => agent.chain.beatNow());
+  agent.beats.losesAnswers = false;
+  await vi.waitFor(() => expect(agent.acknowledged.length).toBeGreaterThan(2), 10_000);
+  expect(agent.acknowledged[1]).toBe(sentAtMs);
+  expect(agent.hasLive(licence)).toBe(false);
+  expect((await host.licence()).number).toBeGreaterThan(licence.number);
+});
+
+test("a nats-server that lost its memory gets a new chain from the same session", async () => {
+  await using host = await BeatHost.open();
+  const agent = await host.agent("one");
+  for (let number = 2; number < 5; number++) await agent.beat();
+  await host.loseMemory();
+  await vi.waitFor(() => expect(agent.begun).toBe(1), 15_000);
+  const last = await host.last();
+  expect(last).toMatchObject({ beat: { session: "one" } });
+  expect(last!.beat.number).toBeGreaterThan(4);
+  await agent.stop();
+  await host.agent("two");
+  expect(await host.last()).toMatchObject({ beat: { session: "two" } });
+});
+
+test("of a host and its clone exactly one goes on", async () => {
+  await using host = await BeatHost.open();
+  const original = await host.agent("one");
+  const cloned = join(host.folder, "clone");
+  await cp(host.stateDir, cloned, { recursive: true });
+  await original.beat();
+  await original.beat();
+  await expect(host.agent("two", cloned)).rejects.toMatchObject({ code: "agent-stopped" });
+  await original.beat();
+  expect(original.broken).toBeUndefined();
+});
+
+test("a clone that is the first to beat stops the original", async () => {
+  await using host = await BeatHost.open();
+  const original = await host.agent("one");
+  const cloned = join(host.folder, "clone");
+  await cp(host.stateDir, cloned, { recursive: true });
+  const clone = await host.agent("two", cloned);
+  original.chain.beatNow();
+  await vi.waitFor(() => expect(original.broken?.code).toBe("agent-stopped"), 10_000);
+  await clone.beat();
+  expect(clone.broken).toBeUndefined();
+});
+
+test("a restored older disk stops", async () => {
+  await using host = await BeatHost.open();
+  const backup = join(host.folder, "backup");
+  const one = await host.agent("one");
+  await cp(host.stateDir, backup, { recursive: true });
+  for (let number = 2; number < 5; number++) await one.beat();
+  await one.stop();
+  await expect(host.agent("two", backup)).rejects.toThrow(JobsError);
+});
+
+test("a licence lapses when no beat is acknowledged for a minute, and never revives", async () => {
+  await using host = await BeatHost.open();
+  const agent = await host.agent("one");
+  const licence = await host.licence();
+  agent.beats.isCut = true;
+  host.nowMs += MINUTE_MS - 1;
+  expect(agent.hasLive(licence)).toBe(true);
+  host.nowMs += 1;
+  expect(agent.hasLive(licence)).toBe(false);
+  agent.beats.isCut = false;
+  await agent.beat();
+  const next = await host.licence();
+  expect(next.number).toBeGreaterThan(licence.number);
+  expect(agent.hasLive(next)).toBe(true);
+  expect(agent.hasLive(licence)).toBe(false);
+});
+
+test("a licence that lapsed while its beat was on the way does not revive", async () => {
+  await using host = await BeatHost.open();
+  const agent = await host.agent("one");
+  const licence = await host.licence();
+  agent.beats.onStored = () => (host.nowMs += MINUTE_MS);
+  await agent.beat();
+  agent.beats.onStored = () => undefined;
+  expect(agent.hasLive(licence)).toBe(false);
+  await agent.beat();
+  expect(agent.hasLive(licence)).toBe(false);
+  expect((await host.licence()).number).toBe(licence.number + 1);
+});
+
+test("no beat follows one that could not be saved, and a restart in this state goes on with the chain", async () => {
+  await using host = await BeatHost.open();
+  const agent = await host.agent("one");
+  agent.file.isFull = true;
+  await agent.beat();
+  for (let tries = 0; tries < 2; tries++) await agent.file.nextRefusal(() => agent.chain.beatNow());
+  expect(await host.last()).toMatchObject({ beat: { number: 2 } });
+  expect(agent.errors).toHaveLength(1);
+  await agent.stop();
+  const next = await host.agent("two");
+  expect(await host.last()).toMatchObject({ beat: { session: "two", number: 1 } });
+  next.file.isFull = true;
+  await next.beat();
+  next.file.isFull = false;
+  await next.beat();
+  expect(await host.last()).toMatchObject({ beat: { session: "two", number: 3 } });
+});
+
+test("the answer of a replica that lags is no other agent's beat", async () => {
+  await using host = await BeatHost.open();
+  const one = await host.agent("one");
+  const old = await host.last();
+  await one.beat();
+  await one.stop();
+  // At the start …
+  const lagging = host.build("two");
+  lagging.beats.oldReads = [old, old];
+  await lagging.chain.start();
+  expect(await host.last()).toMatchObject({ beat: { session: "two", number: 1 } });
+  // … and after a lost acknowledgement.
+  await host.publishNext();
+  lagging.beats.oldReads = [old, undefined, old];
+  await lagging.beat(3);
+  expect(lagging.broken).toBeUndefined();
+  expect(lagging.begun).toBe(0);
+  expect(lagging.beats.oldReads).toEqual([]);
+});
+
+test("an empty answer of a replica that lags at the start does not break the chain", async () => {
+  await using host = await BeatHost.open();
+  const one = await host.agent("one");
+  await one.stop();
+  const lagging = host.build("two");
+  lagging.beats.oldReads = [undefined];
+  await lagging.chain.start();
+  await vi.waitFor(async () => expect(await host.last()).toMatchObject({ beat: { session: "two" } }), 10_000);
+  expect(lagging.broken).toBeUndefined();
+});
+
+/** The beats of an agent, with faults between it and the nats-server. */
+class FaultyBeats extends AgentBeats {
+  isCut = false;
+  losesAnswers = false;
+  /** Answers of a replica that lags, given before true ones. */
+  oldReads: ({ beat: Beat; sequence: number } | undefined)[] = [];
+  onStored: () => void = () => undefined;
+  #onBeat: () => void = () => undefined;
+
+  override async beat(beat: Beat, previous: number): Promise<WriteOutcome> {
+    const cut = { kind: "unknown", cause: new Error("cut") } as const;
+    if (this.isCut) return cut;
+    const outcome = await super.beat(beat, previous);
+    if (outcome.kind === "stored") this.onStored();
+    this.#onBeat();
+    return this.losesAnswers ? cut : outcome;
+  }
+
+  override async last(): Promise<{ beat: Beat; sequence: number } | undefined> {
+    return this.oldReads.length > 0 ? this.oldReads.shift() : super.last();
+  }
+
+  /** Resolves when the next beat was answered. */
+  async next(cause: () => void): Promise<void> {
+    const answered = new Promise<void>((resolve) => (this.#onBeat = resolve));
+    cause();
+    await answered;
+  }
+}
+
+/** A disk that can be full. */
+class FullableFile extends SessionFile {
+  isFull = false;
+  #saving: Promise<void> = Promise.resolve();
+  #onRefused: () => void = () => undefined;
+
+  override async save(state: SessionState, before?: SessionState["before"]): Promise<void> {
+    if (!this.isFull) {
+      this.#saving = super.save(state, before);
+      return this.#saving;
+    }
+    this.#onRefused();
+    throw new Error("no space left on device");
+  }
+
+  /** Resolves when nothing is being saved. */
+  settled(): Promise<void> {
+    return this.#saving;
+  }
+
+  async nextRefusal(cause: () => void): Promise<void> {
+    const refused = new Promise<void>((resolve) => (this.#onRefused = resolve));
+    cause();
+    await refused;
+  }
+}
+
+/** One agent's chain, and what it told. */
+class ChainedAgent {
+  readonly chain: BeatChain;
+  readonly beats: FaultyBeats;
+  readonly file: FullableFile;
+  readonly acknowledged: number[] = [];
+  readonly errors: string[] = [];
+  begun = 0;
+  broken: JobsError | undefined;
+  #onAcknowledged: () => void = () => undefined;
+
+  constructor(host: BeatHost, { session, stateDir }: { session: string; stateDir: string }) {
+    this.beats = new FaultyBeats(host.link, "agent-a");
+    this.file = new FullableFile(stateDir);
+    this.chain = new BeatChain({
+      beats: this.beats,
+      file: this.file,
+      session,
+      bootClockMs: () => host.nowMs,
+      nowMs: () => 0,
+      held: () => [],
+      isInboxReachable: () => true,
+      onAcknowledged: (sentAtBootMs) => {
+        this.acknowledged.push(sentAtBootMs);
+        this.#onAcknowledged();
+      },
+      onBroken: (error) => (this.broken = error),
+      onChainBegun: () => this.begun++,
+      log: pino({ level: "error" }, { write: (line: string) => this.errors.push(line) }),
+    });
+  }
+
+  /** Beats, and resolves when so many beats in all were acknowledged. */
+  async beat(count = this.acknowledged.length + 1): Promise<void> {
+    while (this.acknowledged.length < count) {
+      const acknowledged = new Promise<void>((resolve) => (this.#onAcknowledged = resolve));
+      this.chain.beatNow();
+      await acknowledged;
+    }
+    await this.file.settled();
+  }
+
+  /** Ends it as a kill would, between two beats. */
+  async stop(): Promise<void> {
+    this.chain.stop();
+    await this.file.settled();
+  }
+
+  hasLive(licence: Licence): boolean {
+    return this.chain.findLiveLicence(licence) !== undefined;
+  }
+}
+
+/** A state folder, a boot clock and a nats-server. */
+class BeatHost {
+  nowMs = 1_000_000;
+  readonly folder: string;
+  readonly stateDir: string;
+  readonly link: NatsLink;
+  readonly #nats: NatsFixture;
+  readonly #beats: AgentBeats;
+  readonly #agents: ChainedAgent[] = [];
+
+  private constructor(nats: NatsFixture, link: NatsLink, folder: string) {
+    this.#nats = nats;
+    this.link = link;
+    this.folder = folder;
+    this.stateDir = join(folder, "state");
+    this.#beats = new AgentBeats(link, "agent-a");
+  }
+
+  static async open(): Promise<BeatHost> {
+    const nats = await startNats();
+    const link = await connectNats({ url: nats.url, name: "test" });
+    await ensureTopology(link, () => 1);
+    const host = new BeatHost(nats, link, await mkdtemp(join(tmpdir(), "jobs-beats-")));
+    await mkdir(host.stateDir);
+    return host;
+  }
+
+  build(session: string, stateDir = this.stateDir): ChainedAgent {
+    const agent = new ChainedAgent(this, { session, stateDir });
+    this.#agents.push(agent);
+    return agent;
+  }
+
+  async agent(session: string, stateDir = this.stateDir): Promise<ChainedAgent> {
+    const agent = this.build(session, stateDir);
+    await agent.chain.start();
+    return agent;
+  }
+
+  last(): Promise<{ beat: Beat; sequence: number } | undefined> {
+    return this.#beats.last();
+  }
+
+  async licence(): Promise<Licence> {
+    return (await this.last())!.beat.licence;
+  }
+
+  /** Stores the next beat of the chain behind the agent's back, as if its acknowledgement had been lost. */
+  async publishNext(): Promise<void> {
+    const { beat, sequence } = (await this.last())!;
+    await this.#beats.beat({ ...beat, number: beat.number + 1 }, sequence);
+  }
+
+  async loseMemory(): Promise<void> {
+    await this.#nats.nodes[0]!.kill("SIGKILL");
+    await this.#nats.nodes[0]!.start();
+    await vi.waitFor(() => ensureTopology(this.link, () => 1), 15_000);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const agent of this.#agents) await agent.stop();
+    await this.link.connection.close();
+    await this.#nats[Symbol.asyncDispose]();
+    await rm(this.folder, { recursive: true });
+  }
+}

@@ -1,0 +1,243 @@
+/**
+ * The agent's beats and the licence that they give.
+ *
+ *   joining ──chained on the last beat of this disk's session──► beating ──conflict with another session──► broken
+ *
+ * Each beat is a compare-and-set on the one before. On a conflict the last stored beat tells what happened: our own,
+ * whose acknowledgement was lost: go on from it; none: the store began anew, so does the chain; another session's: a
+ * second agent has this identity (a cloned host, a restored disk), and the one that finds the chain broken stops. A
+ * replica that lags may answer with a beat from before the one that was acknowledged last: that tells nothing, and is
+ * asked for again. No beat is sent before the one acknowledged last is on the disk: so the store is never more than one
+ * beat ahead of the file, and a restarted agent knows the chain for its own.
+ *
+ * An acknowledged beat is a licence for 60 s from its send time on the boot clock. Once it lapsed it never revives: the
+ * next beat asks for a new number.
+ */
+import { JobsError, LICENCE_MS, type Beat, type Licence } from "@jobs/core";
+import type { AgentBeats } from "@jobs/core/jetstream";
+import type { Logger } from "pino";
+import type { SessionFile, SessionState } from "./session-file.ts";
+
+const BEAT_MS = 5_000;
+/** After a beat that was not stored, milliseconds. */
+const AGAIN_MS = 500;
+/** So many old answers in a row are no lag: the store began anew, and its numbers with it. */
+const OLD_READS_MAX = 20;
+
+export interface BeatChainOptions {
+  readonly beats: AgentBeats;
+  readonly file: SessionFile;
+  readonly session: string;
+  readonly bootClockMs: () => number;
+  /** Wall clock, ms since 1970. */
+  readonly nowMs: () => number;
+  readonly held: () => Beat["held"];
+  readonly isInboxReachable: () => boolean;
+  /** A beat sent at this boot time was acknowledged. */
+  readonly onAcknowledged: (sentAtBootMs: number) => void;
+  /** Another agent has this identity. */
+  readonly onBroken: (error: JobsError) => void;
+  /** The store began anew, and this session goes on in it: what else was in its memory must be sent again. */
+  readonly onChainBegun: () => void;
+  readonly log: Logger;
+}
+
+interface SentBeat {
+  readonly number: number;
+  readonly licence: number;
+  readonly follows: number;
+  readonly atBootMs: number;
+  /** When a beat of this number was sent first: of repetitions nobody knows which one was stored. */
+  readonly firstAtBootMs: number;
+}
+
+export class BeatChain {
+  readonly #options: BeatChainOptions;
+  #state: SessionState;
+  #licence: { readonly number: number; readonly endsAtBootMs?: number };
+  /** What the file said when this session began: its last beat, or the one after it, is the one to follow. */
+  #before: SessionState | undefined;
+  /** What the next beat must follow in the store: the last one seen there, 0 when there was none. */
+  #follows = 0;
+  #sent: SentBeat | undefined;
+  #oldReads = 0;
+  #isUnsaved = false;
+  #hasSaveFailed = false;
+  #timer: NodeJS.Timeout | undefined;
+  #isBeating = false;
+  #isWanted = false;
+  #isStopped = false;
+
+  constructor(options: BeatChainOptions) {
+    this.#options = options;
+    this.#state = { v: 1, session: options.session, number: 0, sequence: 0, licence: 0 };
+    this.#licence = { number: 0 };
+  }
+
+  /** Joins the chain and sends the first beat; throws `agent-stopped` when another agent has this identity. */
+  async start(): Promise<void> {
+    const { file, session, nowMs } = this.#options;
+    const previous = (this.#before = await file.load());
+    const last = await this.#findLast(previous);
+    // Above every licence of the sessions before, also if their file was lost: hence the clock.
+    const highest = Math.max(previous?.licence ?? 0, last?.beat.licence.number ?? 0);
+    this.#licence = { number: Math.max(highest + 1, Math.floor(nowMs() / 1000)) };
+    this.#state = { v: 1, session, number: 0, sequence: last?.sequence ?? 0, licence: this.#licence.number };
+    this.#follows = this.#state.sequence;
+    await file.save(this.#state, last === undefined ? beforeOf(previous) : sessionAndNumber(last.beat));
+    await this.#beat();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Beats at once, because what a beat says has changed. */
+  beatNow(): void {
+    if (this.#isStopped) return;
+    this.#isWanted = true;
+    clearTimeout(this.#timer);
+    if (!this.#isBeating) this.#timer = setTimeout(() => void this.#beat(), 0);
+  }
+
+  /** When this very licence ends on the boot clock, while it is live; undefined when it is another one or has lapsed. */
+  findLiveLicence(licence: Licence): { readonly endsAtBootMs: number } | undefined {
+    const { number, endsAtBootMs } = this.#licence;
+    if (licence.session !== this.#options.session || licence.number !== number || endsAtBootMs === undefined)
+      return undefined;
+    return this.#options.bootClockMs() < endsAtBootMs ? { endsAtBootMs } : undefined;
+  }
+
+  async #beat(): Promise<void> {
+    if (this.#isBeating || this.#isStopped) return;
+    this.#isBeating = true;
+    this.#isWanted = false;
+    let nextMs = AGAIN_MS;
+    try {
+      if (await this.#beatOnce()) nextMs = BEAT_MS;
+    } catch (error) {
+      this.#options.log.debug({ err: error }, "a beat failed");
+    } finally {
+      this.#isBeating = false;
+      if (!this.#isStopped) this.#timer = setTimeout(() => void this.#beat(), this.#isWanted ? 0 : nextMs);
+    }
+  }
+
+  /** True when the beat was stored. */
+  async #beatOnce(): Promise<boolean> {
+    const { beats, session, bootClockMs, held, isInboxReachable } = this.#options;
+    if (this.#isUnsaved) await this.#save();
+    this.#lapseIfOver();
+    const number = this.#state.number + 1;
+    const atBootMs = bootClockMs();
+    const firstAtBootMs = this.#sent?.number === number ? this.#sent.firstAtBootMs : atBootMs;
+    const sent = { number, licence: this.#licence.number, follows: this.#follows, atBootMs, firstAtBootMs };
+    this.#sent = sent;
+    const licence = { session, number: sent.licence };
+    const outcome = await beats.beat(
+      { v: 1, session, number, licence, held: held(), inbox: isInboxReachable() },
+      sent.follows,
+    );
+    if (outcome.kind === "stored") await this.#acknowledged(sent, outcome.sequence);
+    if (outcome.kind === "conflict") await this.#conflict();
+    return outcome.kind === "stored";
+  }
+
+  async #acknowledged(sent: SentBeat, sequence: number): Promise<void> {
+    this.#lapseIfOver();
+    if (sent.licence === this.#licence.number)
+      this.#licence = { number: sent.licence, endsAtBootMs: sent.atBootMs + LICENCE_MS };
+    else this.#isWanted = true; // it lapsed while this beat was on its way: the next one asks for a new number
+    this.#options.onAcknowledged(sent.atBootMs);
+    const hasBegunAnew = sent.follows === 0 && this.#state.number > 0;
+    this.#state = { ...this.#state, number: sent.number, sequence, licence: this.#licence.number };
+    this.#follows = sequence;
+    this.#oldReads = 0;
+    this.#isUnsaved = true;
+    if (hasBegunAnew) this.#options.onChainBegun();
+    await this.#save();
+  }
+
+  /** Throws when the disk refuses: then no beat follows, and the licence lapses in time. */
+  async #save(): Promise<void> {
+    try {
+      await this.#options.file.save(this.#state);
+    } catch (error) {
+      const { log } = this.#options;
+      if (!this.#hasSaveFailed)
+        log.error({ err: error }, "the last beat cannot be saved; no further one is sent until it is");
+      this.#hasSaveFailed = true;
+      throw error;
+    }
+    this.#isUnsaved = this.#hasSaveFailed = false;
+  }
+
+  async #conflict(): Promise<void> {
+    const last = await this.#options.beats.last();
+    if (last === undefined) {
+      // The store began anew; or else the next beat conflicts again, and is answered by a replica that knows more.
+      this.#follows = 0;
+      this.#isWanted = this.#oldReads++ === 0;
+      return;
+    }
+    const { beat, sequence } = last;
+    const isOurs = beat.session === this.#state.session;
+    const sent = this.#sent;
+    if (isOurs && beat.number === sent?.number) {
+      this.#isWanted = true; // what is stored may be long ago: this licence is short, or over
+      return this.#acknowledged({ ...sent, licence: beat.licence.number, atBootMs: sent.firstAtBootMs }, sequence);
+    }
+    this.#follows = Math.max(sequence, this.#state.sequence);
+    if (sequence <= this.#state.sequence && ++this.#oldReads <= OLD_READS_MAX) return;
+    // Of the session before, a beat was still on its way, or was not to be seen, when this one began.
+    const isBefore = this.#state.number === 0 && isOwn(last, this.#before);
+    if (!isOurs && !isBefore) {
+      this.stop();
+      this.#options.onBroken(stopped());
+      return;
+    }
+    this.#follows = sequence;
+    if (isOurs) this.#state = { ...this.#state, number: Math.max(this.#state.number, beat.number) };
+  }
+
+  /** The beat to follow; undefined when there is none. Throws `agent-stopped` when it is another agent's. */
+  async #findLast(previous: SessionState | undefined): Promise<{ beat: Beat; sequence: number } | undefined> {
+    for (let oldReads = 0; ; oldReads++) {
+      const last = await this.#options.beats.last();
+      if (last === undefined || isOwn(last, previous)) return last;
+      if (last.sequence >= (previous?.sequence ?? 0) || oldReads === OLD_READS_MAX) throw stopped();
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  }
+
+  #lapseIfOver(): void {
+    const { number, endsAtBootMs } = this.#licence;
+    if (endsAtBootMs !== undefined && this.#options.bootClockMs() >= endsAtBootMs)
+      this.#licence = { number: number + 1 };
+  }
+}
+
+/** The last stored beat is this disk's own: the one it saw acknowledged, or the one after it, whose answer it did not live to see. */
+function isOwn(last: { beat: Beat; sequence: number }, previous: SessionState | undefined): boolean {
+  if (previous === undefined) return false;
+  const { beat, sequence } = last;
+  if (beat.session === previous.session) return sequence === previous.sequence || beat.number === previous.number + 1;
+  return beat.session === previous.before?.session && beat.number === previous.before.number && previous.number === 0;
+}
+
+/** The last beat before a session of which none is in the store. */
+function beforeOf(previous: SessionState | undefined): SessionState["before"] {
+  return previous === undefined || previous.number === 0 ? previous?.before : sessionAndNumber(previous);
+}
+
+function sessionAndNumber({ session, number }: Pick<Beat, "session" | "number">): SessionState["before"] {
+  return { session, number };
+}
+
+function stopped(): JobsError {
+  return new JobsError(
+    "agent-stopped",
+    "Another agent beats under this agent's id: this host was cloned, or its disk was restored. Stop the other one, or give this one a new id and an empty state folder.",
+  );
+}

@@ -1,0 +1,292 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { AttemptFolder } from "./attempt-folder.ts";
+import { attemptName, type AttemptRecord } from "./attempt-record.ts";
+import { bootClockMs } from "./boot-clock.ts";
+import { ProcessTree } from "./containment.ts";
+import { buildEnvironment, markerOf, type HostEnvironment } from "./environment.ts";
+import type { Journal } from "./journal.ts";
+import { openMask, type Mask } from "./mask.ts";
+import { findProcess, isAlive, type ProcessIdentity } from "./process-table.ts";
+import type {
+  AttemptExit,
+  AttemptKey,
+  AttemptLog,
+  AttemptSpec,
+  AttemptStatus,
+  EndCause,
+  Refusal,
+  SpoolGrowth,
+} from "./protocol.ts";
+import { Pty, type LeaderExit } from "./pty.ts";
+import { measureSpool, Spool } from "./spool.ts";
+
+/** What a script leaves running behind it gets this long to end by itself. */
+const LEFT_OVER_GRACE_MS = 2_000;
+const JOURNAL_RETRY_MS = 1_000;
+/** More than the statuses that a supervisor may have sent, but not journaled, before it was killed. */
+const RECOVERY_REVISIONS = 10;
+
+export interface AttemptHost {
+  readonly stateDir: string;
+  readonly bootId: string;
+  readonly environment: HostEnvironment;
+  readonly journal: Pick<Journal, "append">;
+  readonly onStatus: (status: AttemptStatus) => void;
+  readonly onOutput: (attempt: Attempt, growth: Required<SpoolGrowth>) => void;
+  readonly log: (message: string) => void;
+}
+
+/**
+ * One attempt on this host.
+ *
+ *     accepted ── spawned ──► started ── leader gone, log closed, tree empty ──► exited
+ *        └── licence over, cancelled, no room ──► refused
+ *
+ * - `accepted` is journaled before anything is spawned. So after a crash, an attempt that is not in the journal never
+ *   ran, and one that is may have run: it is ended (`recover`), never started again.
+ * - `refused` and `exited` are told only once they are journaled, so a successor can say nothing else. `started` is
+ *   told at once: losing it changes nothing, as `accepted` already stands for "may have run".
+ */
+export class Attempt {
+  readonly name: string;
+  readonly folder: AttemptFolder;
+  /** Resolves when nothing of it runs any more (or never will) and that was told. */
+  readonly ended: Promise<void>;
+  readonly #host: AttemptHost;
+  readonly #accepted: AttemptStatus;
+  #record: AttemptRecord;
+  #told: AttemptStatus | undefined;
+  #spool: Spool | undefined;
+  #pty: Pty | undefined;
+  #tree: ProcessTree | undefined;
+  #mask: Mask = openMask;
+  #leaderExit: LeaderExit | undefined;
+  #endCause: EndCause | undefined;
+  #isFinishing = false;
+  #isReleased = false;
+  #resolveEnded!: () => void;
+
+  constructor(host: AttemptHost, record: AttemptRecord, options?: { readonly wasJournaled: boolean }) {
+    this.#host = host;
+    this.#record = record;
+    this.#accepted = record.status;
+    this.name = attemptName(record.status.run, record.status.attempt);
+    this.folder = new AttemptFolder(host.stateDir, this.name);
+    this.ended = new Promise((resolve) => (this.#resolveEnded = resolve));
+    if (options?.wasJournaled) this.#told = record.status;
+    if (this.isOver()) this.#resolveEnded();
+  }
+
+  get key(): AttemptKey {
+    return this.#record.status;
+  }
+
+  get job(): string {
+    return this.#record.status.job;
+  }
+
+  get allowsOverlap(): boolean {
+    return this.#record.allowsOverlap;
+  }
+
+  /** The newest of it, told or not. */
+  get record(): AttemptRecord {
+    return this.#record;
+  }
+
+  /** What may be told of it; undefined before its first record was journaled. */
+  get status(): AttemptStatus | undefined {
+    if (this.#told?.phase !== "started" || this.#spool === undefined) return this.#told;
+    return { ...this.#told, log: this.#spool.log };
+  }
+
+  /** What a greeting says of it: also one whose first record is still on its way to the disk is held here. */
+  get heldStatus(): AttemptStatus {
+    return this.status ?? this.#accepted;
+  }
+
+  isOver(): boolean {
+    const { phase } = this.#record.status;
+    return phase === "refused" || phase === "exited";
+  }
+
+  /** True while a process of it may be there: then no other attempt of the job may start. */
+  isHeld(): boolean {
+    if (!this.isOver()) return true;
+    return this.#record.bootId === this.#host.bootId && (this.#record.leftOver ?? []).some(isAlive);
+  }
+
+  /** Journals, then starts; `findLateRefusal` has the last word directly before the spawn. */
+  async carryOut(spec: AttemptSpec, findLateRefusal: () => Refusal | undefined): Promise<void> {
+    const accepted = this.#host.journal.append({ kind: "attempt", record: this.#record });
+    const stored = this.#store(spec.script);
+    // Both to their end, also when one fails: what is still being made cannot be cleared away.
+    const failure = (await Promise.allSettled([accepted, stored])).find(({ status }) => status === "rejected");
+    if (failure?.status === "rejected") {
+      const message = `the host cannot store the attempt: ${messageOf(failure.reason)}`;
+      return this.refuse({ code: "no-room", message });
+    }
+    this.#told ??= this.#record.status;
+    const refusal = this.#findEndRefusal() ?? findLateRefusal();
+    if (refusal !== undefined) return this.refuse(refusal);
+    try {
+      this.#spawn(spec);
+    } catch (error) {
+      return this.refuse({ code: "spawn-failed", message: `the host cannot start a process: ${messageOf(error)}` });
+    }
+  }
+
+  async refuse(refusal: Refusal): Promise<void> {
+    await this.#spool?.close().catch(() => undefined);
+    await this.#conclude({ phase: "refused", refusal });
+  }
+
+  /** Ends it, whatever it does: SIGTERM, the grace, SIGKILL. The first cause counts, and the shortest grace. */
+  async end(cause: EndCause, graceMs: number): Promise<void> {
+    if (this.#leaderExit === undefined) this.#endCause ??= cause;
+    if (this.#tree === undefined || this.isOver()) return;
+    const leftOver = await this.#tree.end(graceMs);
+    // The leader itself cannot be killed, so its exit may never come.
+    if (leftOver.length > 0 && this.#leaderExit === undefined) this.#pty?.abandon();
+  }
+
+  /** Nobody needs it any more: to be called after it is over. */
+  async release(): Promise<void> {
+    this.#isReleased = true;
+    await this.folder.remove();
+  }
+
+  /** For an attempt that the journal left open: its supervisor is gone, and how it ended nobody has seen. */
+  async recover(): Promise<void> {
+    const { bootId, leader } = this.#record;
+    const isSameBoot = bootId === this.#host.bootId;
+    const knowsSession = leader !== undefined && isAlive(leader);
+    const tree = new ProcessTree({ leader, knowsSession, marker: this.#marker() });
+    const leftOver = isSameBoot ? await tree.end(0) : [];
+    const { droppedBytes } = this.#record.status.log;
+    const log = await measureSpool(this.folder.spoolPath);
+    this.#endCause = isSameBoot ? "supervisor-ended" : "host-restarted";
+    await this.#concludeExit(droppedBytes === undefined ? log : { lengthBytes: log.lengthBytes, droppedBytes }, {
+      leftOver,
+      revisions: RECOVERY_REVISIONS,
+    });
+  }
+
+  #findEndRefusal(): Refusal | undefined {
+    if (this.#endCause === undefined) return undefined;
+    const code = this.#endCause === "cancelled" ? "cancelled" : "stopping";
+    return { code, message: "it was ended before it began" };
+  }
+
+  async #store(script: string): Promise<void> {
+    this.folder.create(script);
+    this.#spool = await Spool.open({
+      path: this.folder.spoolPath,
+      onWritten: (growth) => this.#host.onOutput(this, growth),
+      onPressure: (isPressed) => (isPressed ? this.#pty?.pause() : this.#pty?.resume()),
+      onDropped: (error) => this.#noteDropped(error),
+    });
+  }
+
+  #spawn(spec: AttemptSpec): void {
+    const { stateDir, environment } = this.#host;
+    const earliestTicks = Math.floor(bootClockMs() / 10) - 1;
+    const { outputDir, workDir, scriptPath } = this.folder;
+    const pty = Pty.spawn({
+      file: "/bin/sh",
+      // Input is at its end, so that nothing waits for a key for ever; output stays a terminal.
+      args: ["-c", 'exec "$@" </dev/null', "sh", ...spec.interpreter, scriptPath],
+      env: buildEnvironment({ spec, stateDir, outputDir, host: environment }),
+      directory: workDir,
+      columns: spec.columns,
+      rows: spec.rows,
+      onBytes: (bytes) => this.#spool?.push(this.#mask.push(bytes)),
+      onLeaderExit: (exit) => {
+        this.#leaderExit = exit;
+        this.#tree?.noteExit();
+      },
+      onDrained: () => void this.#finish(),
+    });
+    const startTicks = findProcess(pty.pid)?.startTicks ?? earliestTicks;
+    const leader: ProcessIdentity = { pid: pty.pid, startTicks };
+    this.#pty = pty;
+    this.#tree = new ProcessTree({ leader, knowsSession: true, marker: this.#marker() });
+    this.#change({ phase: "started", pid: pty.pid, startedAt: new Date().toISOString() }, { leader });
+    this.#journalInPassing();
+    this.#tell();
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#isFinishing || this.#spool === undefined || this.#tree === undefined) return;
+    this.#isFinishing = true;
+    this.#spool.push(this.#mask.flush());
+    const log = await this.#spool.close();
+    const leftOver = await this.#tree.end(LEFT_OVER_GRACE_MS);
+    await this.#concludeExit(log, { leftOver });
+  }
+
+  async #concludeExit(
+    log: AttemptLog,
+    { leftOver, revisions }: { readonly leftOver: readonly ProcessIdentity[]; readonly revisions?: number },
+  ): Promise<void> {
+    const exit: AttemptExit = {
+      ...this.#leaderExit,
+      ...(this.#endCause === undefined ? {} : { cause: this.#endCause }),
+      ...(leftOver.length === 0 ? {} : { leftOverPids: leftOver.map(({ pid }) => pid) }),
+    };
+    const exitedAt = new Date().toISOString();
+    const revision = this.#record.status.revision + (revisions ?? 1);
+    const left = leftOver.length === 0 ? {} : { leftOver };
+    await this.#conclude({ phase: "exited", exit, exitedAt, log, revision, ...left }, left);
+  }
+
+  /** Journals the last word on this attempt and tells it. A full disk delays the journal, not the word. */
+  async #conclude(changes: Partial<AttemptStatus>, more: Partial<AttemptRecord> = {}): Promise<void> {
+    this.#change(changes, more);
+    for (let isWritten = false; !isWritten && !this.#isReleased;) {
+      isWritten = await this.#journalRecord();
+      if (this.#told !== this.#record.status) this.#tell();
+      this.#resolveEnded();
+      if (!isWritten) await delay(JOURNAL_RETRY_MS);
+    }
+  }
+
+  #change(changes: Partial<AttemptStatus>, more: Partial<AttemptRecord> = {}): void {
+    const { status } = this.#record;
+    this.#record = { ...this.#record, ...more, status: { ...status, revision: status.revision + 1, ...changes } };
+  }
+
+  #noteDropped(error: unknown): void {
+    this.#host.log(`log of ${this.name} ends early: ${messageOf(error)}`);
+    // A successor would otherwise take what is in the spool for the whole log.
+    this.#change({ log: { lengthBytes: this.#spool?.log.lengthBytes ?? 0, droppedBytes: 1 } });
+    this.#journalInPassing();
+  }
+
+  async #journalRecord(): Promise<boolean> {
+    try {
+      await this.#host.journal.append({ kind: "attempt", record: this.#record });
+      return true;
+    } catch (error) {
+      this.#host.log(`cannot journal ${this.name}: ${messageOf(error)}`);
+      return false;
+    }
+  }
+
+  #journalInPassing(): void {
+    void this.#journalRecord();
+  }
+
+  #tell(): void {
+    this.#told = this.#record.status;
+    this.#host.onStatus(this.#told);
+  }
+
+  #marker(): readonly string[] {
+    return markerOf(this.#record.status, this.#host.stateDir).map(([name, value]) => `${name}=${value}`);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

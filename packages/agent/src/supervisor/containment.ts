@@ -1,0 +1,170 @@
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  findProcess,
+  isAlive,
+  listPids,
+  newestPid,
+  readEnvironment,
+  type ProcessEntry,
+  type ProcessIdentity,
+} from "./process-table.ts";
+
+/** How long processes that do not die of SIGKILL are waited for: one in a dead network mount may never. */
+const KILL_TIMEOUT_MS = 5_000;
+const LONGEST_PAUSE_MS = 100;
+/** Scans of a busy host may always meet a process that vanishes; so often is enough to believe that none was ours. */
+const UNSURE_SCANS = 3;
+/** No host uses up all its process numbers within this time, so until then ours are above the leader's. */
+const NUMBERS_RISE_MS = 2_000;
+
+export interface ProcessTreeOptions {
+  /** Undefined when nobody knows it any more: then only the marker finds the processes. */
+  readonly leader: ProcessIdentity | undefined;
+  /** True when the leader was forked just now, or was seen alive: else its session number may be another's by now. */
+  readonly knowsSession: boolean;
+  /** `NAME=value` entries that all of its processes inherit in their environment. */
+  readonly marker: readonly string[];
+}
+
+/**
+ * All processes of an attempt: those of the leader's session, those whose environment carries the marker (also after
+ * `setsid` or a double fork), and the children of either.
+ *
+ * What gets away: a process that left the session with an emptied environment and whose parent has ended.
+ */
+export class ProcessTree {
+  readonly #options: ProcessTreeOptions;
+  readonly #bornAtMs = performance.now();
+  #killAtMs = Number.POSITIVE_INFINITY;
+  #ending: Promise<readonly ProcessIdentity[]> | undefined;
+  #hurry = new AbortController();
+
+  constructor(options: ProcessTreeOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Ends the whole tree: SIGTERM, the grace, SIGKILL until nothing is left. A tree that is already empty costs one
+   * look. Called again, it can shorten the grace of the first call, never lengthen it.
+   *
+   * @returns the processes that could not be ended; empty means: proven gone
+   */
+  end(graceMs: number): Promise<readonly ProcessIdentity[]> {
+    const killAtMs = performance.now() + graceMs;
+    if (killAtMs < this.#killAtMs) {
+      this.#killAtMs = killAtMs;
+      this.#hurry.abort();
+      this.#hurry = new AbortController();
+    }
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  /** The leader is gone: an end that waits for it need not wait for its next look. */
+  noteExit(): void {
+    this.#hurry.abort();
+    this.#hurry = new AbortController();
+  }
+
+  async #end(): Promise<readonly ProcessIdentity[]> {
+    let members = this.#findMembers(this.#unproven());
+    if (members.length > 0 && performance.now() < this.#killAtMs) {
+      this.#signal(members, "SIGTERM");
+      // A stopped process would not even notice the SIGTERM.
+      this.#signal(members, "SIGCONT");
+    }
+    for (let pauseMs = 2; members.length > 0 && performance.now() < this.#killAtMs; pauseMs *= 2) {
+      await this.#pause(Math.min(pauseMs, LONGEST_PAUSE_MS, this.#killAtMs - performance.now()));
+      members = this.#findMembers(members);
+    }
+    const giveUpAtMs = performance.now() + KILL_TIMEOUT_MS;
+    for (let pauseMs = 1; members.length > 0 && performance.now() < giveUpAtMs; pauseMs *= 2) {
+      this.#signal(members, "SIGKILL");
+      await this.#pause(Math.min(pauseMs, LONGEST_PAUSE_MS));
+      members = this.#findMembers(members);
+    }
+    return members.map(({ pid, startTicks }) => ({ pid, startTicks }));
+  }
+
+  async #pause(pauseMs: number): Promise<void> {
+    const { signal } = this.#hurry;
+    await delay(Math.max(1, pauseMs), undefined, { signal }).catch(() => undefined);
+  }
+
+  #signal(members: readonly ProcessEntry[], signal: NodeJS.Signals): void {
+    const { leader, knowsSession } = this.#options;
+    // The group in one go, as a terminal would: a shell that waits for a child acts only once the child is gone, too.
+    const group = knowsSession ? leader?.pid : undefined;
+    if (group !== undefined && members.some(({ groupPid }) => groupPid === group)) trySignal(-group, signal);
+    for (const member of members) {
+      if (member.groupPid !== group) trySignal(member.pid, signal, member);
+    }
+  }
+
+  /** A host with no descriptor left cannot be looked at: then what was there before still is. */
+  #findMembers(before: readonly ProcessEntry[]): readonly ProcessEntry[] {
+    try {
+      for (let scan = 1; ; scan += 1) {
+        const { members, isUnsure } = this.#scan();
+        if (members.length > 0 || !isUnsure || scan === UNSURE_SCANS) return members;
+      }
+    } catch {
+      return before;
+    }
+  }
+
+  #unproven(): readonly ProcessEntry[] {
+    const { leader } = this.#options;
+    if (leader === undefined) return [];
+    return [{ ...leader, parentPid: process.pid, groupPid: leader.pid, sessionPid: leader.pid }];
+  }
+
+  /**
+   * `isUnsure`: a process vanished during the scan and may have left a child that the scan did not list, or it was
+   * just executing a program and had no environment to show.
+   */
+  #scan(): { readonly members: readonly ProcessEntry[]; readonly isUnsure: boolean } {
+    const { leader, marker, knowsSession } = this.#options;
+    const lowestPid = this.#lowestPid();
+    const lowestTicks = leader?.startTicks ?? 0;
+    const leaderNow = leader === undefined ? undefined : findProcess(leader.pid);
+    const isLeaderNumberReused = leaderNow !== undefined && leaderNow.startTicks !== leader?.startTicks;
+    const session = knowsSession && !isLeaderNumberReused ? leader?.pid : undefined;
+    let isUnsure = false;
+    const candidates: ProcessEntry[] = [];
+    for (const pid of listPids()) {
+      if (pid < lowestPid || pid === process.pid) continue;
+      const entry = findProcess(pid);
+      if (entry === undefined) isUnsure = true;
+      else if (entry.startTicks >= lowestTicks) candidates.push(entry);
+    }
+    const members = new Map<number, ProcessEntry>();
+    for (const entry of candidates) {
+      const environment = entry.sessionPid === session ? undefined : readEnvironment(entry.pid);
+      const isMarked = environment !== undefined && marker.every((text) => environment.includes(`\0${text}\0`));
+      if (entry.sessionPid === session || isMarked) members.set(entry.pid, entry);
+      else if (environment === "") isUnsure = true;
+    }
+    for (let before = -1; before !== members.size;) {
+      before = members.size;
+      for (const entry of candidates) if (members.has(entry.parentPid)) members.set(entry.pid, entry);
+    }
+    return { members: [...members.values()], isUnsure };
+  }
+
+  /** An ordinary exit soon after the start need not look at the hundreds of processes that were there before. */
+  #lowestPid(): number {
+    const { leader, knowsSession } = this.#options;
+    if (leader === undefined || !knowsSession) return 0;
+    if (performance.now() - this.#bornAtMs > NUMBERS_RISE_MS) return 0;
+    return newestPid() >= leader.pid ? leader.pid : 0;
+  }
+}
+
+function trySignal(pid: number, signal: NodeJS.Signals, identity?: ProcessIdentity): void {
+  try {
+    if (identity === undefined || isAlive(identity)) process.kill(pid, signal);
+  } catch {
+    // Gone meanwhile, or not ours to end: then the next look still finds it.
+  }
+}

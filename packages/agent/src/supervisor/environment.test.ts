@@ -1,0 +1,15 @@
+import { expect, test } from "vitest";
+import { buildEnvironment } from "./environment.ts";
+import type { AttemptSpec } from "./protocol.ts";
+
+const spec = { job: "job", run: "run-1", attempt: 1, fence: { epoch: "e1", sequence: 1 }, env: {} } as AttemptSpec;
+const folders = { stateDir: "/state", outputDir: "/output" };
+
+test("time zone and temporary folder of the host are passed on where they are set, and a job may set its own", () => {
+  const host = { TZ: "Europe/Berlin", TMPDIR: "/big" };
+  expect(buildEnvironment({ spec, ...folders, host })).toMatchObject(host);
+  const own = { ...spec, env: { TZ: "UTC" } };
+  expect(buildEnvironment({ spec: own, ...folders, host })).toMatchObject({ TZ: "UTC", TMPDIR: "/big" });
+  const bare = buildEnvironment({ spec, ...folders, host: {} });
+  expect([bare["TZ"], bare["TMPDIR"]]).toEqual([undefined, undefined]);
+});

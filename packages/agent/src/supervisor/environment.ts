@@ -1,0 +1,71 @@
+import { userInfo } from "node:os";
+import { attemptName } from "./attempt-record.ts";
+import type { AttemptSpec } from "./protocol.ts";
+import { stateDirHash } from "./socket-path.ts";
+
+const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** What the supervisor itself was started with, and passes on. */
+export interface HostEnvironment {
+  readonly PATH?: string | undefined;
+  readonly LANG?: string | undefined;
+  readonly TZ?: string | undefined;
+  readonly TMPDIR?: string | undefined;
+}
+
+export interface EnvironmentOptions {
+  readonly spec: AttemptSpec;
+  readonly stateDir: string;
+  readonly outputDir: string;
+  readonly host: HostEnvironment;
+}
+
+/** Where a script with this environment of its own finds its programs. */
+export function searchPathOf(env: AttemptSpec["env"], host: HostEnvironment): string {
+  return env["PATH"] ?? host.PATH ?? DEFAULT_PATH;
+}
+
+/**
+ * The whole environment of a script: a clean base, over it what the job asks for, over that what we promise. Nothing
+ * else of the supervisor's own environment gets in. No pager and no question may wait for somebody at the keyboard.
+ */
+export function buildEnvironment(options: EnvironmentOptions): Readonly<Record<string, string>> {
+  const { spec, stateDir, outputDir, host } = options;
+  const user = userInfo();
+  return {
+    PATH: searchPathOf({}, host),
+    HOME: user.homedir,
+    USER: user.username,
+    LOGNAME: user.username,
+    LANG: host.LANG ?? "C.UTF-8",
+    ...(host.TZ === undefined ? {} : { TZ: host.TZ }),
+    ...(host.TMPDIR === undefined ? {} : { TMPDIR: host.TMPDIR }),
+    SHELL: user.shell ?? "/bin/sh",
+    TERM: "xterm-256color",
+    PAGER: "cat",
+    GIT_PAGER: "cat",
+    SYSTEMD_PAGER: "",
+    DEBIAN_FRONTEND: "noninteractive",
+    ...spec.env,
+    JOBS_JOB: spec.job,
+    JOBS_RUN: spec.run,
+    JOBS_ATTEMPT_NUMBER: String(spec.attempt),
+    JOBS_OUTPUT: outputDir,
+    JOBS_FENCE: `${spec.fence.epoch}:${spec.fence.sequence}`,
+    ...Object.fromEntries(markerOf(spec, stateDir)),
+  };
+}
+
+/**
+ * What all processes of an attempt carry in their environment, so that a sweep finds those that left the session. Run
+ * names are unique in one store only, so the supervisor's own mark keeps two of them on one host apart.
+ */
+export function markerOf(
+  { run, attempt }: { readonly run: string; readonly attempt: number },
+  stateDir: string,
+): readonly (readonly [name: string, value: string])[] {
+  return [
+    ["JOBS_ATTEMPT", attemptName(run, attempt)],
+    ["JOBS_SUPERVISOR", stateDirHash(stateDir)],
+  ];
+}

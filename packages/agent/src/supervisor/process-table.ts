@@ -1,0 +1,84 @@
+import { closeSync, openSync, readFileSync, readSync, readdirSync } from "node:fs";
+
+/** A process for ever: the kernel gives its number to another one later, but not with this start time. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Clock ticks (10 ms) from boot to its start; the kernel's field 22. */
+  readonly startTicks: number;
+}
+
+export interface ProcessEntry extends ProcessIdentity {
+  readonly parentPid: number;
+  readonly groupPid: number;
+  readonly sessionPid: number;
+}
+
+const buffer = Buffer.allocUnsafe(256 * 1024);
+
+/** Undefined when there is no such process, or only its exit status is left of it (a zombie). */
+export function findProcess(pid: number): ProcessEntry | undefined {
+  const stat = readProcFile(pid, "stat");
+  if (stat === undefined) return undefined;
+  // The name in parentheses may itself hold spaces and parentheses.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  if (fields[0] === "Z" || fields[0] === "X") return undefined;
+  return {
+    pid,
+    parentPid: Number(fields[1]),
+    groupPid: Number(fields[2]),
+    sessionPid: Number(fields[3]),
+    startTicks: Number(fields[19]),
+  };
+}
+
+export function isAlive(process: ProcessIdentity): boolean {
+  return findProcess(process.pid)?.startTicks === process.startTicks;
+}
+
+export function listPids(): readonly number[] {
+  return readdirSync("/proc").map(Number).filter(Number.isInteger);
+}
+
+/** The number given out last; a lower one than before means that the numbers began anew. */
+export function newestPid(): number {
+  return Number(readFileSync("/proc/loadavg", "utf8").trim().split(" ").at(-1));
+}
+
+/**
+ * The `NAME=value` entries a process was started with, each between two NUL bytes. Undefined when it may not be read;
+ * empty for a kernel thread, for `env -i`, and for a moment while a process executes a new program.
+ */
+export function readEnvironment(pid: number): string | undefined {
+  const environment = readProcFile(pid, "environ");
+  return environment ? `\0${environment}\0` : environment;
+}
+
+/**
+ * Reads by hand into one buffer: a sweep reads hundreds of these files, and `readFileSync` takes twice as long.
+ *
+ * @throws when the host is too short of something to look: that proves nothing about the process
+ */
+function readProcFile(pid: number, name: string): string | undefined {
+  let file: number;
+  try {
+    file = openSync(`/proc/${pid}/${name}`, "r");
+  } catch (error) {
+    return ignoreUnreadable(error);
+  }
+  try {
+    let length = 0;
+    for (let read = -1; read !== 0 && length < buffer.length; length += read) {
+      read = readSync(file, buffer, length, buffer.length - length, null);
+    }
+    return buffer.toString("latin1", 0, length);
+  } catch (error) {
+    return ignoreUnreadable(error);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function ignoreUnreadable(error: unknown): undefined {
+  const { code = "" } = error as NodeJS.ErrnoException;
+  if (!["ENOENT", "ESRCH", "EACCES", "EPERM"].includes(code)) throw error;
+}

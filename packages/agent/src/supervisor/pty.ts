@@ -1,0 +1,170 @@
+import { randomBytes } from "node:crypto";
+import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { constants as osConstants } from "node:os";
+import { ReadStream } from "node:tty";
+import { native } from "node-pty";
+
+/** How long a drain may stand still: a script can stop its terminal (`tcflow`), and then it never ends. */
+const DRAIN_WATCHDOG_MS = 5_000;
+const SENTINEL_RETRY_MS = 2;
+/** The kernel keeps far less than this between the two ends of a pty: a sentinel written is before it, or is lost. */
+const DRAIN_LIMIT_BYTES = 4 * 1024 * 1024;
+
+const SIGNAL_NAMES = new Map(Object.entries(osConstants.signals).map(([name, number]) => [number, name]));
+
+/** How the leader ended: one of the two. */
+export interface LeaderExit {
+  readonly exitCode?: number;
+  readonly signal?: string;
+}
+
+export interface PtyOptions {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly directory: string;
+  readonly columns: number;
+  readonly rows: number;
+  readonly onBytes: (bytes: Buffer) => void;
+  /** The leader is gone; bytes it printed may still come. */
+  readonly onLeaderExit: (exit: LeaderExit) => void;
+  /** All that the leader printed was handed over; nothing comes after this. */
+  readonly onDrained: () => void;
+}
+
+/**
+ * A process on a pty whose output arrives to the last byte.
+ *
+ * Reading a pty until it hangs up loses the end of the output on this libuv, and never ends when a daemon keeps the
+ * terminal. So this side holds the terminal open too: no hang-up ever comes. When the leader was reaped, a random
+ * sentinel is written into the terminal behind everything the leader printed; when the reader meets it, all is read.
+ */
+export class Pty {
+  readonly pid: number;
+  readonly #options: PtyOptions;
+  readonly #stream: ReadStream;
+  readonly #terminal: number;
+  #sentinel: Buffer | undefined;
+  #sentinelWritten = 0;
+  #held: Buffer = Buffer.alloc(0);
+  #drainedBytes = 0;
+  #watchdog: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #isPaused = false;
+  #isDrained = false;
+
+  /** @throws when the host has no pty, no process or no descriptor left */
+  static spawn(options: PtyOptions): Pty {
+    // Makes sure that there is a descriptor for the terminal after the fork: then it would be too late to refuse.
+    const reserved = openSync("/dev/null", "r");
+    const environment = Object.entries(options.env).map(([name, value]) => `${name}=${value}`);
+    const { file, args, directory, columns, rows } = options;
+    let pty: Pty | undefined;
+    const onExit = (code: number, signal: number) => {
+      if (pty !== undefined) pty.#leaderExited(code, signal);
+    };
+    let forked: ReturnType<typeof native.fork>;
+    try {
+      forked = native.fork(file, args, environment, directory, columns, rows, -1, -1, true, "", onExit);
+    } finally {
+      closeSync(reserved);
+    }
+    try {
+      // In the same turn as the fork, so that the reader never sees a hang-up.
+      const terminal = openSync(forked.pty, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+      pty = new Pty(options, { pid: forked.pid, terminal, stream: new ReadStream(forked.fd) });
+      return pty;
+    } catch (error) {
+      // Some microseconds old: it has not come to the script yet.
+      process.kill(forked.pid, "SIGKILL");
+      closeSync(forked.fd);
+      throw error;
+    }
+  }
+
+  private constructor(options: PtyOptions, opened: { pid: number; terminal: number; stream: ReadStream }) {
+    this.#options = options;
+    this.pid = opened.pid;
+    this.#terminal = opened.terminal;
+    this.#stream = opened.stream;
+    this.#stream.on("data", (bytes: Buffer) => this.#read(bytes));
+    this.#stream.on("error", () => this.#finishDrain());
+    this.#stream.on("end", () => this.#finishDrain());
+  }
+
+  /** Stops reading: soon the script blocks in its next write, and nothing more piles up here. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#stream.pause();
+    clearTimeout(this.#watchdog);
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#stream.resume();
+    if (this.#sentinel !== undefined) this.#armWatchdog();
+  }
+
+  /** Gives the process up: whatever it still prints goes nowhere. */
+  abandon(): void {
+    this.#finishDrain();
+  }
+
+  #leaderExited(code: number, signal: number): void {
+    // A death by signal comes with exit code 0.
+    this.#options.onLeaderExit(
+      signal > 0 ? { signal: SIGNAL_NAMES.get(signal) ?? `SIG${signal}` } : { exitCode: code },
+    );
+    // Capitals and digits pass every output mode of a terminal unchanged.
+    this.#sentinel = Buffer.from(randomBytes(16).toString("hex").toUpperCase());
+    this.#armWatchdog();
+    this.#writeSentinel();
+  }
+
+  #writeSentinel(): void {
+    if (this.#isDrained || this.#sentinel === undefined) return;
+    try {
+      this.#sentinelWritten += writeSync(this.#terminal, this.#sentinel, this.#sentinelWritten);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return this.#finishDrain();
+    }
+    if (this.#sentinelWritten < this.#sentinel.length) {
+      this.#retry = setTimeout(() => this.#writeSentinel(), SENTINEL_RETRY_MS);
+    }
+  }
+
+  #read(bytes: Buffer): void {
+    if (this.#isDrained) return;
+    if (this.#sentinel === undefined) return this.#options.onBytes(bytes);
+    const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
+    const index = all.indexOf(this.#sentinel);
+    const readyBytes = index >= 0 ? index : Math.max(0, all.length - this.#sentinel.length + 1);
+    this.#held = all.subarray(readyBytes);
+    if (readyBytes > 0) this.#options.onBytes(all.subarray(0, readyBytes));
+    if (index >= 0) {
+      this.#held = Buffer.alloc(0);
+      return this.#finishDrain();
+    }
+    if (this.#sentinelWritten < this.#sentinel.length) return;
+    this.#drainedBytes += bytes.length;
+    if (this.#drainedBytes > DRAIN_LIMIT_BYTES) this.#finishDrain();
+    else this.#armWatchdog();
+  }
+
+  #armWatchdog(): void {
+    clearTimeout(this.#watchdog);
+    // A drain that waits for the disk does not stand still by the script's doing: what is unread is read later.
+    if (!this.#isDrained && !this.#isPaused) this.#watchdog = setTimeout(() => this.#finishDrain(), DRAIN_WATCHDOG_MS);
+  }
+
+  #finishDrain(): void {
+    if (this.#isDrained) return;
+    this.#isDrained = true;
+    clearTimeout(this.#watchdog);
+    clearTimeout(this.#retry);
+    if (this.#held.length > 0) this.#options.onBytes(this.#held);
+    closeSync(this.#terminal);
+    this.#stream.destroy();
+    this.#options.onDrained();
+  }
+}

@@ -1,0 +1,276 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { bootClockMs } from "./boot-clock.ts";
+import { connectSupervisor } from "./launch.ts";
+import { findProcess } from "./process-table.ts";
+import { buildSupervisorBundle, processGone, SupervisedHost } from "./testing/supervised-host.ts";
+
+/** Prints the number of a process that has left the session and has no parent any more, when it has. */
+const DAEMON = "(setsid bash -c 'echo $$; touch up; exec sleep 300' &); until [ -e up ]; do sleep 0.01; done";
+
+beforeAll(buildSupervisorBundle, 30_000);
+
+describe("an attempt", () => {
+  test("is reported with its exit code, its log and the hash of it", async () => {
+    await using host = await SupervisedHost.open();
+    const status = await host.run({ script: "echo out; echo err >&2; exit 7\n" });
+    expect(status.exit).toEqual({ exitCode: 7 });
+    const log = await host.log("run-1.1");
+    expect(log.toString()).toBe("out\r\nerr\r\n");
+    expect(status.log).toEqual({ lengthBytes: log.length, sha256: sha256(log) });
+  });
+
+  test("that dies of a signal is reported with the signal and no exit code", async () => {
+    await using host = await SupervisedHost.open();
+    expect((await host.run({ script: "kill -KILL $$\n" })).exit).toEqual({ signal: "SIGKILL" });
+  });
+
+  test("prints to a terminal and reads an input at its end", async () => {
+    await using host = await SupervisedHost.open();
+    const script = "[ -t 1 ] && [ -t 2 ] && ! read -r line && stty size </dev/tty\n";
+    const status = await host.run({ script, columns: 120, rows: 50 });
+    expect((await host.log("run-1.1")).toString()).toBe("50 120\r\n");
+    expect(status.exit).toEqual({ exitCode: 0 });
+  });
+
+  test("gets its own environment and nothing of the supervisor's", async () => {
+    await using host = await SupervisedHost.open();
+    await host.run({ script: "env; pwd\n", env: { GREETING: "hello", JOBS_FENCE: "forged" } });
+    const lines = (await host.log("run-1.1")).toString().split("\r\n");
+    const folder = join(host.stateDir, "attempts", "run-1.1");
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        "GREETING=hello",
+        "JOBS_JOB=job",
+        "JOBS_RUN=run-1",
+        "JOBS_ATTEMPT_NUMBER=1",
+        "JOBS_FENCE=e1:1",
+        `JOBS_OUTPUT=${join(folder, "output")}`,
+        "JOBS_ATTEMPT=run-1.1",
+        join(folder, "work"),
+      ]),
+    );
+    expect(lines.filter((line) => line.startsWith("JOBS_GENERATION") || line.startsWith("VITEST"))).toEqual([]);
+  });
+
+  test("loses not one byte of 200 kB printed directly before its exit, a hundred times", async () => {
+    await using host = await SupervisedHost.open();
+    const script = `head -c 200000 /dev/zero | tr '\\0' x; printf '\\nend'; exit 5\n`;
+    const expected = sha256(Buffer.from(`${"x".repeat(200_000)}\r\nend`));
+    for (let round = 1; round <= 100; round += 1) {
+      const status = await host.run({ run: `run-${round}`, fence: { epoch: "e1", sequence: round }, script });
+      expect(status.log).toEqual({ lengthBytes: 200_005, sha256: expected });
+      expect(status.exit).toEqual({ exitCode: 5 });
+    }
+  }, 30_000);
+
+  test("that leaves processes behind ends at once, and they with it", async () => {
+    await using host = await SupervisedHost.open();
+    const status = await host.run({ script: `${DAEMON}\nsleep 300 & echo $!\nexit 0\n` });
+    expect(status.exit).toEqual({ exitCode: 0 });
+    const pids = (await host.log("run-1.1")).toString().trim().split("\r\n").map(Number);
+    expect(pids).toHaveLength(2);
+    for (const pid of pids) expect(findProcess(pid)).toBeUndefined();
+  });
+});
+
+describe("a cancel", () => {
+  test("ends a tree that ignores SIGTERM, and its child in another session", async () => {
+    await using host = await SupervisedHost.open();
+    const script =
+      "trap '' TERM HUP; setsid bash -c 'trap \"\" TERM; sleep 300' & echo $!; echo ready; sleep 300; sleep 300\n";
+    const spec = host.spec({ script });
+    host.client.start(spec);
+    const log = await host.logWith("run-1.1", "ready");
+    host.client.cancel(spec, spec.fence, 100);
+    const { exit, pid } = await host.status(({ phase }) => phase === "exited");
+    expect(exit).toEqual({ signal: "SIGKILL", cause: "cancelled" });
+    expect(findProcess(pid!)).toBeUndefined();
+    expect(findProcess(Number.parseInt(log, 10))).toBeUndefined();
+  });
+
+  test("lets a script that listens to SIGTERM clean up, and can be hurried but not slowed", async () => {
+    await using host = await SupervisedHost.open();
+    const polite = host.spec({ run: "a", job: "a", script: "trap 'echo bye; exit 3' TERM; echo ready; sleep 300\n" });
+    host.client.start(polite);
+    await host.logWith("a.1", "ready");
+    host.client.cancel(polite, polite.fence, 60_000);
+    expect((await host.status(({ run, phase }) => run === "a" && phase === "exited")).exit).toEqual({
+      exitCode: 3,
+      cause: "cancelled",
+    });
+    expect((await host.log("a.1")).toString()).toContain("bye");
+
+    const stubborn = host.spec({ run: "b", job: "b", script: "trap '' TERM; echo ready; while :; do sleep 1; done\n" });
+    host.client.start(stubborn);
+    await host.logWith("b.1", "ready");
+    for (const graceMs of [60_000, 50, 60_000]) host.client.cancel(stubborn, stubborn.fence, graceMs);
+    const { exit } = await host.status(({ run, phase }) => run === "b" && phase === "exited");
+    expect(exit).toEqual({ signal: "SIGKILL", cause: "cancelled" });
+  });
+});
+
+describe("contact", () => {
+  test("that is lost for too long ends the attempt", async () => {
+    await using host = await SupervisedHost.open();
+    const licence = { session: "session-1", number: 1, endsAtBootMs: bootClockMs() + 60_000 };
+    const status = await host.run({ licence, lostAfterMs: 400, graceMs: 200, script: "sleep 300\n" });
+    expect(status.exit).toEqual({ signal: "SIGTERM", cause: "no-contact" });
+  });
+
+  test("that is kept keeps the attempt", async () => {
+    await using host = await SupervisedHost.open();
+    const licence = { session: "session-1", number: 1, endsAtBootMs: bootClockMs() + 60_000 };
+    const beats = setInterval(() => host.client.beat(bootClockMs()), 50);
+    const status = await host.run({ licence, lostAfterMs: 600, graceMs: 100, script: "sleep 1.2\n" });
+    clearInterval(beats);
+    expect(status.exit).toEqual({ exitCode: 0 });
+  });
+
+  test("of an agent that comes back finds the attempt as it is, and the log goes on without a gap", async () => {
+    await using host = await SupervisedHost.open();
+    const go = join(host.stateDir, "go");
+    const script = `for i in $(seq 1 2000); do echo "line $i"; done; while [ ! -e ${go} ]; do sleep 0.01; done; echo the end\n`;
+    host.client.start(host.spec({ script }));
+    await host.logWith("run-1.1", "line 2000");
+    host.client.close();
+    const { hello } = await host.connect("session-2");
+    expect(hello.attempts.map(({ phase }) => phase)).toEqual(["started"]);
+    execFileSync("touch", [go]);
+    const { exit, log } = await host.status(({ phase }) => phase === "exited");
+    expect(exit).toEqual({ exitCode: 0 });
+    const lines = (await host.log("run-1.1")).toString().split("\r\n");
+    expect(lines).toEqual([...Array.from({ length: 2000 }, (_, index) => `line ${index + 1}`), "the end", ""]);
+    expect(log.sha256).toBe(sha256(await host.log("run-1.1")));
+  });
+
+  test("by a newer agent ends the older one", async () => {
+    await using host = await SupervisedHost.open();
+    const older = host.client;
+    const closed = host.closed(older);
+    const { hello } = await host.connect("session-2");
+    await closed;
+    expect(hello.pid).toBe(older.hello.pid);
+  });
+});
+
+describe("a supervisor that was killed", () => {
+  test("leaves no script running, and its successor says that nobody saw the end", async () => {
+    await using host = await SupervisedHost.open();
+    const script = `${DAEMON}; trap '' HUP TERM; echo ready; while :; do sleep 1; done\n`;
+    host.client.start(host.spec({ script }));
+    const started = await host.status(({ phase }) => phase === "started");
+    const daemon = Number.parseInt(await host.logWith("run-1.1", "ready"), 10);
+    await host.killSupervisor();
+    const { hello } = await host.connect();
+    const [status] = hello.attempts;
+    expect(status?.exit).toEqual({ cause: "supervisor-ended" });
+    expect(status?.revision).toBeGreaterThan(started.revision);
+    const log = await host.log("run-1.1");
+    expect(status?.log).toEqual({ lengthBytes: log.length, sha256: sha256(log) });
+    expect(findProcess(started.pid!)).toBeUndefined();
+    expect(findProcess(daemon)).toBeUndefined();
+  });
+
+  test("never has an attempt started again", async () => {
+    await using host = await SupervisedHost.open();
+    const counter = join(host.stateDir, "starts");
+    const spec = host.spec({ script: `echo started >> ${counter}\n` });
+    host.client.start(spec);
+    const first = await host.status(({ phase }) => phase === "exited");
+    await host.killSupervisor();
+    await host.connect();
+    host.statuses.length = 0;
+    host.client.start(spec);
+    expect(await host.status(() => true)).toEqual(first);
+    expect(await readFile(counter, "utf8")).toBe("started\n");
+  });
+});
+
+describe("a release", () => {
+  test("removes what the host keeps of an attempt that is over, and nothing of one that runs", async () => {
+    await using host = await SupervisedHost.open();
+    const running = host.spec({ run: "a", job: "a", script: "echo ready; sleep 300\n" });
+    host.client.start(running);
+    await host.logWith("a.1", "ready");
+    await host.run({ run: "b", job: "b" });
+    host.client.release("a", 1);
+    host.client.release("b", 1);
+    // Messages are taken in order, and the journal syncs in order: this answer is behind both.
+    await host.run({ run: "c", job: "c" });
+    const { hello } = await host.connect();
+    expect(hello.attempts.map(({ run, phase }) => `${run} ${phase}`)).toEqual(["a started", "c exited"]);
+    expect(existsSync(join(host.stateDir, "attempts", "a.1", "spool"))).toBe(true);
+  });
+});
+
+describe("the supervisor", () => {
+  test("ends everything and itself on a stop", async () => {
+    await using host = await SupervisedHost.open();
+    host.client.start(host.spec({ script: "echo ready; sleep 300\n" }));
+    await host.logWith("run-1.1", "ready");
+    const closed = host.closed(host.client);
+    host.client.stop(100);
+    expect((await host.status(({ phase }) => phase === "exited")).exit).toEqual({
+      signal: "SIGTERM",
+      cause: "host-stopped",
+    });
+    await closed;
+    await processGone(host.client.hello.pid);
+  });
+
+  test("ends by itself when nothing is left to do for it", async () => {
+    const stateDir = await mkdtemp(join(tmpdir(), "jobs-supervisor-"));
+    const nothing = (): void => undefined;
+    const listener = { onHello: nothing, onStatus: nothing, onOutput: nothing, onClosed: nothing };
+    const client = await connectSupervisor({ stateDir, env: process.env, session: "s", listener, idleExitMs: 30 });
+    client.close();
+    await processGone(client.hello.pid);
+    await rm(stateDir, { recursive: true });
+  });
+
+  test("is the only one on its state directory, however many agents start one at once", async () => {
+    const stateDir = await mkdtemp(join(tmpdir(), "jobs-supervisor-"));
+    await using first = await SupervisedHost.open(stateDir);
+    const { pid } = first.client.hello;
+    const clients = await Promise.all([first.connect("s2"), first.connect("s3")]);
+    expect(clients.map(({ hello }) => hello.pid)).toEqual([pid, pid]);
+  });
+
+  test("listens elsewhere when the path of the state directory is too long for a socket", async () => {
+    const parent = await mkdtemp(join(tmpdir(), "jobs-supervisor-"));
+    {
+      await using host = await SupervisedHost.open(join(parent, "x".repeat(120)));
+      expect((await host.run()).exit).toEqual({ exitCode: 0 });
+    }
+    await rm(parent, { recursive: true });
+  });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    "lets a script run on when the disk is full, and calls the log incomplete",
+    async () => {
+      const disk = await mkdtemp(join(tmpdir(), "jobs-supervisor-"));
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]);
+      try {
+        await using host = await SupervisedHost.open(join(disk, "state"));
+        const status = await host.run({ script: "head -c 3000000 /dev/zero | tr '\\0' x; exit 9\n" });
+        expect(status.exit).toEqual({ exitCode: 9 });
+        expect(status.log.sha256).toBeUndefined();
+        expect(status.log.lengthBytes + (status.log.droppedBytes ?? 0)).toBe(3_000_000);
+        expect((await host.log("run-1.1")).length).toBe(status.log.lengthBytes);
+      } finally {
+        execFileSync("umount", [disk]);
+        await rm(disk, { recursive: true });
+      }
+    },
+  );
+});
+
+function sha256(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}

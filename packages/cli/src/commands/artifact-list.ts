@@ -1,0 +1,21 @@
+import type { Context } from "../context.ts";
+import { getMeantRun } from "../find-run.ts";
+import type { Cell } from "../output.ts";
+import { sizeText } from "../view-text.ts";
+
+const HEADER = ["SIZE", "SHA-256", "NAME"].map((text): Cell => ({ text, colour: "dim" }));
+
+/** Prints the files that a run left. */
+export async function listArtifacts(context: Context, meant: string): Promise<void> {
+  const { jobs, output, io } = context;
+  const { run } = await getMeantRun(context, meant);
+  const { settled, artifacts } = await jobs.listArtifacts(run, { signal: io.interrupt });
+  if (output.isJson) return output.json({ run, settled, artifacts });
+  if (artifacts.length > 0) {
+    output.table([
+      HEADER,
+      ...artifacts.map(({ name, sizeBytes, sha256 }) => [sizeText(sizeBytes), sha256.slice(0, 12), name]),
+    ]);
+  } else if (settled) output.note("The run left no files.");
+  if (!settled) output.note("The run is not settled: files may still come.");
+}

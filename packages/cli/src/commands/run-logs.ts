@@ -1,0 +1,28 @@
+import { JobsError } from "@jobs/core";
+import type { Context } from "../context.ts";
+import { getMeantRun } from "../find-run.ts";
+import { printLog, printState, printToEnd } from "../follow-run.ts";
+
+/** Options of `jobs logs`. */
+export interface LogsOptions {
+  readonly follow?: boolean;
+  readonly from?: string;
+}
+
+/** Prints the log of a run: what there is; with `--follow` until its end. */
+export async function printRunLog(context: Context, meant: string, options: LogsOptions): Promise<void> {
+  const from = offsetOf(options.from ?? "0");
+  const run = await context.jobs.run((await getMeantRun(context, meant)).run, { signal: context.io.interrupt });
+  const { output } = context;
+  const hadEnded = run.view.times.endedAt !== undefined;
+  if (output.isJson || !hadEnded) printState(output, run.view);
+  if (options.follow === true) await printToEnd(context, run, from);
+  else await printLog(context, run, { from, live: false });
+  if (hadEnded) output.note(`jobs: ${run.view.sentence}`);
+  else if (options.follow !== true) output.note(`jobs: That is all so far; follow it: jobs logs -f ${run.id}`);
+}
+
+function offsetOf(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new JobsError("invalid-request", `--from takes a number of bytes, not "${text}".`, { field: "from" });
+}

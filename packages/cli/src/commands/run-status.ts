@@ -1,0 +1,38 @@
+import type { RunView } from "@jobs/sdk";
+import type { Context } from "../context.ts";
+import { getMeantRun } from "../find-run.ts";
+import type { Cell } from "../output.ts";
+import { durationText, instantText, sizeText, stateCell } from "../view-text.ts";
+
+/** Prints where one run stands. */
+export async function printRunStatus(context: Context, meant: string): Promise<void> {
+  const view = await getMeantRun(context, meant);
+  const { output } = context;
+  if (output.isJson) return output.json(view);
+  output.line(view.sentence);
+  output.table(rowsOf(view));
+}
+
+function rowsOf(view: RunView): Cell[][] {
+  const { times, output } = view;
+  const log = output?.log;
+  const rows: [string, Cell | undefined][] = [
+    ["run", view.run],
+    ["job", view.job],
+    ["state", stateCell(view)],
+    ["reason", view.reason],
+    ["waiting for", view.waitingFor],
+    ["on", view.on],
+    ["submitted", `${instantText(times.submittedAt)} by ${view.submittedBy}`],
+    ["running", times.runningAt === undefined ? undefined : instantText(times.runningAt)],
+    ["ended", times.endedAt === undefined ? undefined : `${instantText(times.endedAt)} after ${durationText(view)}`],
+    ["exit code", view.exitCode === undefined ? undefined : String(view.exitCode)],
+    ["signal", view.signal],
+    [
+      "log",
+      log === undefined ? undefined : `${sizeText(log.lengthBytes)}, ${log.complete ? "complete" : "not complete"}`,
+    ],
+    ["artifacts", output === undefined ? undefined : String(output.artifacts.length)],
+  ];
+  return rows.flatMap(([label, cell]) => (cell === undefined ? [] : [[{ text: label, colour: "dim" } as const, cell]]));
+}

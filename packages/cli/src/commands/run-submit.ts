@@ -1,0 +1,99 @@
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { JobsError } from "@jobs/core";
+import type { SubmitInput } from "@jobs/sdk";
+import type { Context } from "../context.ts";
+import { exitCodeOfRun } from "../exit-codes.ts";
+import { printState, printToEnd } from "../follow-run.ts";
+import type { CliIo } from "../io.ts";
+
+/** Options of `jobs submit`. */
+export interface SubmitOptions {
+  readonly command?: string;
+  readonly name?: string;
+  readonly on?: string;
+  readonly env?: readonly string[];
+  readonly interpreter?: string;
+  readonly key?: string;
+  readonly overlap?: NonNullable<SubmitInput["overlap"]>;
+  readonly follow?: boolean;
+}
+
+/** Submits a script; with `--follow` prints its log and ends as it ended. */
+export async function submitRun(context: Context, file: string | undefined, options: SubmitOptions): Promise<number> {
+  const { jobs, output, io } = context;
+  const input = await inputOf(file, options, io);
+  const run = await jobs.submitJob(input, { signal: io.interrupt }).catch((error: unknown) => {
+    if (io.interrupt.aborted) output.note(`jobs: It may have been accepted; look: jobs list --job '${input.name}'`);
+    throw error;
+  });
+  if (run.known && options.key !== undefined)
+    output.note("jobs: The key was used before: nothing new was submitted, this is that run.");
+  if (options.follow === true) {
+    output.note(`jobs: Run ${run.id} of ${run.job}.`);
+    printState(output, run.view);
+    return exitCodeOfRun(await printToEnd(context, run, 0));
+  }
+  if (output.isJson) output.json({ run: run.view, known: run.known });
+  else output.line(run.id);
+  output.note(`jobs: ${run.view.sentence}`);
+  return 0;
+}
+
+async function inputOf(file: string | undefined, options: SubmitOptions, io: CliIo): Promise<SubmitInput> {
+  const { command, on, interpreter, key, overlap } = options;
+  if ((command === undefined) === (file === undefined)) {
+    throw new JobsError("invalid-request", "Give a script: a FILE, - for standard input, or -c COMMAND; one of them.", {
+      field: "script",
+    });
+  }
+  const name = options.name ?? (file === undefined || file === "-" ? undefined : basename(file));
+  if (name === undefined) {
+    throw new JobsError("name-invalid", "Give the job a name: --name NAME. Only a FILE has one of its own.", {
+      field: "name",
+    });
+  }
+  return {
+    name,
+    script: command ?? (await readScript(file ?? "-", io)),
+    ...(on === undefined ? {} : { on }),
+    ...(interpreter === undefined ? {} : { interpreter: interpreter.trim().split(/\s+/) }),
+    ...(options.env === undefined ? {} : { env: Object.fromEntries(options.env.map(assignmentOf)) }),
+    ...(key === undefined ? {} : { key }),
+    ...(overlap === undefined ? {} : { overlap }),
+  };
+}
+
+async function readScript(file: string, { stdin }: CliIo): Promise<string> {
+  const bytes = file === "-" ? await readAll(stdin) : await readScriptFile(file);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    const where = file === "-" ? "Standard input" : file;
+    throw new JobsError("invalid-request", `${where} is not text in UTF-8: a script is text.`, {
+      field: "script",
+      cause,
+    });
+  }
+}
+
+async function readScriptFile(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new JobsError("script-missing", `The script cannot be read: ${message}.`, { field: "script", cause: error });
+  }
+}
+
+async function readAll(stdin: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of stdin) parts.push(part);
+  return Buffer.concat(parts);
+}
+
+function assignmentOf(text: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new JobsError("invalid-request", `--env takes NAME=VALUE, not "${text}".`, { field: "env" });
+}

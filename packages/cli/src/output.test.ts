@@ -1,0 +1,49 @@
+import { PassThrough } from "node:stream";
+import { expect, test } from "vitest";
+import { Output } from "./output.ts";
+
+function outputTo(terminal: { isTTY?: boolean; columns?: number }, env: Record<string, string> = {}) {
+  const stdout = Object.assign(new PassThrough(), terminal);
+  const interrupt = new AbortController();
+  const io = { stdin: new PassThrough(), stdout, stderr: new PassThrough(), env, interrupt: interrupt.signal };
+  return {
+    output: new Output(io, { json: false }),
+    read: () => (stdout.read() as Buffer | null)?.toString() ?? "",
+    interrupt,
+    stdout,
+  };
+}
+
+const ROWS = [
+  ["a", "long enough to be cut"],
+  [{ text: "bb", colour: "red" } as const, "x"],
+];
+
+test("columns are aligned, and only a terminal cuts and colours", () => {
+  const piped = outputTo({});
+  piped.output.table(ROWS);
+  expect(piped.read()).toBe("a   long enough to be cut\nbb  x\n");
+  const terminal = outputTo({ isTTY: true, columns: 12 });
+  terminal.output.table(ROWS);
+  expect(terminal.read()).toBe("a   long en…\n\u001B[31mbb\u001B[39m  x\n");
+  const plain = outputTo({ isTTY: true, columns: 80 }, { NO_COLOR: "1" });
+  plain.output.table(ROWS);
+  expect(plain.read()).not.toContain("\u001B");
+});
+
+test("names of others cannot drive the terminal", () => {
+  const { output, read } = outputTo({});
+  output.line("\u001B]0;gotcha\u0007 two\nlines");
+  expect(read()).toBe("\uFFFD]0;gotcha\uFFFD two lines\n");
+});
+
+test("bytes wait for a slow reader, and an interrupt ends the wait", async () => {
+  const { output, stdout, interrupt } = outputTo({});
+  const big = Buffer.alloc(stdout.writableHighWaterMark * 4);
+  const first = output.bytes(big);
+  stdout.read();
+  await first;
+  const second = output.bytes(big);
+  interrupt.abort(new Error("enough"));
+  await expect(second).rejects.toThrow("enough");
+});

@@ -1,0 +1,168 @@
+/** The command line: names, options, help. What a command does is loaded when it runs, so that help comes at once. */
+import { Command, Option } from "commander";
+import type { GetOptions } from "./commands/artifact-get.ts";
+import type { ListOptions } from "./commands/run-list.ts";
+import type { LogsOptions } from "./commands/run-logs.ts";
+import type { SubmitOptions } from "./commands/run-submit.ts";
+import type { Context, GlobalOptions } from "./context.ts";
+import type { CliIo } from "./io.ts";
+import { VERSION } from "./version.ts";
+
+/** Runs what a command does; its exit code, when it has one, is the program's. */
+export type Execute = (action: (context: Context) => Promise<number | void>, options: GlobalOptions) => Promise<void>;
+
+const OVERLAPS = ["reject", "allow"] satisfies SubmitOptions["overlap"][];
+const STATES = [
+  "submitted",
+  "pending",
+  "running",
+  "completed",
+  "failed",
+  "cancelled",
+  "skipped",
+] satisfies ListOptions["state"][];
+
+const RUN = "id of a run, or name of a job: then its latest run";
+
+const HELP = `
+Server and token: --url and --token, else JOBS_URL and JOBS_TOKEN, else the file $JOBS_CONFIG,
+  $XDG_CONFIG_HOME/jobs/config.json or ~/.config/jobs/config.json: {"url": "…", "token": "…"}
+
+--json: one JSON document; while following one a line:
+  {"type":"run","run":{…}}                                  at first and at each change of state
+  {"type":"log","offset":n,"sizeBytes":n,"text":"…"}        text in UTF-8; without --json the bytes come unchanged
+  {"type":"log-end","lengthBytes":n,"complete":true,…}
+  Errors are one line on stderr: {"error":{"code","message","field"?,"details"?}}
+
+Exit codes: of "submit --follow" the script's own, 128+n when signal n ended it, 110 cancelled, 111 skipped, 112 lost,
+  113 host restarted, 114 host stopped, 115 supervisor ended, 116 refused by the agent, 119 unknown end, 124 timeout.
+  Errors: 64 wrong input, 65 refused script, 66 not found, 69 no answer, 75 job busy, 77 token refused, 78 configuration.
+  130 Ctrl-C: the run goes on.`;
+
+/** Builds the program; nothing runs before it is given arguments. */
+export function makeProgram(io: CliIo, execute: Execute): Command {
+  const program = new Command("jobs")
+    .description("Runs your scripts on your own hosts.")
+    .version(VERSION)
+    .option("--url <url>", "address of the server")
+    .option("--token <token>", "access token (visible to other users of this machine: JOBS_TOKEN is not)")
+    .option("--json", "output for programs")
+    .addHelpText("after", HELP)
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      outputError: () => undefined, // printed as every other error
+    });
+  addRunCommands(program, execute);
+  addArtifactCommands(program, execute);
+  program
+    .command("agents")
+    .description("List the agents and whether they are in contact.")
+    .action((_, command: Command) =>
+      execute(
+        async (context) => (await import("./commands/agent-list.ts")).listAgents(context),
+        command.optsWithGlobals(),
+      ),
+    );
+  return program;
+}
+
+function addRunCommands(program: Command, execute: Execute): void {
+  program
+    .command("submit")
+    .description("Submit a script; prints the id of its run.")
+    .argument("[file]", "the script, or - for standard input")
+    .option("-c, --command <script>", "the script itself")
+    .option("-n, --name <job>", "the job; left out: the name of the file")
+    .option("--on <agent>", "name or id of the agent; may be left out while there is only one")
+    .option(
+      "-e, --env <name=value>",
+      "environment of the script; may be repeated",
+      (one, all: string[] | undefined) => [...(all ?? []), one],
+    )
+    .option("--interpreter <command>", "command in front of the script; left out: its #! line, else bash")
+    .option("--key <key>", "idempotency key: the same key of a job gives the same run")
+    .addOption(new Option("--overlap <policy>", "when a run of the job lives already").choices(OVERLAPS))
+    .option("-f, --follow", "print the log as it comes, and exit as the script does")
+    .action((file: string | undefined, options: SubmitOptions, command: Command) =>
+      execute(
+        async (context) => (await import("./commands/run-submit.ts")).submitRun(context, file, options),
+        command.optsWithGlobals(),
+      ),
+    );
+  program
+    .command("logs")
+    .description("Print the log of a run, its bytes unchanged.")
+    .argument("<run>", RUN)
+    .option("-f, --follow", "go on until the run has ended")
+    .option("--from <offset>", "begin at this byte", "0")
+    .action((run: string, options: LogsOptions, command: Command) =>
+      execute(
+        async (context) => (await import("./commands/run-logs.ts")).printRunLog(context, run, options),
+        command.optsWithGlobals(),
+      ),
+    );
+  program
+    .command("status")
+    .description("Show where a run stands or how it ended.")
+    .argument("<run>", RUN)
+    .action((run: string, _, command: Command) =>
+      execute(
+        async (context) => (await import("./commands/run-status.ts")).printRunStatus(context, run),
+        command.optsWithGlobals(),
+      ),
+    );
+  program
+    .command("list")
+    .description("List runs, the newest first.")
+    .option("--job <job>", "only of this job")
+    .addOption(new Option("--state <state>", "only in this state").choices(STATES))
+    .option("--limit <number>", "at most this many", "20")
+    .action((options: ListOptions, command: Command) =>
+      execute(
+        async (context) => (await import("./commands/run-list.ts")).listRuns(context, options),
+        command.optsWithGlobals(),
+      ),
+    );
+  program
+    .command("cancel")
+    .description("Cancel a run: its whole process tree is ended.")
+    .argument("<run>", RUN)
+    .action((run: string, _, command: Command) =>
+      execute(
+        async (context) => (await import("./commands/run-cancel.ts")).cancelRun(context, run),
+        command.optsWithGlobals(),
+      ),
+    );
+}
+
+function addArtifactCommands(program: Command, execute: Execute): void {
+  const artifacts = program
+    .command("artifacts")
+    .description("List or fetch the files that a run left in $JOBS_OUTPUT.");
+  artifacts
+    .command("list", { isDefault: true })
+    .description("List them.")
+    .argument("<run>", RUN)
+    .action((run: string, _, command: Command) =>
+      execute(
+        async (context) => (await import("./commands/artifact-list.ts")).listArtifacts(context, run),
+        command.optsWithGlobals(),
+      ),
+    );
+  artifacts
+    .command("get")
+    .description("Fetch them, checked against size and SHA-256; waits until the run is settled.")
+    .argument("<run>", RUN)
+    .argument("[name]", "only this file")
+    .option("-o, --output <dir>", "folder to write to, - for standard output", ".")
+    .option("--force", "replace files that exist")
+    .action((...[run, name, options, command]: [string, string | undefined, GetOptions, Command]) =>
+      execute(
+        async (context) => (await import("./commands/artifact-get.ts")).getArtifacts(context, { run, name }, options),
+        command.optsWithGlobals(),
+      ),
+    );
+}

@@ -1,0 +1,27 @@
+import type { Transfer } from "../protocol/messages.ts";
+
+/** What is known of an object that is to be put. */
+export interface ObjectFacts {
+  readonly sizeBytes: number;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+/**
+ * Where logs and artifacts are kept: files or S3. An object appears whole or not at all, and is never changed.
+ * Keys are made in `object-keys.ts`.
+ */
+export interface ArtifactStore {
+  /** Keeps the bytes under the key, durably; with `expect`, throws `upload-mismatch` and keeps nothing if they are not those. */
+  put(key: string, source: AsyncIterable<Uint8Array>, expect?: ObjectFacts): Promise<ObjectFacts>;
+  /** The bytes from an offset on; throws `artifact-unknown`. */
+  get(key: string, from?: number): Promise<AsyncIterable<Uint8Array>>;
+  /** Size in bytes, or undefined when there is no such object. */
+  findSize(key: string): Promise<number | undefined>;
+  /** Where an agent may PUT this one object, with this size and hash; for an hour. */
+  uploadTo(key: string, facts: ObjectFacts): Promise<Transfer>;
+  /** Where an agent may GET this one object; for an hour. */
+  downloadFrom(key: string): Promise<Transfer>;
+  /** A URL that says where the objects under a prefix are, for people. */
+  locationOf(prefix: string): string;
+}

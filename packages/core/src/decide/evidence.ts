@@ -1,0 +1,105 @@
+import type { Attempt, AttemptExit, Refusal } from "../domain/attempt.ts";
+import type { Evidence } from "../domain/evidence.ts";
+import type { Reason } from "../domain/reason.ts";
+import { currentAttempt, hasEnded, type Run, type RunState } from "../domain/run.ts";
+import { cancelled } from "./cancel.ts";
+import { NOTHING, write, type Decision, type DecisionContext, type JobView } from "./view.ts";
+
+/** Refusals after which the run gets another attempt; the others would only come again. */
+const PASSING: ReadonlySet<Refusal["code"]> = new Set([
+  "no-licence",
+  "no-room",
+  "held",
+  "stopping",
+  "never-started",
+  "stale-fence", // overtaken by a later run of the job that may overlap it: the next attempt has a higher fence
+]);
+
+/** What a record takes of a host's words, so that it stays small. */
+const MESSAGE_MAX_LENGTH = 300;
+const LEFT_OVER_PIDS_MAX = 100;
+
+/** What an agent's evidence makes of the attempt that it is about. Evidence of anybody else's attempt counts nothing. */
+export function decideEvidence(
+  view: JobView,
+  { agent, evidence }: { agent: string; evidence: Evidence },
+  context: DecisionContext,
+): Decision {
+  const run = view.runs.find((one) => one.run === evidence.run);
+  const attempt = run === undefined ? undefined : currentAttempt(run);
+  if (run === undefined || attempt === undefined) return NOTHING;
+  if (attempt.agent !== agent || attempt.number !== evidence.attempt) return NOTHING;
+  switch (evidence.phase) {
+    case "accepted":
+      return NOTHING;
+    case "refused":
+      // What has started was not refused, whoever says so: it stays busy until its end.
+      if (hasEnded(run) || attempt.startedAt !== undefined || evidence.refusal === undefined) return NOTHING;
+      return write(refused(run, evidence.refusal, context.now), context);
+    case "started":
+      if (run.state !== "pending") return NOTHING;
+      return write(started(run, evidence, context.now), context);
+    case "exited":
+      if (hasEnded(run)) return emptied(run, evidence, context);
+      return write(finished(run, evidence, context.now), context);
+  }
+}
+
+/** The attempt is over without having begun: the run waits again, or has ended if it would be refused for ever. */
+export function refused(run: Run, refusal: Refusal, now: string): Run {
+  const message = refusal.message.slice(0, MESSAGE_MAX_LENGTH);
+  const back = withAttempt(run, { refusal: { ...refusal, message }, exitedAt: now });
+  if (run.cancel !== undefined) return cancelled(back, now);
+  if (PASSING.has(refusal.code)) return { ...back, waitingFor: "agent" };
+  return { ...back, state: "failed", reason: "refused-by-agent", times: { ...run.times, endedAt: now } };
+}
+
+function started(run: Run, evidence: Evidence, now: string): Run {
+  const { waitingFor: _, ...rest } = withAttempt(run, { startedAt: evidence.startedAt ?? now });
+  return { ...rest, state: "running", times: { ...run.times, runningAt: now } };
+}
+
+function finished(run: Run, evidence: Evidence, now: string): Run {
+  const exit = exitOf(evidence);
+  const attempt = { startedAt: evidence.startedAt ?? now, exitedAt: evidence.exitedAt ?? now, exit, log: evidence.log };
+  const { waitingFor: _, ...rest } = withAttempt(run, attempt);
+  const times = { ...run.times, runningAt: run.times.runningAt ?? now, endedAt: now };
+  return { ...rest, ...verdict(exit), times };
+}
+
+/** State and reason that an exit stands for. What a cancelled script did by itself before the signal came is what counts. */
+function verdict(exit: AttemptExit): { state: RunState; reason: Reason } {
+  switch (exit.cause) {
+    case "cancelled":
+      return { state: "cancelled", reason: "cancelled-by" };
+    case "no-contact":
+      return { state: "failed", reason: "lost" };
+    case "host-restarted":
+    case "host-stopped":
+    case "supervisor-ended":
+      return { state: "failed", reason: exit.cause };
+    case undefined:
+      if (exit.signal !== undefined) return { state: "failed", reason: "signal" };
+      return { state: exit.exitCode === 0 ? "completed" : "failed", reason: "exit" };
+  }
+}
+
+/** After the end only one thing may still change: processes that were left over are gone. */
+function emptied(run: Run, evidence: Evidence, context: DecisionContext): Decision {
+  const before = currentAttempt(run)?.exit;
+  const { leftOverPids = [] } = exitOf(evidence);
+  if (leftOverPids.length >= (before?.leftOverPids?.length ?? 0)) return NOTHING;
+  return write(withAttempt(run, { exit: { ...before, leftOverPids } }), context);
+}
+
+function exitOf({ exit = {} }: Evidence): AttemptExit {
+  const { leftOverPids } = exit;
+  return leftOverPids === undefined ? exit : { ...exit, leftOverPids: leftOverPids.slice(0, LEFT_OVER_PIDS_MAX) };
+}
+
+function withAttempt(run: Run, change: Partial<Attempt>): Run {
+  return {
+    ...run,
+    attempts: run.attempts.map((one, index) => (index === run.attempts.length - 1 ? { ...one, ...change } : one)),
+  };
+}

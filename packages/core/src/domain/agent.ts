@@ -1,0 +1,14 @@
+import { z } from "zod";
+import { AgentId, Instant } from "./ids.ts";
+
+/** The record of an agent in the bucket `agents`: written by the server when the agent is first heard. */
+export const AgentRecord = z.looseObject({
+  v: z.literal(1),
+  id: AgentId,
+  name: z.string(),
+  /** How many attempts the host carries out at once. */
+  slots: z.int().positive(),
+  labels: z.record(z.string(), z.string()),
+  enrolledAt: Instant,
+});
+export type AgentRecord = z.infer<typeof AgentRecord>;

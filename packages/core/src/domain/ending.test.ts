@@ -1,0 +1,113 @@
+import { describe, expect, test } from "vitest";
+import { NOW, assignedRun, runningRun, sampleRun } from "../testing/sample-runs.ts";
+import type { AttemptExit, Refusal } from "./attempt.ts";
+import { describeRun } from "./ending.ts";
+import { Reason } from "./reason.ts";
+import { RunState, WaitingFor, type Run } from "./run.ts";
+
+const cancel = { requestedAt: NOW, by: "bob" };
+
+function ended(state: Run["state"], reason: Reason, exit?: AttemptExit): Run {
+  const { attempts, times } = runningRun();
+  return runningRun({
+    state,
+    reason,
+    attempts: attempts.map((one) => (exit === undefined ? one : { ...one, exit })),
+    times: { ...times, endedAt: NOW },
+  });
+}
+
+const EXITS: readonly (AttemptExit | undefined)[] = [
+  undefined,
+  {},
+  { exitCode: 0 },
+  { exitCode: 3 },
+  { signal: "SIGKILL" },
+  { signal: "SIGKILL", leftOverPids: [7, 8] },
+];
+
+describe.each(Reason.options)("a run that ended by %s", (reason) => {
+  test("has a sentence, whatever else is known of its end", () => {
+    for (const state of ["completed", "failed", "cancelled", "skipped"] as const) {
+      for (const exit of EXITS) {
+        for (const run of [
+          ended(state, reason, exit),
+          { ...ended(state, reason, exit), cancel },
+          sampleRun({ state, reason }),
+        ]) {
+          expect(describeRun(run)).toMatch(/^[A-Z].*[.?!]$/s);
+          expect(describeRun(run)).not.toMatch(/undefined|null|NaN|\[object|\$\{|\.\./);
+        }
+      }
+    }
+  });
+});
+
+test("every other state has its sentence, too", () => {
+  for (const state of RunState.options) {
+    for (const waitingFor of [undefined, ...WaitingFor.options]) {
+      for (const more of [{}, { cancel }, { attempts: assignedRun().attempts }]) {
+        const run = sampleRun({ state, ...(waitingFor === undefined ? {} : { waitingFor }), ...more });
+        expect(describeRun(run)).toMatch(/^[A-Za-z].*\.$/);
+        expect(describeRun(run)).not.toContain("undefined");
+      }
+    }
+  }
+});
+
+test.each<[Run, string]>([
+  [ended("completed", "exit", { exitCode: 0 }), "The script ended by itself with exit code 0 on host-a."],
+  [ended("failed", "exit", { exitCode: 3 }), "The script ended by itself with exit code 3 on host-a."],
+  [ended("failed", "exit", {}), "The script ended by itself with an unknown end on host-a."],
+  [ended("failed", "signal", { signal: "SIGSEGV" }), "The script was ended by signal SIGSEGV on host-a, not by Jobs."],
+  [
+    ended("failed", "lost", { signal: "SIGKILL" }),
+    "Ended by the host host-a with signal SIGKILL because it had no contact for too long.",
+  ],
+  [
+    { ...ended("cancelled", "cancelled-by", { signal: "SIGTERM" }), cancel },
+    "Cancelled by bob: the script ended with signal SIGTERM on host-a.",
+  ],
+  [sampleRun({ state: "cancelled", reason: "cancelled-by", cancel }), "Cancelled by bob before it started."],
+  [sampleRun({ waitingFor: "agent" }), "Waiting for host-a, which is not in contact."],
+  [assignedRun(), "Handed to host-a; it has not started yet."],
+  [assignedRun({ cancel }), "bob asked to cancel it; the host has not confirmed yet."],
+  [runningRun({ cancel }), "Running on host-a; bob asked to cancel it, the host has not confirmed its end yet."],
+])("the sentence says who did what %#", (run, sentence) => {
+  expect(describeRun(run)).toBe(sentence);
+});
+
+test("processes that are left over and bytes of the log that are missing are named", () => {
+  const output = {
+    location: "x",
+    attempts: [
+      {
+        attempt: 1,
+        log: {
+          lengthBytes: 9,
+          complete: false,
+          missing: [
+            [0, 3],
+            [5, 6],
+          ] as [number, number][],
+        },
+        artifacts: [],
+      },
+    ],
+  };
+  const run = { ...ended("cancelled", "cancelled-by", { signal: "SIGKILL", leftOverPids: [7, 8] }), cancel, output };
+  expect(describeRun(run)).toBe(
+    "Cancelled by bob: the script ended with signal SIGKILL on host-a. Processes that could not be ended: 7, 8. The log is not complete: bytes 0–2, 5–5 are missing.",
+  );
+});
+
+test("why the last try was not started is told while the run waits, and when that was the end", () => {
+  const refusal: Refusal = { code: "spawn-failed", message: "No memory." };
+  const attempts = assignedRun().attempts.map((one) => ({ ...one, refusal }));
+  expect(describeRun(sampleRun({ attempts, waitingFor: "agent" }))).toContain(
+    "The last try was not started: No memory.",
+  );
+  expect(describeRun(sampleRun({ attempts, state: "failed", reason: "refused-by-agent" }))).toBe(
+    "The agent on host-a refused it: No memory.",
+  );
+});

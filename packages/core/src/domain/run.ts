@@ -1,0 +1,92 @@
+/**
+ * A run: what users see, follow and cancel.
+ *
+ *   submitted ──due──► pending ──started──► running ──exited──► completed | failed | cancelled
+ *       │                 │  ▲                 │
+ *       └──────cancel─────┤  └─ refused or never started: taken back, another attempt
+ *                         └──► cancelled | failed | skipped
+ *
+ * The server moves a run; what an agent says is evidence for it. State, reason and times are final at the finish;
+ * log and artifacts settle after it, in `output`, which only the record in HISTORY has.
+ */
+import { z } from "zod";
+import { Artifact } from "./artifact.ts";
+import { Attempt } from "./attempt.ts";
+import { Instant, RunId } from "./ids.ts";
+import { StoredLog } from "./log.ts";
+import { OverlapPolicy } from "./overlap.ts";
+import { Payload } from "./payload.ts";
+import { Reason } from "./reason.ts";
+import { Target } from "./target.ts";
+
+export const RunState = z.enum(["submitted", "pending", "running", "completed", "failed", "cancelled", "skipped"]);
+export type RunState = z.infer<typeof RunState>;
+
+/** What a pending run waits for. */
+export const WaitingFor = z.enum(["previous-run", "dependency", "agent", "slot"]);
+export type WaitingFor = z.infer<typeof WaitingFor>;
+
+/** What one attempt left behind. */
+export const AttemptOutput = z.looseObject({
+  /** The attempt's number. */
+  attempt: z.int().positive(),
+  log: StoredLog,
+  artifacts: z.array(Artifact),
+  /** Files that were there but were not kept: too many, or not readable. */
+  artifactsLeftOut: z.int().nonnegative().optional(),
+});
+export type AttemptOutput = z.infer<typeof AttemptOutput>;
+
+/** What a run left behind: where it is kept, and what each attempt that started left. */
+export const RunOutput = z.looseObject({
+  /** Prefix in the artifact store under which log and artifacts are kept. */
+  location: z.string(),
+  attempts: z.array(AttemptOutput),
+});
+export type RunOutput = z.infer<typeof RunOutput>;
+
+/** The record of a run, in `jobs` while it lives and in HISTORY afterwards. Under 32 kB; unknown fields are kept. */
+export const Run = z.looseObject({
+  v: z.literal(1),
+  job: z.string(),
+  run: RunId,
+  /** Names the write that made this version: how an unknown outcome is recognised. */
+  writeId: z.string(),
+  state: RunState,
+  reason: Reason.optional(),
+  waitingFor: WaitingFor.optional(),
+  overlap: OverlapPolicy,
+  target: Target,
+  payload: Payload,
+  /** SHA-256 of all that was asked for: the same idempotency key with another digest is a conflict. */
+  requestDigest: z.string(),
+  submittedBy: z.string(),
+  times: z.looseObject({
+    submittedAt: Instant,
+    pendingAt: Instant.optional(),
+    runningAt: Instant.optional(),
+    endedAt: Instant.optional(),
+    settledAt: Instant.optional(),
+  }),
+  /** The last one is the current one. Refused ones before it may have been dropped; numbers go on. */
+  attempts: z.array(Attempt),
+  cancel: z.looseObject({ requestedAt: Instant, by: z.string() }).optional(),
+  output: RunOutput.optional(),
+});
+export type Run = z.infer<typeof Run>;
+
+/** True when the state is final. */
+export function hasEnded(run: Run): boolean {
+  return run.times.endedAt !== undefined;
+}
+
+/** The attempt that counts now: assigned and not refused; undefined when the run waits for one. */
+export function currentAttempt(run: Run): Attempt | undefined {
+  const attempt = run.attempts.at(-1);
+  return attempt === undefined || attempt.refusal !== undefined ? undefined : attempt;
+}
+
+/** True while the run keeps its job busy: until its end, and after it while processes of it are left over. */
+export function isBusy(run: Run): boolean {
+  return !hasEnded(run) || (currentAttempt(run)?.exit?.leftOverPids?.length ?? 0) > 0;
+}

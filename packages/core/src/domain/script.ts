@@ -1,0 +1,52 @@
+import { JobsError } from "../errors.ts";
+import { SCRIPT_MAX_BYTES } from "./payload.ts";
+
+/** Throws a {@link JobsError} that names the fault of a script that no host could run. */
+export function checkScript(script: string): void {
+  if (script.trim() === "") {
+    throw new JobsError("script-empty", "The script is empty: give it at least one command.", { field: "script" });
+  }
+  if (script.includes("\0")) {
+    const message = "The script has NUL bytes: a script is text. Is it a compiled program?";
+    throw new JobsError("script-has-nul", message, { field: "script" });
+  }
+  const sizeBytes = new TextEncoder().encode(script).length;
+  if (sizeBytes > SCRIPT_MAX_BYTES) {
+    const message = `The script has ${sizeBytes} bytes: at most ${SCRIPT_MAX_BYTES} (1 MiB) are allowed.`;
+    throw new JobsError("script-too-large", message, { field: "script" });
+  }
+}
+
+/** The command line that a script is run with: its `#!` line, else `bash`. */
+export function interpreterOf(script: string): readonly string[] {
+  const line = /^#![ \t]*([^\r\n]*)/.exec(script)?.[1]?.trim();
+  if (line === undefined || line === "") return ["bash"];
+  const space = line.search(/[ \t]/);
+  if (space < 0) return [line];
+  const command = line.slice(0, space);
+  const rest = line.slice(space).trim();
+  // The kernel hands over the rest of the line as one argument; `env -S` is there to split it.
+  if (/(^|\/)env$/.test(command))
+    return [
+      command,
+      ...rest
+        .replace(/^-S/, "")
+        .split(/[ \t]+/)
+        .filter((word) => word !== ""),
+    ];
+  return [command, rest];
+}
+
+/** Options of `env` whose value is the next word. */
+const TAKES_A_WORD = /^(-u|--unset|-C|--chdir)$/;
+
+/** The program that must exist on the host: the interpreter, seen through `env`. */
+export function programOf(interpreter: readonly string[]): string {
+  const [command = "", ...rest] = interpreter;
+  if (!/(^|\/)env$/.test(command)) return command;
+  return (
+    rest.find(
+      (word, index) => !word.startsWith("-") && !word.includes("=") && !TAKES_A_WORD.test(rest[index - 1] ?? ""),
+    ) ?? command
+  );
+}

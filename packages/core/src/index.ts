@@ -1,0 +1,45 @@
+export { Artifact, ARTIFACTS_MAX } from "./domain/artifact.ts";
+export { AgentRecord } from "./domain/agent.ts";
+export { Attempt, AttemptExit, Fence, isNewerLicence, Licence, Refusal } from "./domain/attempt.ts";
+export { describeRun } from "./domain/ending.ts";
+export { Evidence } from "./domain/evidence.ts";
+export { AgentId, RunId } from "./domain/ids.ts";
+export { JOB_NAME_MAX_LENGTH, JobName, normaliseJobName } from "./domain/job-name.ts";
+export { ByteRange, LogEnd, StoredLog } from "./domain/log.ts";
+export { OverlapPolicy } from "./domain/overlap.ts";
+export { Payload, PAYLOAD_INLINE_MAX_BYTES, PayloadContent, SCRIPT_MAX_BYTES } from "./domain/payload.ts";
+export { Reason } from "./domain/reason.ts";
+export { currentAttempt, hasEnded, isBusy, Run, RunOutput, RunState } from "./domain/run.ts";
+export { checkScript, interpreterOf, programOf } from "./domain/script.ts";
+export { Target } from "./domain/target.ts";
+export {
+  ERROR_CODES,
+  exitCodeOf,
+  httpStatusOf,
+  JobsError,
+  toJobsError,
+  type ErrorBody,
+  type ErrorCode,
+} from "./errors.ts";
+export { parseEnvironment } from "./environment.ts";
+export { startAll, stopAll, type Service } from "./lifecycle.ts";
+export {
+  CloseCode,
+  decodeLogFrame,
+  encodeLogFrame,
+  encodeLogFrameHeader,
+  FOLLOW_PROTOCOL,
+  ServerFrame,
+  TOKEN_PROTOCOL_PREFIX,
+  type LogFrame,
+} from "./protocol/frames.ts";
+export * from "./protocol/messages.ts";
+export {
+  operations,
+  streams,
+  SubmitInput,
+  type OperationInput,
+  type OperationName,
+  type OperationOutput,
+} from "./protocol/operations.ts";
+export { AgentSummary, RunView, viewOfRun } from "./protocol/views.ts";

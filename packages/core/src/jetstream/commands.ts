@@ -1,0 +1,45 @@
+/** Commands from a server to the deciding one: a plain request and its answer, kept nowhere. Each may be sent again. */
+import type { Subscription } from "@nats-io/transport-node";
+import { JobsError } from "../errors.ts";
+import { subjects } from "../protocol/subjects.ts";
+import type { NatsLink } from "./connection.ts";
+
+const TIMEOUT_MS = 10_000;
+
+/** Answers commands sent to `server`; `handle` gets and gives JSON values, its {@link JobsError} goes back to the asker. */
+export function serveCommands(
+  link: NatsLink,
+  server: string,
+  handle: (command: unknown) => Promise<unknown>,
+): { stop(): void } {
+  const subscription: Subscription = link.connection.subscribe(subjects.server.command(server), {
+    callback: (error, message) => {
+      if (error !== null) return;
+      void Promise.resolve()
+        .then(() => handle(message.json()))
+        .then((result) => ({ result }))
+        .catch((thrown: unknown) =>
+          (thrown instanceof JobsError ? thrown : new JobsError("internal", String(thrown))).toBody(),
+        )
+        .then((answer) => message.respond(JSON.stringify(answer)))
+        .catch(() => undefined); // the connection is closed: the asker asks another server
+    },
+  });
+  return { stop: () => subscription.unsubscribe() };
+}
+
+/** Asks `server`; throws its {@link JobsError}, or `no-deciding-server` when it does not answer: the outcome is then unknown. */
+export async function requestCommand(link: NatsLink, server: string, command: unknown): Promise<unknown> {
+  const asked = link.connection.request(subjects.server.command(server), JSON.stringify(command), {
+    timeout: TIMEOUT_MS,
+  });
+  const answer = await asked.then(
+    (message) => message.json<{ result?: unknown }>(),
+    (cause: unknown) => {
+      throw new JobsError("no-deciding-server", "The deciding server does not answer: try again.", { cause });
+    },
+  );
+  const error = JobsError.fromBody(answer);
+  if (error !== undefined) throw error;
+  return answer.result;
+}

@@ -1,0 +1,129 @@
+/**
+ * Guarded writes to the bucket `jobs`: alone when few are under way, in atomic batches under load, because a node that
+ * syncs every write syncs a batch once. A batch holds at most one write of a job: NATS would accept two under one guard.
+ * A batch that fails is retried write by write, so that each gets the outcome that is its own.
+ */
+import { nuid, type MsgHdrs } from "@nats-io/transport-node";
+import { headers } from "@nats-io/transport-node";
+import type { NatsLink } from "./connection.ts";
+import { outcomeOf, type WriteOutcome } from "./publish.ts";
+
+/** One write of one job. `guard`: the last sequence of the whole job that was read, 0 when it has nothing. */
+export interface GuardedWrite {
+  readonly job: string;
+  readonly subject: string;
+  readonly guardSubject: string;
+  readonly guard: number;
+  readonly bytes: Uint8Array;
+  readonly headers?: MsgHdrs;
+}
+
+interface Waiting {
+  readonly write: GuardedWrite;
+  readonly done: (outcome: WriteOutcome) => void;
+}
+
+/** Lone writes under way at once; more wait and go together. */
+const MAX_LONE = 4;
+const MAX_BATCH = 256;
+const TIMEOUT_MS = 5_000;
+
+export class GroupCommit {
+  readonly #link: NatsLink;
+  #waiting: Waiting[] = [];
+  #underWay = 0;
+  #batchUnderWay = false;
+
+  constructor(link: NatsLink) {
+    this.#link = link;
+  }
+
+  write(write: GuardedWrite): Promise<WriteOutcome> {
+    return new Promise((done) => {
+      this.#waiting.push({ write, done });
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    while (this.#waiting.length > 0 && this.#underWay < MAX_LONE && !this.#batchUnderWay) {
+      const [first] = this.#waiting.splice(0, 1);
+      if (first !== undefined) void this.#track(this.#alone(first));
+    }
+    if (this.#waiting.length > MAX_LONE && !this.#batchUnderWay) {
+      this.#batchUnderWay = true;
+      void this.#track(this.#together(this.#takeBatch())).finally(() => {
+        this.#batchUnderWay = false;
+        this.#next();
+      });
+    }
+  }
+
+  async #track(work: Promise<void>): Promise<void> {
+    this.#underWay++;
+    await work;
+    this.#underWay--;
+    this.#next();
+  }
+
+  /** The oldest writes, at most one a job; the others keep their place. */
+  #takeBatch(): readonly Waiting[] {
+    const jobs = new Set<string>();
+    const batch: Waiting[] = [];
+    const rest: Waiting[] = [];
+    for (const one of this.#waiting) {
+      const fits = batch.length < MAX_BATCH && !jobs.has(one.write.job);
+      if (fits) jobs.add(one.write.job);
+      (fits ? batch : rest).push(one);
+    }
+    this.#waiting = rest;
+    return batch;
+  }
+
+  async #alone({ write, done }: Waiting): Promise<void> {
+    done(
+      await outcomeOf(
+        this.#link.js.publish(write.subject, write.bytes, {
+          ...(write.headers === undefined ? {} : { headers: write.headers }),
+          expect: { lastSubjectSequence: write.guard, lastSubjectSequenceSubject: write.guardSubject },
+          timeout: TIMEOUT_MS,
+        }),
+      ),
+    );
+  }
+
+  async #together(batch: readonly Waiting[]): Promise<void> {
+    const last = await this.#commit(batch.map(({ write }) => write)).catch(() => undefined);
+    if (last === undefined) {
+      // Nothing of it is stored, or all of it: then each write alone meets its own record, as after any unknown outcome.
+      await Promise.all(batch.map((one) => this.#alone(one)));
+      return;
+    }
+    const first = last - batch.length + 1;
+    for (const [index, { done }] of batch.entries()) done({ kind: "stored", sequence: first + index });
+  }
+
+  /** Publishes an atomic batch; the sequence of its last message, or undefined when it was refused. Messages of a batch are consecutive. */
+  async #commit(writes: readonly GuardedWrite[]): Promise<number | undefined> {
+    const id = nuid.next();
+    const { connection } = this.#link;
+    for (const [index, write] of writes.entries()) {
+      const head = headers();
+      for (const [key, values] of write.headers ?? []) for (const value of values) head.append(key, value);
+      head.set("Nats-Expected-Last-Subject-Sequence", String(write.guard));
+      head.set("Nats-Expected-Last-Subject-Sequence-Subject", write.guardSubject);
+      head.set("Nats-Batch-Id", id);
+      head.set("Nats-Batch-Sequence", String(index + 1));
+      if (index < writes.length - 1) {
+        connection.publish(write.subject, write.bytes, { headers: head });
+        continue;
+      }
+      head.set("Nats-Batch-Commit", "1");
+      const reply = await connection.request(write.subject, write.bytes, { headers: head, timeout: TIMEOUT_MS });
+      const ack = reply.json<{ error?: unknown; count?: number; seq?: number }>();
+      if (ack.error !== undefined || ack.count !== writes.length) return undefined;
+      return ack.seq;
+    }
+    return undefined;
+  }
+}

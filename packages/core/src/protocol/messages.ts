@@ -1,0 +1,106 @@
+/** What agents and servers send each other through NATS. Each has a version `v`; unknown fields are kept. */
+import { z } from "zod";
+import { Fence, Licence } from "../domain/attempt.ts";
+import { AgentId, RunId } from "../domain/ids.ts";
+import { ByteRange } from "../domain/log.ts";
+import { OverlapPolicy } from "../domain/overlap.ts";
+import { Payload } from "../domain/payload.ts";
+
+/** An acknowledged beat is a licence for this long from its send time on the boot clock, milliseconds. */
+export const LICENCE_MS = 60_000;
+
+/**
+ * An agent's sign of life, sent as a compare-and-set on its own last one: so beats form a chain, and of two agents with
+ * one identity the second finds it broken.
+ */
+export const Beat = z.looseObject({
+  v: z.literal(1),
+  session: z.string(),
+  /** Counts the beats of the session from 1. */
+  number: z.int().positive(),
+  /** The licence that this beat renews, or begins. */
+  licence: Licence,
+  /** Every attempt that the host holds or has not had confirmed. */
+  held: z.array(z.looseObject({ job: z.string(), run: RunId, attempt: z.int().positive() })),
+  /** False until a pull from the inbox worked in this connection: the server then makes its consumer anew. */
+  inbox: z.boolean(),
+});
+export type Beat = z.infer<typeof Beat>;
+
+/** What a host is and has; sent at the start of a session and when it changes. */
+export const HostReport = z.looseObject({
+  v: z.literal(1),
+  agent: AgentId,
+  name: z.string(),
+  version: z.string(),
+  slots: z.int().positive(),
+  labels: z.record(z.string(), z.string()),
+  /** The folders of the PATH that scripts get, and the names of all programs in them. */
+  path: z.array(z.string()),
+  programs: z.array(z.string()),
+});
+export type HostReport = z.infer<typeof HostReport>;
+
+/** Where the agent may put or get one object, by HTTP; bound to the object, its size and hash. */
+export const Transfer = z.looseObject({
+  url: z.string(),
+  headers: z.record(z.string(), z.string()).optional(),
+});
+export type Transfer = z.infer<typeof Transfer>;
+
+/** Start this attempt, under this licence and no other. */
+export const StartMessage = z.looseObject({
+  v: z.literal(1),
+  kind: z.literal("start"),
+  job: z.string(),
+  run: RunId,
+  attempt: z.int().positive(),
+  licence: Licence,
+  fence: Fence,
+  overlap: OverlapPolicy,
+  lostAfterMs: z.int().nullable(),
+  graceMs: z.int(),
+  payload: Payload,
+  /** Where to get a payload that is not in the message. */
+  payloadFrom: Transfer.optional(),
+});
+export type StartMessage = z.infer<typeof StartMessage>;
+
+/** End this attempt; if it has not begun, never begin it. */
+export const CancelMessage = z.looseObject({
+  v: z.literal(1),
+  kind: z.literal("cancel"),
+  job: z.string(),
+  run: RunId,
+  attempt: z.int().positive(),
+  fence: Fence,
+  graceMs: z.int(),
+});
+export type CancelMessage = z.infer<typeof CancelMessage>;
+
+/** Say again what you know of this attempt; send these bytes of its log again; upload these artifacts. */
+export const ReportMessage = z.looseObject({
+  v: z.literal(1),
+  kind: z.literal("report"),
+  run: RunId,
+  attempt: z.int().positive(),
+  logFrom: z.array(ByteRange).optional(),
+  uploads: z.array(Transfer.extend({ name: z.string() })).optional(),
+});
+export type ReportMessage = z.infer<typeof ReportMessage>;
+
+/** The store has all of this attempt: forget it. */
+export const ReleaseMessage = z.looseObject({
+  v: z.literal(1),
+  kind: z.literal("release"),
+  run: RunId,
+  attempt: z.int().positive(),
+});
+export type ReleaseMessage = z.infer<typeof ReleaseMessage>;
+
+export const InboxMessage = z.discriminatedUnion("kind", [StartMessage, CancelMessage, ReportMessage, ReleaseMessage]);
+export type InboxMessage = z.infer<typeof InboxMessage>;
+
+/** The deciding server's sign of life, a compare-and-set on the one before. */
+export const Lease = z.looseObject({ v: z.literal(1), server: z.string(), term: z.int() });
+export type Lease = z.infer<typeof Lease>;

@@ -1,0 +1,78 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { runningRun } from "../testing/sample-runs.ts";
+import { operations, streams, SubmitInput } from "./operations.ts";
+import { viewOfRun } from "./views.ts";
+
+const submit = (change: object): boolean =>
+  SubmitInput.safeParse({ name: "nightly", script: "true", ...change }).success;
+
+describe.each(Object.entries(operations))("operation %s", (_, operation) => {
+  test("has a JSON schema of what goes in and of what comes out", () => {
+    const input = z.toJSONSchema(operation.input, { io: "input" });
+    const output = z.toJSONSchema(operation.output, { io: "output" });
+    expect(input).toMatchObject({ type: "object" });
+    expect(output).toMatchObject({ type: "object" });
+    const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
+    expect(Object.keys(input.properties ?? {})).toEqual(expect.arrayContaining(inPath));
+    expect(input.required ?? []).toEqual(expect.arrayContaining(inPath));
+    expect(operation.summary).toMatch(/\.$/);
+  });
+
+  test("refuses a run's id that would lead elsewhere", () => {
+    if (!operation.path.includes("{run}"))
+      return expect(Object.keys(z.toJSONSchema(operation.input, { io: "input" }).properties ?? {})).not.toContain(
+        "run",
+      );
+    for (const run of ["", "..", "a/b", "run00001.1", "RUN00001", ">"])
+      expect(operation.input.safeParse({ run }).success).toBe(false);
+    expect(operation.input.safeParse({ run: "run00001" }).success).toBe(true);
+  });
+});
+
+test("no two operations have the same method and path", () => {
+  const routes = Object.values(operations).map(({ method, path }) => `${method} ${path}`);
+  expect(new Set(routes).size).toBe(routes.length);
+});
+
+test("a submission normalises the job's name and refuses what no host would take", () => {
+  expect(SubmitInput.parse({ name: "  nightly ", script: "true" }).name).toBe("nightly");
+  expect(submit({ env: { A_1: "x" }, overlap: "allow", key: "k", on: "host", interpreter: ["bash", "-e"] })).toBe(true);
+  const refused = [
+    { name: " " },
+    { script: 1 },
+    { env: { JOBS_RUN: "x" } },
+    { env: { "A B": "x" } },
+    { env: { "1A": "x" } },
+    { env: { A: 1 } },
+  ];
+  const more = [
+    { overlap: "queue" },
+    { key: "" },
+    { key: "k".repeat(257) },
+    { on: "" },
+    { interpreter: [] },
+    { interpreter: [""] },
+    { unknown: 1 },
+  ];
+  for (const change of [...refused, ...more]) expect([change, submit(change)]).toEqual([change, false]);
+});
+
+test("a page of runs has a limit, also when it comes as text", () => {
+  const { input } = operations.listRuns;
+  expect(input.parse({})).toEqual({ limit: 50 });
+  expect(input.parse({ limit: "7" })).toEqual({ limit: 7 });
+  for (const limit of ["0", "1001", "x", "1.5"]) expect(input.safeParse({ limit }).success).toBe(false);
+});
+
+test("the path of an artifact keeps its folders and escapes the rest", () => {
+  expect(streams.artifact("run00001", "a b/c?#%.txt")).toBe("/v1/runs/run00001/artifacts/a%20b/c%3F%23%25.txt");
+  expect(streams.follow("run00001")).toBe("/v1/runs/run00001/follow");
+});
+
+test("the view of a run is what the operations promise, without its inner parts", () => {
+  const view = viewOfRun(runningRun({ cancel: { requestedAt: "2026-03-01T12:00:00.000Z", by: "bob" } }));
+  expect(z.strictObject(operations.getRun.output.shape).parse(view)).toEqual(view);
+  expect(view).toMatchObject({ run: "run00001", state: "running", on: "host-a", attempt: 1, cancelRequestedBy: "bob" });
+  expect(Object.values(view)).not.toContain(undefined);
+});

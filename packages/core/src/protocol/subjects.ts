@@ -1,0 +1,130 @@
+/**
+ * Every subject of the system; no other file builds or parses one. `docs/subjects.md` has the table.
+ *
+ * A job's name is one token: letters, digits, `-` and inner `_` stay, every other byte of its UTF-8 is `=XX`. So it is
+ * reversible, and no name of a job begins with the `_` that marks what the server keeps beside the jobs.
+ */
+
+const UTF8 = new TextEncoder();
+const KEPT = /[A-Za-z0-9_-]/;
+
+/** The subject token of a job's (normalised) name. */
+export function encodeJob(name: string): string {
+  let token = "";
+  for (const byte of UTF8.encode(name)) {
+    const character = String.fromCharCode(byte);
+    const kept = KEPT.test(character) && !(character === "_" && token === "");
+    token += kept ? character : `=${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+  }
+  return token;
+}
+
+/** The name that {@link encodeJob} made a token of. */
+export function decodeJob(token: string): string {
+  return decodeURIComponent(token.replaceAll(/=([0-9A-F]{2})/g, "%$1"));
+}
+
+/** Like {@link decodeJob}; undefined for a token that no name is encoded to. */
+function findJob(token: string): string | undefined {
+  try {
+    const name = decodeJob(token);
+    return encodeJob(name) === token ? name : undefined;
+  } catch {
+    return undefined; // not UTF-8
+  }
+}
+
+/** What a subject under the bucket `jobs` names. */
+export type JobsSubject =
+  | { readonly kind: "definition"; readonly job: string }
+  | { readonly kind: "run"; readonly job: string; readonly run: string }
+  | { readonly kind: "attempt"; readonly job: string; readonly run: string; readonly attempt: number }
+  | { readonly kind: "mark"; readonly server: string };
+
+const JOBS = "$KV.jobs.";
+const MARK = `${JOBS}_mark.`;
+const HISTORY_MARK = "history._mark.";
+
+/** The server whose mark stands under this subject of HISTORY; undefined when it is a run. */
+export function parseHistoryMark(subject: string): string | undefined {
+  return subject.startsWith(HISTORY_MARK) ? subject.slice(HISTORY_MARK.length) : undefined;
+}
+
+/** Parses a subject of the bucket `jobs`; undefined when it is none that this version knows. */
+export function parseJobsSubject(subject: string): JobsSubject | undefined {
+  if (!subject.startsWith(JOBS)) return undefined;
+  const [token = "", kind, run, attempt, more] = subject.slice(JOBS.length).split(".");
+  if (token === "_mark" && kind !== undefined) return { kind: "mark", server: kind };
+  const job = findJob(token);
+  if (job === undefined || token === "" || more !== undefined) return undefined;
+  if (kind === "def" && run === undefined) return { kind: "definition", job };
+  if (kind !== "run" || run === undefined) return undefined;
+  if (attempt === undefined) return { kind: "run", job, run };
+  return { kind: "attempt", job, run, attempt: Number(attempt) };
+}
+
+/** What an agent's subject names. */
+export type AgentSubject =
+  | { readonly kind: "beat" | "host"; readonly agent: string }
+  | { readonly kind: "evt" | "log"; readonly agent: string; readonly run: string; readonly attempt: number };
+
+/** Parses a subject that an agent published on; undefined when it is none that this version knows. */
+export function parseAgentSubject(subject: string): AgentSubject | undefined {
+  const [root, agent, kind, run, attempt, more] = subject.split(".");
+  if (root !== "agt" || agent === undefined || more !== undefined) return undefined;
+  if ((kind === "beat" || kind === "host") && run === undefined) return { kind, agent };
+  if ((kind === "evt" || kind === "log") && run !== undefined && attempt !== undefined) {
+    return { kind, agent, run, attempt: Number(attempt) };
+  }
+  return undefined;
+}
+
+/** One attempt of a run on an agent. */
+export interface AttemptAddress {
+  readonly agent: string;
+  readonly run: string;
+  readonly attempt: number;
+}
+
+/** What the server may put into an agent's inbox. */
+export type InboxKind = "start" | "cancel" | "report" | "release";
+
+export const subjects = {
+  jobs: {
+    all: `${JOBS}>`,
+    run: (job: string, run: string) => `${JOBS}${encodeJob(job)}.run.${run}`,
+    /** The guard's filter: everything of one job. */
+    guard: (job: string) => `${JOBS}${encodeJob(job)}.>`,
+    mark: (server: string) => `${MARK}${server}`,
+  },
+  agents: { bucket: "agents", all: "$KV.agents.>" },
+  inbox: {
+    all: "inbox.>",
+    of: (agent: string) => `inbox.${agent}.>`,
+    attempt: ({ agent, run, attempt }: AttemptAddress) => `inbox.${agent}.${run}.${attempt}.>`,
+    message: ({ agent, run, attempt }: AttemptAddress, kind: InboxKind) => `inbox.${agent}.${run}.${attempt}.${kind}`,
+  },
+  agent: {
+    /** All that an agent may publish. */
+    all: (agent: string) => `agt.${agent}.>`,
+    beat: (agent: string) => `agt.${agent}.beat`,
+    host: (agent: string) => `agt.${agent}.host`,
+    evidence: ({ agent, run, attempt }: AttemptAddress) => `agt.${agent}.evt.${run}.${attempt}`,
+    log: ({ agent, run, attempt }: AttemptAddress) => `agt.${agent}.log.${run}.${attempt}`,
+    beats: "agt.*.beat",
+    hosts: "agt.*.host",
+    evidences: "agt.*.evt.>",
+    logs: "agt.*.log.>",
+  },
+  server: {
+    lease: "srv.lease",
+    all: "srv.>",
+    /** Commands for the deciding server: a plain request, kept in no stream. */
+    command: (server: string) => `cmd.${server}`,
+  },
+  history: {
+    all: "history.>",
+    mark: (server: string) => `${HISTORY_MARK}${server}`,
+    run: (job: string, run: string) => `history.${encodeJob(job)}.${run}`,
+  },
+} as const;

@@ -1,0 +1,1 @@
+export { startNats, startNatsCluster, type NatsFixture, type NatsFixtureOptions } from "./nats.ts";

@@ -1,0 +1,12 @@
+/** What both doors of the package have, on every platform. */
+export { JobsError, type ErrorCode, type RunView, type StoredLog, type SubmitInput } from "@jobs/core";
+export type { CallOptions } from "./call.ts";
+export { JobsClient } from "./client.ts";
+export type { ConnectOptions } from "./connection.ts";
+export type { Retry } from "./follow.ts";
+export type { LogChunk } from "./log-chunk.ts";
+export { RunArtifact, type DownloadOptions } from "./run-artifact.ts";
+export { RunHandle, type LogOptions, type RunEvents, type RunResult, type WaitOptions } from "./run-handle.ts";
+export type { SubmitOptions } from "./submission.ts";
+export type { Fetch } from "./transport.ts";
+export type { WebSocketConstructor, WebSocketLike } from "./web-socket.ts";

@@ -1,0 +1,140 @@
+import {
+  JobsError,
+  operations,
+  RunId,
+  type OperationInput,
+  type OperationName,
+  type OperationOutput,
+} from "@jobs/core";
+import type { Connection } from "./connection.ts";
+
+/** How one call may be ended early. */
+export interface CallOptions {
+  /** Ends the call; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long to wait for the answer, milliseconds; 30,000 when left out. */
+  readonly timeoutMs?: number | undefined;
+}
+
+const TIMEOUT_MS = 30_000;
+
+/**
+ * Calls one operation of the API: its input fills path, query and body, its output is checked.
+ * Throws {@link JobsError} with the server's code; `server-unreachable` when there was no answer, or none from Jobs.
+ */
+export async function call<N extends OperationName>(
+  connection: Connection,
+  request: { readonly operation: N; readonly input: OperationInput<N> },
+  options: CallOptions = {},
+): Promise<OperationOutput<N>> {
+  const { method, path, output } = operations[request.operation];
+  const rest: Record<string, unknown> = { ...request.input };
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    const value = rest[name];
+    delete rest[name];
+    return pathPart(name, value);
+  });
+  const hasBody = method === "POST" && Object.keys(rest).length > 0;
+  const response = await send(connection, method === "GET" ? filled + queryOf(rest) : filled, {
+    ...options,
+    method,
+    ...(hasBody ? { body: JSON.stringify(rest) } : {}),
+  });
+  const answer = output.safeParse(await readJson(connection, response));
+  if (!answer.success) {
+    const message = `The server's answer to ${request.operation} was not understood: are server and SDK of the same version?`;
+    throw new JobsError("internal", message, { cause: answer.error });
+  }
+  return answer.data as OperationOutput<N>;
+}
+
+interface SendOptions extends CallOptions {
+  readonly method: string;
+  readonly body?: string;
+}
+
+/** Sends one authorised request; throws a {@link JobsError} for every answer that is not a success. */
+export async function send(connection: Connection, path: string, options: SendOptions): Promise<Response> {
+  const { method, body, signal, timeoutMs = TIMEOUT_MS } = options;
+  const timeLimit = new AbortController();
+  const timer = setTimeout(() => timeLimit.abort(), timeoutMs);
+  try {
+    const response = await connection.transport.fetch(connection.url + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${connection.token}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      },
+      ...(body === undefined ? {} : { body }),
+      signal: signal === undefined ? timeLimit.signal : AbortSignal.any([signal, timeLimit.signal]),
+    });
+    if (!response.ok) throw await errorOf(connection, response);
+    return response;
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof JobsError) throw error;
+    const why = timeLimit.signal.aborted ? `nothing came within ${timeoutMs / 1000} s` : reasonOf(error);
+    throw unreachable(connection, why, error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The error for a server that gave no answer, or a broken one. */
+export function unreachable(connection: Connection, why: string, cause?: unknown): JobsError {
+  const message = `No answer from ${connection.url}: ${why}. Is the server running, and is this its address?`;
+  return new JobsError("server-unreachable", message, { cause });
+}
+
+/** The innermost words of a network error: those of `fetch` itself say nothing. */
+export function reasonOf(error: unknown): string {
+  let inner = error;
+  while (inner instanceof Error && inner.cause instanceof Error) inner = inner.cause;
+  const { code, message } = inner as { code?: unknown; message?: unknown };
+  if (typeof message === "string" && message !== "") return message;
+  return typeof code === "string" ? code : String(inner);
+}
+
+async function errorOf(connection: Connection, response: Response): Promise<JobsError> {
+  const text = await response.text();
+  const known = JobsError.fromBody(parseJson(text));
+  if (known !== undefined) return known;
+  const { status } = response;
+  if (status === 401 || status === 403) {
+    return new JobsError("unauthenticated", `${connection.url} refuses the access token: check JOBS_TOKEN.`);
+  }
+  if (status >= 502 && status <= 504) return unreachable(connection, `a proxy says ${status}`);
+  return new JobsError(
+    "internal",
+    `${connection.url} answered ${status}, which no Jobs server says: is this its address?`,
+  );
+}
+
+async function readJson(connection: Connection, response: Response): Promise<unknown> {
+  const text = await response.text().catch((error: unknown) => {
+    throw unreachable(connection, reasonOf(error), error);
+  });
+  return parseJson(text);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function pathPart(name: string, value: unknown): string {
+  const run = RunId.safeParse(value);
+  if (run.success) return run.data;
+  throw new JobsError("invalid-request", `"${String(value)}" is not the id of a run.`, { field: name });
+}
+
+function queryOf(input: Readonly<Record<string, unknown>>): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(input)) {
+    if (value !== undefined) query.set(name, String(value as string | number));
+  }
+  return query.size === 0 ? "" : `?${query.toString()}`;
+}

@@ -1,0 +1,103 @@
+import { JobsError } from "@jobs/core";
+import { expect, test } from "vitest";
+import { connect } from "./node.ts";
+import { startContractServer, viewOf, type Answer } from "./testing/index.ts";
+
+const INPUT = { name: "nightly", script: "echo hi" };
+const accepted = { status: 201, body: { run: viewOf({ state: "pending" }), known: false } };
+const failed = (status: number, code: string): Answer => ({ status, body: { error: { code, message: "No." } } });
+
+test("a submission carries the token and a random key of 128 bits", async () => {
+  await using server = await startContractServer({ answer: () => accepted });
+  const jobs = connect(server);
+  const one = await jobs.submitJob(INPUT);
+  await jobs.submitJob(INPUT);
+  expect(one).toMatchObject({ id: accepted.body.run.run, job: "nightly", known: false, view: { state: "pending" } });
+  const [first, second] = server.requests;
+  expect(first).toMatchObject({
+    method: "POST",
+    path: "/v1/runs",
+    authorization: `Bearer ${server.token}`,
+    body: INPUT,
+  });
+  expect(first?.body?.["key"]).toMatch(/^[0-9a-f]{32}$/);
+  expect(first?.body?.["key"]).not.toBe(second?.body?.["key"]);
+});
+
+test("a submission whose answer is lost is sent again with the same key", async () => {
+  const answers: Answer[] = [
+    "cut",
+    { status: 502, body: "bad gateway" },
+    failed(503, "no-deciding-server"),
+    failed(503, "store-unavailable"),
+    accepted,
+  ];
+  await using server = await startContractServer({ answer: () => answers.shift() ?? "cut" });
+  await connect(server).submitJob(INPUT);
+  expect(server.requests).toHaveLength(5);
+  expect(new Set(server.requests.map(({ body }) => body?.["key"])).size).toBe(1);
+});
+
+test("an error that the server gives is thrown at once with its code, field and details", async () => {
+  const body = { error: { code: "job-busy", message: "Busy.", field: "name", details: { run: "abc" } } };
+  await using server = await startContractServer({ answer: () => ({ status: 409, body }) });
+  const error = await connect(server)
+    .submitJob(INPUT)
+    .catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(JobsError);
+  expect(error).toMatchObject({ code: "job-busy", message: "Busy.", field: "name", details: { run: "abc" } });
+  expect(server.requests).toHaveLength(1);
+});
+
+test("when no answer comes in time the error names the key to submit again with", async () => {
+  await using server = await startContractServer({ answer: () => "cut" });
+  const submission = connect(server).submitJob({ ...INPUT, key: "mine" }, { timeoutMs: 400 });
+  await expect(submission).rejects.toMatchObject({
+    code: "server-unreachable",
+    message: expect.stringContaining('"mine"'),
+    details: { key: "mine" },
+  });
+  expect(server.requests.length).toBeGreaterThan(1);
+});
+
+test("a signal ends the tries with its reason", async () => {
+  await using server = await startContractServer({ answer: () => "cut" });
+  const controller = new AbortController();
+  const submission = connect(server).submitJob(INPUT, { signal: controller.signal });
+  controller.abort(new Error("enough"));
+  await expect(submission).rejects.toThrow("enough");
+});
+
+test("without address or token the error says what to set", () => {
+  expect(() => connect({ token: "t" })).toThrow(
+    expect.objectContaining({ code: "config-invalid", field: "url", message: expect.stringContaining("JOBS_URL") }),
+  );
+  expect(() => connect({ url: "http://x" })).toThrow(
+    expect.objectContaining({ code: "config-invalid", field: "token", message: expect.stringContaining("JOBS_TOKEN") }),
+  );
+  expect(() => connect({ url: "x:1", token: "t" })).toThrow(expect.objectContaining({ code: "config-invalid" }));
+});
+
+test("path and query are filled from the input", async () => {
+  const view = viewOf();
+  await using server = await startContractServer({
+    answer: ({ method, path }) => ({
+      body: path === "/v1/runs" ? { runs: [view] } : method === "GET" || path.endsWith("/cancel") ? view : {},
+    }),
+  });
+  const jobs = connect({ url: `${server.url}/`, token: server.token });
+  await jobs.listRuns({ job: "nightly & daily", limit: 3 });
+  await jobs.getRun(view.run);
+  await jobs.cancelRun(view.run);
+  await expect(jobs.getRun("../agents")).rejects.toMatchObject({ code: "invalid-request" });
+  expect(server.requests.map(({ method, path, query, body }) => [method, path, query.toString(), body])).toEqual([
+    ["GET", "/v1/runs", "job=nightly+%26+daily&limit=3", undefined],
+    ["GET", `/v1/runs/${view.run}`, "", undefined],
+    ["POST", `/v1/runs/${view.run}/cancel`, "", undefined],
+  ]);
+});
+
+test("an answer that is not of Jobs is an error, not a run", async () => {
+  await using server = await startContractServer({ answer: () => ({ body: { hello: "world" } }) });
+  await expect(connect(server).getRun("abcdefgh")).rejects.toMatchObject({ code: "internal" });
+});

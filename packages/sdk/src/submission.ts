@@ -1,0 +1,56 @@
+/**
+ * A submission whose answer was lost may have been accepted. So each carries an idempotency key and is sent again, with
+ * the same key, until there is an answer: the server then returns the run it made the first time.
+ */
+import { JobsError, type ErrorCode, type OperationOutput, type SubmitInput } from "@jobs/core";
+import { Backoff, pause } from "./backoff.ts";
+import { call } from "./call.ts";
+import type { Connection } from "./connection.ts";
+
+/** How long and until when a submission is tried. */
+export interface SubmitOptions {
+  /** For how long the submission is sent again while no answer comes, milliseconds; 30,000 when left out. */
+  readonly timeoutMs?: number;
+  /** Ends the tries; the call then rejects with the signal's reason, and the run may or may not exist. */
+  readonly signal?: AbortSignal;
+}
+
+const TIMEOUT_MS = 30_000;
+/** One try waits no longer than this for its answer, milliseconds: another server may be quicker. */
+const TRY_MS = 10_000;
+/** Errors after which nobody knows whether the run was accepted, or that pass by themselves. */
+const REPEATED: ReadonlySet<ErrorCode> = new Set(["server-unreachable", "no-deciding-server", "store-unavailable"]);
+
+/** Submits once, however often it must be sent. */
+export async function submit(
+  connection: Connection,
+  input: SubmitInput,
+  { timeoutMs = TIMEOUT_MS, signal }: SubmitOptions = {},
+): Promise<OperationOutput<"submitRun">> {
+  const keyed = { ...input, key: input.key ?? randomKey() };
+  const giveUpAt = performance.now() + timeoutMs;
+  const backoff = new Backoff({ firstMs: 100, lastMs: 2000 });
+  for (;;) {
+    try {
+      const leftMs = Math.max(1, giveUpAt - performance.now());
+      const request = { operation: "submitRun", input: keyed } as const;
+      return await call(connection, request, { signal, timeoutMs: Math.min(TRY_MS, leftMs) });
+    } catch (error) {
+      if (!(error instanceof JobsError) || !REPEATED.has(error.code)) throw error;
+      const delayMs = backoff.nextDelayMs();
+      if (performance.now() + delayMs >= giveUpAt) throw givenUp(error, keyed.key);
+      await pause(delayMs, signal);
+    }
+  }
+}
+
+function givenUp(error: JobsError, key: string): JobsError {
+  const message = `${error.message} It is not known whether the run was accepted: submit again with the key "${key}" to have it once.`;
+  return new JobsError(error.code, message, { cause: error, details: { ...error.details, key } });
+}
+
+/** 128 random bits in hex. */
+function randomKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

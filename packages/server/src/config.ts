@@ -1,0 +1,63 @@
+import { parseEnvironment } from "@jobs/core";
+import type { NatsOptions } from "@jobs/core/jetstream";
+import type { Logger } from "pino";
+import { z } from "zod";
+import type { AccessToken } from "./http/auth.ts";
+
+/** What a server needs; a tool that embeds one gives it, `main` reads it from the environment. */
+export interface ServerOptions {
+  readonly nats: Omit<NatsOptions, "name" | "inboxPrefix">;
+  /** Address to listen on, e.g. `127.0.0.1`. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** The URL under which agents and users reach it, when that is not where it listens. */
+  readonly publicUrl?: string | undefined;
+  readonly tokens: readonly AccessToken[];
+  /** Signs upload URLs. Servers that share an artifact store share it. */
+  readonly secret: string;
+  /** Where logs and artifacts are kept. */
+  readonly artifacts: { readonly directory: string };
+  readonly log?: Logger | undefined;
+  /** A follower that takes nothing for this long is cut off, milliseconds; 30 s if not given. */
+  readonly slowReaderMs?: number | undefined;
+}
+
+/** `name:token` pairs, comma-separated; a token alone is named `token`. */
+const Tokens = z
+  .string()
+  .min(1)
+  .transform((text) =>
+    text.split(",").map((pair): AccessToken => {
+      const colon = pair.indexOf(":");
+      return colon < 0
+        ? { name: "token", token: pair.trim() }
+        : { name: pair.slice(0, colon).trim(), token: pair.slice(colon + 1).trim() };
+    }),
+  );
+
+const Environment = z.object({
+  NATS_URL: z.string().min(1),
+  NATS_USER: z.string().optional(),
+  NATS_PASSWORD: z.string().optional(),
+  JOBS_LISTEN_HOST: z.string().default("127.0.0.1"),
+  JOBS_LISTEN_PORT: z.coerce.number().int().min(0).max(65_535).default(4280),
+  JOBS_PUBLIC_URL: z.url().optional(),
+  JOBS_TOKENS: Tokens,
+  JOBS_SECRET: z.string().min(16),
+  JOBS_ARTIFACTS_DIR: z.string().min(1),
+});
+
+/** Reads a server's options from environment variables; throws `config-invalid` that names the first wrong one. */
+export function serverOptionsFrom(env: Readonly<Record<string, string | undefined>>): ServerOptions {
+  const one = parseEnvironment(Environment, env);
+  return {
+    nats: { url: one.NATS_URL, user: one.NATS_USER, password: one.NATS_PASSWORD },
+    host: one.JOBS_LISTEN_HOST,
+    port: one.JOBS_LISTEN_PORT,
+    publicUrl: one.JOBS_PUBLIC_URL,
+    tokens: one.JOBS_TOKENS,
+    secret: one.JOBS_SECRET,
+    artifacts: { directory: one.JOBS_ARTIFACTS_DIR },
+  };
+}

@@ -1,0 +1,164 @@
+import { JobsError, type Run } from "@jobs/core";
+import type { Submission } from "@jobs/core/decide";
+import { connectNats, ensureTopology, HistoryStore, JobStore, type NatsLink } from "@jobs/core/jetstream";
+import { startNats, type NatsFixture } from "@jobs/core/testing";
+import { pino } from "pino";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { AgentsProjection } from "../projection/agents-projection.ts";
+import { HistoryIndex } from "../projection/history-index.ts";
+import { JobsProjection } from "../projection/jobs-projection.ts";
+import { Decider, type Decided } from "./decider.ts";
+
+const NOW = "2026-03-01T12:00:00.000Z";
+let nats: NatsFixture;
+let links: NatsLink[];
+beforeEach(async () => {
+  nats = await startNats();
+  links = [];
+});
+afterEach(async () => {
+  for (const link of links) await link.connection.close();
+  await nats[Symbol.asyncDispose]();
+});
+
+interface Server {
+  readonly decider: Decider;
+  readonly jobs: JobsProjection;
+  readonly store: JobStore;
+  readonly history: HistoryStore;
+  readonly stopping: AbortController;
+}
+
+/** A server that thinks that it decides, with a view that nothing but its own writes and reads fill. */
+async function serverWithStaleView(assertMayDecide = (): void => undefined): Promise<Server> {
+  const link = await connectNats({ url: nats.url, name: "test" });
+  links.push(link);
+  await ensureTopology(link, () => 1);
+  const monotonicMs = (): number => performance.now();
+  const jobs = new JobsProjection({ monotonicMs });
+  const agents = new AgentsProjection({ monotonicMs, now: () => NOW, assignedTo: () => 0 });
+  const store = new JobStore(link);
+  const history = new HistoryStore(link);
+  const stopping = new AbortController();
+  const log = pino({ level: "silent" });
+  const decider = new Decider({
+    store,
+    history,
+    finished: new HistoryIndex(),
+    jobs,
+    agents,
+    now: () => NOW,
+    monotonicMs,
+    assertMayDecide,
+    log,
+    signal: stopping.signal,
+  });
+  return { decider, jobs, store, history, stopping };
+}
+
+function submission(change: Partial<Submission> = {}): Submission {
+  return {
+    job: "nightly",
+    run: "run00001",
+    overlap: "reject",
+    target: { kind: "agent", agent: "alpha", name: "alpha" },
+    payload: { form: "plain", sha256: "00", sizeBytes: 2, body: "{}" },
+    requestDigest: "digest",
+    submittedBy: "ada",
+    ...change,
+  };
+}
+
+test("two servers that both think they decide, each with a view of its own: one accepts, the other rejects and names the run", async () => {
+  const [one, other] = [await serverWithStaleView(), await serverWithStaleView()];
+  for (let round = 0; round < 20; round++) {
+    const job = `job ${round}`;
+    const outcomes = await Promise.allSettled([
+      one.decider.submit(submission({ job, run: "run0000a" })),
+      other.decider.submit(submission({ job, run: "run0000b" })),
+    ]);
+    const accepted = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value.run.run] : []));
+    const refusals = outcomes.flatMap((outcome) =>
+      outcome.status === "rejected" ? [outcome.reason as JobsError] : [],
+    );
+    expect(accepted).toHaveLength(1);
+    expect(refusals).toMatchObject([{ code: "job-busy", details: { run: accepted[0] } }]);
+  }
+});
+
+test("the same submission at two servers is one run, and both say so", async () => {
+  const [one, other] = [await serverWithStaleView(), await serverWithStaleView()];
+  const answers = await Promise.all([one.decider.submit(submission()), other.decider.submit(submission())]);
+  expect(answers.map(({ run }) => run.writeId)).toEqual([answers[0]?.run.writeId, answers[0]?.run.writeId]);
+  expect(answers.filter(({ isNew }) => isNew)).toHaveLength(1);
+});
+
+test("a submission that is under way while nats-server is killed is answered once it is back, and stored once", async () => {
+  const { decider, store } = await serverWithStaleView();
+  await decider.submit(submission({ job: "before" }));
+  const [node] = nats.nodes;
+  // As every client does: what may or may not be stored is asked for again, with the same key.
+  const submit = (job: string): Promise<Decided> =>
+    decider
+      .submit(submission({ job }))
+      .catch((error: JobsError) => (error.code === "store-unavailable" ? submit(job) : Promise.reject(error)));
+  const answers = Array.from({ length: 20 }, (_, index) => submit(`job ${index}`));
+  await node?.kill("SIGKILL");
+  await node?.start();
+  for (const [index, answer] of (await Promise.all(answers)).entries()) {
+    const { entries } = await store.read(`job ${index}`);
+    expect(entries.map(({ run, sequence }) => [run?.writeId, sequence])).toEqual([
+      [answer.run.writeId, answer.sequence],
+    ]);
+  }
+});
+
+test("a submission that comes again after its run went to HISTORY and left no trace in this server's view is that run", async () => {
+  const [one, other] = [await serverWithStaleView(), await serverWithStaleView()];
+  const { run } = await one.decider.submit(submission());
+  const ended: Run = {
+    ...run,
+    state: "completed",
+    reason: "exit",
+    times: { ...run.times, endedAt: NOW, settledAt: NOW },
+  };
+  await one.history.write(ended);
+  await one.decider.remove(run);
+  await expect(other.decider.submit(submission())).resolves.toMatchObject({
+    isNew: false,
+    run: { state: "completed" },
+  });
+  await expect(other.decider.submit(submission({ requestDigest: "another" }))).rejects.toMatchObject({
+    code: "key-conflict",
+  });
+  const { entries } = await one.store.read("nightly");
+  expect(entries.map(({ kind }) => kind)).toEqual(["marker"]);
+});
+
+test("a server that may not decide writes nothing", async () => {
+  const refusal = new JobsError("no-deciding-server", "not just now");
+  const { decider, store } = await serverWithStaleView(() => {
+    throw refusal;
+  });
+  await expect(decider.submit(submission())).rejects.toBe(refusal);
+  expect((await store.read("nightly")).entries).toEqual([]);
+});
+
+test("a record that this version cannot read blocks its job with a clear error, and nothing else", async () => {
+  const { decider, store } = await serverWithStaleView();
+  const newer = { v: 2, job: "nightly", run: "run00009" } as unknown as Run;
+  expect(await store.write(newer, 0)).toMatchObject({ kind: "stored" });
+  await expect(decider.submit(submission())).rejects.toMatchObject({
+    code: "store-unavailable",
+    message: expect.stringContaining("newer version") as string,
+  });
+  await expect(decider.submit(submission({ job: "another" }))).resolves.toMatchObject({ isNew: true });
+});
+
+test("a server that stops while the outcome of a write is unknown says that it does not know", async () => {
+  const { decider, stopping } = await serverWithStaleView();
+  await nats.nodes[0]?.kill("SIGKILL");
+  const answer = decider.submit(submission());
+  stopping.abort();
+  await expect(answer).rejects.toMatchObject({ code: "store-unavailable" });
+}, 60_000);

@@ -1,0 +1,235 @@
+import { randomUUID } from "node:crypto";
+/**
+ * Decides, one step of a job at a time: view → pure decision → one guarded write → the next view.
+ *
+ *   stored    the acknowledged record goes on top of the view
+ *   conflict  somebody else decided: the job is read again and decided again; what was read may be our own write,
+ *             whose acknowledgement was lost
+ *   unknown   the identical write again, until it is stored or conflicts; until then nothing of this job is decided
+ *             anew and nobody is answered. Not for longer than a minute: its guard could fit again once a later run of
+ *             the job has come, gone and left no marker; from then on it counts as a conflict
+ */
+import { currentAttempt, hasEnded, JobsError, type Evidence, type Run } from "@jobs/core";
+import {
+  decideCancel,
+  decideEvidence,
+  decideSubmit,
+  reconcile,
+  type Cancellation,
+  type Decision,
+  type DecisionContext,
+  type Submission,
+} from "@jobs/core/decide";
+import type { HistoryStore, JobStore, WriteOutcome } from "@jobs/core/jetstream";
+import { subjectOfRun } from "@jobs/core/jetstream";
+import type { Logger } from "pino";
+import type { AgentsProjection } from "../projection/agents-projection.ts";
+import type { HistoryIndex } from "../projection/history-index.ts";
+import type { GuardedView, JobsProjection } from "../projection/jobs-projection.ts";
+import { KeyedQueue } from "./keyed-queue.ts";
+
+export interface DeciderOptions {
+  readonly store: JobStore;
+  readonly history: HistoryStore;
+  readonly jobs: JobsProjection;
+  readonly agents: AgentsProjection;
+  readonly finished: HistoryIndex;
+  readonly now: () => string;
+  readonly monotonicMs: () => number;
+  /** Throws `no-deciding-server` while this server may not decide. */
+  readonly assertMayDecide: () => void;
+  readonly log: Logger;
+  /** The server stops: what is still of unknown outcome stays so. */
+  readonly signal: AbortSignal;
+}
+
+/** A record as it is stored now. */
+export interface Decided {
+  readonly run: Run;
+  readonly sequence: number;
+  /** False when what was asked for already was so. */
+  readonly isNew: boolean;
+}
+
+const MAX_CONFLICTS = 50;
+const RESEND_MS = 200;
+/** Well below the life of a marker. */
+const RESEND_FOR_MS = 60_000;
+
+export class Decider {
+  readonly #options: DeciderOptions;
+  readonly #queue = new KeyedQueue();
+  /** Attempts in writes under way, an agent: they count as assigned before they are. */
+  readonly #reserved = new Map<string, number>();
+
+  constructor(options: DeciderOptions) {
+    this.#options = options;
+  }
+
+  async submit(submission: Submission): Promise<Decided> {
+    const decided = await this.#decide(submission.job, async (view, context, isFirstTurn) => {
+      // The index of HISTORY may lag by some seconds; a run that went there meanwhile has left a marker in the view.
+      const isKnown = this.#options.finished.find(submission.run) !== undefined;
+      const mayBeThere = isKnown || !isFirstTurn || this.#options.jobs.isRemoved(submission);
+      const finished = mayBeThere ? await this.#findFinished(submission) : undefined;
+      return decideSubmit(view, submission, { ...context, finished });
+    });
+    if (decided === undefined) throw new Error("a submission is always answered");
+    return decided;
+  }
+
+  async #findFinished({ job, run }: Submission): Promise<Run | undefined> {
+    try {
+      return await this.#options.history.find(job, run);
+    } catch (cause) {
+      throw new JobsError("store-unavailable", "NATS does not answer: try again with the same key.", { cause });
+    }
+  }
+
+  async cancel(job: string, cancellation: Cancellation): Promise<Decided> {
+    const decided = await this.#decide(job, (view, context) => decideCancel(view, cancellation, context));
+    if (decided === undefined) throw new Error("a cancellation is always answered");
+    return decided;
+  }
+
+  async onEvidence(agent: string, evidence: Evidence): Promise<Decided | undefined> {
+    return this.#decide(evidence.job, (view, context) => decideEvidence(view, { agent, evidence }, context));
+  }
+
+  /** Takes the next steps that a job's state asks for, until there are none. */
+  async reconcile(job: string): Promise<void> {
+    for (;;) {
+      const decided = await this.#decide(job, reconcile);
+      if (decided === undefined) return;
+    }
+  }
+
+  /** Replaces a settled run's record by a marker. */
+  async remove(run: Run): Promise<void> {
+    await this.#queue.run(run.job, async () => {
+      for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
+        this.#options.assertMayDecide();
+        const view = this.#options.jobs.view(run.job);
+        if (!view.runs.some((one) => one.run === run.run)) return;
+        const outcome = await this.#resolved(() => this.#options.store.remove(run, view.guard));
+        if (outcome.kind === "stored") {
+          this.#options.jobs.apply({
+            kind: "marker",
+            job: run.job,
+            subject: subjectOfRun(run),
+            sequence: outcome.sequence,
+          });
+          return;
+        }
+        await this.#readAgain(run.job);
+      }
+    });
+  }
+
+  #decide(
+    job: string,
+    decide: (view: GuardedView, context: DecisionContext, isFirstTurn: boolean) => Decision | Promise<Decision>,
+  ): Promise<Decided | undefined> {
+    return this.#queue.run(job, async () => {
+      const written = new Set<string>();
+      for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
+        this.#options.assertMayDecide();
+        const view = this.#options.jobs.view(job);
+        const ours = view.runs.find((run) => written.has(run.writeId));
+        if (ours !== undefined) return this.#decided(ours, true);
+        if (view.isUnreadable) throw unreadable(job);
+        const decision = await decide(view, this.#context(), conflicts === 0);
+        if (decision.kind === "nothing") return undefined;
+        if (decision.kind === "reject") throw decision.error;
+        if (decision.kind === "known") return this.#decided(decision.run, false);
+        const outcome = await this.#write(decision.run, view.guard);
+        if (outcome.kind === "stored") {
+          this.#options.jobs.apply({
+            kind: "run",
+            job,
+            subject: subjectOfRun(decision.run),
+            sequence: outcome.sequence,
+            run: decision.run,
+          });
+          return { run: decision.run, sequence: outcome.sequence, isNew: true };
+        }
+        written.add(decision.run.writeId);
+        await this.#readAgain(job);
+      }
+      throw new JobsError("store-unavailable", `“${job}” is being changed by somebody else all the time: try again.`);
+    });
+  }
+
+  #decided(run: Run, isNew: boolean): Decided {
+    return { run, sequence: this.#options.jobs.find(run.run)?.sequence ?? 0, isNew };
+  }
+
+  async #write(run: Run, guard: number): Promise<WriteOutcome> {
+    const agent = this.#newlyAssigned(run);
+    if (agent !== undefined) this.#reserved.set(agent, (this.#reserved.get(agent) ?? 0) + 1);
+    try {
+      return await this.#resolved(() => this.#options.store.write(run, guard));
+    } finally {
+      if (agent !== undefined) this.#reserved.set(agent, (this.#reserved.get(agent) ?? 0) - 1);
+    }
+  }
+
+  #newlyAssigned(run: Run): string | undefined {
+    const before = this.#options.jobs.find(run.run)?.run;
+    const isAssigned = before !== undefined && currentAttempt(before) !== undefined;
+    return isAssigned || hasEnded(run) ? undefined : currentAttempt(run)?.agent;
+  }
+
+  /** Sends the identical write until its outcome is known, or until it is too old to be sent again. */
+  async #resolved(send: () => Promise<WriteOutcome>): Promise<Exclude<WriteOutcome, { kind: "unknown" | "refused" }>> {
+    const startedMs = this.#options.monotonicMs();
+    for (let isFirst = true; ; isFirst = false) {
+      const outcome = await send();
+      if (outcome.kind === "stored" || outcome.kind === "conflict") return outcome;
+      const { cause } = outcome;
+      if (isFirst && outcome.kind === "refused") {
+        throw new JobsError("store-unavailable", `NATS did not store it: ${String(cause)}`, { cause });
+      }
+      this.#options.log.warn({ err: cause }, "a write of unknown outcome is sent again");
+      if (this.#options.signal.aborted) {
+        const message = "The server stops and does not know whether this was stored: ask again with the same key.";
+        throw new JobsError("store-unavailable", message, { cause });
+      }
+      if (this.#options.monotonicMs() - startedMs > RESEND_FOR_MS) return { kind: "conflict" };
+      await new Promise((resolve) => setTimeout(resolve, RESEND_MS));
+    }
+  }
+
+  async #readAgain(job: string): Promise<void> {
+    for (;;) {
+      try {
+        return this.#options.jobs.applySnapshot(job, await this.#options.store.read(job));
+      } catch (error) {
+        this.#options.log.warn({ err: error, job }, "reading a job again after a conflict failed");
+        this.#options.assertMayDecide();
+        await new Promise((resolve) => setTimeout(resolve, RESEND_MS));
+      }
+    }
+  }
+
+  #context(): DecisionContext {
+    const { agents, now } = this.#options;
+    return {
+      now: now(),
+      writeId: randomUUID(),
+      agents: {
+        get: (id) => {
+          const agent = agents.get(id);
+          const reserved = this.#reserved.get(id) ?? 0;
+          return agent === undefined || reserved === 0 ? agent : { ...agent, assigned: agent.assigned + reserved };
+        },
+      },
+    };
+  }
+}
+
+function unreadable(job: string): JobsError {
+  return new JobsError("store-unavailable", `A record of “${job}” is of a newer version: upgrade this server.`, {
+    field: "name",
+  });
+}

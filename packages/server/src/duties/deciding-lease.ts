@@ -1,0 +1,115 @@
+/**
+ * Which server decides: a lease in BEATS, renewed every second as a compare-and-set on itself.
+ *
+ *   waiting ──no renewal seen for 3 s──► taking ──stored──► deciding ──conflict, or 3 s without a stored renewal──► waiting
+ *
+ * The lease is for economy: one view, one queue an agent, no conflicts. Safety is the guard of each write alone.
+ */
+import type { Service } from "@jobs/core";
+import type { BeatStore } from "@jobs/core/jetstream";
+import type { Logger } from "pino";
+
+const RENEW_MS = 1_000;
+const LAPSED_MS = 3_000;
+
+export interface DecidingLeaseOptions {
+  readonly beats: BeatStore;
+  readonly server: string;
+  readonly monotonicMs: () => number;
+  readonly log: Logger;
+  readonly onGained: () => void;
+  readonly onLost: () => void;
+}
+
+export class DecidingLease implements Service {
+  readonly #options: DecidingLeaseOptions;
+  #holder: { readonly server: string; readonly term: number } | undefined;
+  #sequence = 0;
+  #renewedAtMs = Number.NEGATIVE_INFINITY;
+  #isHeld = false;
+  #timer: NodeJS.Timeout | undefined;
+  #ticking: Promise<void> | undefined;
+  #isStopped = false;
+
+  constructor(options: DecidingLeaseOptions) {
+    this.#options = options;
+  }
+
+  /** The server that decides, as far as this one knows; undefined while nobody does. */
+  get holder(): string | undefined {
+    const isFresh = this.#options.monotonicMs() - this.#renewedAtMs < LAPSED_MS;
+    return isFresh ? this.#holder?.server : undefined;
+  }
+
+  get isHeld(): boolean {
+    return this.#isHeld && this.holder === this.#options.server;
+  }
+
+  async start(): Promise<void> {
+    await this.#tick();
+    this.#timer = setInterval(() => void this.#tick(), RENEW_MS);
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearInterval(this.#timer);
+    await this.#ticking;
+    if (!this.isHeld) return;
+    // Hand over at once: an empty name is nobody.
+    await this.#options.beats.lease({ v: 1, server: "", term: (this.#holder?.term ?? 0) + 1 }, this.#sequence);
+    this.#lose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** A lease came through the watch: somebody's renewal, perhaps this server's own. */
+  onLease(lease: { server: string; term: number }, sequence: number): void {
+    if (sequence <= this.#sequence) return;
+    this.#sequence = sequence;
+    this.#holder = lease.server === "" ? undefined : lease;
+    this.#renewedAtMs = lease.server === "" ? Number.NEGATIVE_INFINITY : this.#options.monotonicMs();
+    if (lease.server !== this.#options.server) this.#lose();
+  }
+
+  /** The lease went with its nats-server: whoever takes it first decides. */
+  reset(): void {
+    this.#sequence = 0;
+    this.#renewedAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  #tick(): Promise<void> {
+    this.#ticking ??= this.#renewOrTake().finally(() => (this.#ticking = undefined));
+    return this.#ticking;
+  }
+
+  async #renewOrTake(): Promise<void> {
+    const { server, monotonicMs, beats } = this.#options;
+    if (this.#isHeld && !this.isHeld) this.#lose();
+    if (this.#isStopped || (!this.#isHeld && this.holder !== undefined)) return;
+    const sentAtMs = monotonicMs();
+    const term = this.#isHeld ? (this.#holder?.term ?? 0) : (this.#holder?.term ?? 0) + 1;
+    const outcome = await beats.lease({ v: 1, server, term }, this.#sequence);
+    if (outcome.kind === "conflict") this.#lose();
+    if (outcome.kind === "stored") this.#hold({ server, term }, outcome.sequence, sentAtMs);
+  }
+
+  #hold(holder: { server: string; term: number }, sequence: number, sentAtMs: number): void {
+    this.#sequence = Math.max(this.#sequence, sequence);
+    this.#holder = holder;
+    this.#renewedAtMs = sentAtMs;
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    if (this.#isStopped) return; // stop() gives it back
+    this.#options.log.info({ term: holder.term }, "this server decides now");
+    this.#options.onGained();
+  }
+
+  #lose(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#options.log.info("this server decides no more");
+    this.#options.onLost();
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * All that only the deciding server does: takes evidence, reconciles, sends messages, settles, releases. It begins when
+ * the lease is gained and stops when it is lost; nothing is kept beside what the streams hold.
+ */
+import { hasEnded, type Beat, type Evidence, type HostReport, type Run, type Service } from "@jobs/core";
+import { wantedFor } from "@jobs/core/decide";
+import type { EvidenceStore, StreamWatch } from "@jobs/core/jetstream";
+import type { Logger } from "pino";
+import type { AgentsProjection } from "../projection/agents-projection.ts";
+import type { JobsProjection } from "../projection/jobs-projection.ts";
+import type { Decider } from "./decider.ts";
+import type { Enroller } from "./enroller.ts";
+import type { EvidenceDesk } from "./evidence-desk.ts";
+import type { Messenger } from "./messenger.ts";
+import type { Releaser } from "./releaser.ts";
+import type { Settler } from "./settler.ts";
+
+export interface DecidingOptions {
+  readonly evidence: EvidenceStore;
+  readonly desk: EvidenceDesk;
+  readonly jobs: JobsProjection;
+  readonly agents: AgentsProjection;
+  readonly decider: Decider;
+  readonly messenger: Messenger;
+  readonly settler: Settler;
+  readonly releaser: Releaser;
+  readonly enroller: Enroller;
+  readonly log: Logger;
+}
+
+/** How often every live run is looked at, milliseconds. */
+const ROUND_MS = 1_000;
+const SWEEP_MS = 60_000;
+
+export class Deciding {
+  readonly #options: DecidingOptions;
+  #watch: StreamWatch | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #sweep: NodeJS.Timeout | undefined;
+  #isActive = false;
+
+  constructor(options: DecidingOptions) {
+    this.#options = options;
+    options.jobs.on("run", (run) => this.#onRun(run));
+    options.jobs.on("removed", (run) => this.#onRemoved(run));
+  }
+
+  start(): Promise<void> {
+    if (this.#isActive) return Promise.resolve();
+    this.#isActive = true;
+    const { evidence, desk, log } = this.#options;
+    desk.clear();
+    this.#watch = evidence.watch({
+      onEvidence: (agent, one) => void this.#onEvidence(agent, one),
+      onReady: () => this.#round(),
+      onError: (error) => log.warn({ err: error }, "the watch of EVENTS broke and begins again"),
+    });
+    this.#timer = setInterval(() => this.#round(), ROUND_MS);
+    this.#sweep = setInterval(() => this.#options.jobs.sweep(), SWEEP_MS);
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#isActive) return;
+    this.#isActive = false;
+    clearInterval(this.#timer);
+    clearInterval(this.#sweep);
+    await this.#watch?.stop();
+  }
+
+  /** For the life of the server: it starts idle, the lease wakes it, and it stops with the server. */
+  asStandby(): Service {
+    const stop = (): Promise<void> => this.stop();
+    return { start: () => Promise.resolve(), stop, [Symbol.asyncDispose]: stop };
+  }
+
+  onBeat(agent: string, beat: Beat, isBack: boolean): void {
+    if (!this.#isActive) return;
+    this.#options.releaser.onBeat(agent, beat);
+    void this.#options.enroller.onBeat(agent, beat);
+    if (isBack) this.#reconcileWaitingFor(agent);
+  }
+
+  onReport(agent: string, report: HostReport): void {
+    if (this.#isActive) void this.#options.enroller.onReport(agent, report);
+  }
+
+  onFinished(run: Run): void {
+    if (this.#isActive) this.#options.releaser.onFinished(run.run);
+  }
+
+  async #onEvidence(agent: string, evidence: Evidence): Promise<void> {
+    if (this.#options.releaser.onEvidence(agent, evidence)) return;
+    if (this.#options.desk.take(agent, evidence)) await this.#decideOn(agent, evidence);
+  }
+
+  async #decideOn(agent: string, evidence: Evidence): Promise<void> {
+    try {
+      await this.#options.decider.onEvidence(agent, evidence);
+    } catch (error) {
+      this.#options.log.warn(
+        { err: error, run: evidence.run },
+        "evidence could not be decided on; the next round does",
+      );
+      return;
+    }
+    const live = this.#options.jobs.find(evidence.run);
+    if (live !== undefined) this.#next(live.run, live.sequence);
+  }
+
+  #onRun(run: Run): void {
+    if (!this.#isActive) return;
+    const sequence = this.#options.jobs.find(run.run)?.sequence ?? 0;
+    this.#next(run, sequence);
+    if (hasEnded(run)) {
+      this.#reconcileWaitingFor(run.target.agent);
+      this.#reconcile(run.job);
+    }
+  }
+
+  #onRemoved(run: Run): void {
+    this.#options.desk.forget(run.run);
+  }
+
+  /** Does what a run's record asks for. */
+  #next(run: Run, sequence: number): void {
+    if (wantedFor(run) === "settle") void this.#options.settler.settle(run);
+    void this.#options.messenger.send(run, sequence);
+  }
+
+  #reconcileWaitingFor(agent: string): void {
+    for (const job of this.#options.jobs.jobsWaitingFor(agent)) this.#reconcile(job);
+  }
+
+  #reconcile(job: string): void {
+    this.#options.decider.reconcile(job).catch((error: unknown) => {
+      this.#options.log.debug({ err: error, job }, "reconciling a job failed; the next round does it");
+    });
+  }
+
+  /** Looks at every live run: what a crash, a lost message or a lost evidence left undone is done now. */
+  #round(): void {
+    if (!this.#isActive) return;
+    for (const [agent, report] of this.#options.agents.reports()) void this.#options.enroller.onReport(agent, report);
+    for (const [agent, beat] of this.#options.agents.withoutInbox()) void this.#options.enroller.onBeat(agent, beat);
+    const jobs = new Set<string>();
+    for (const { run, sequence } of this.#options.jobs.runs()) {
+      this.#next(run, sequence);
+      if (!hasEnded(run)) jobs.add(run.job);
+      const undecided = this.#options.desk.findUndecided(run);
+      if (undecided !== undefined) void this.#decideOn(run.attempts.at(-1)?.agent ?? "", undecided);
+    }
+    for (const job of jobs) this.#reconcile(job);
+  }
+}

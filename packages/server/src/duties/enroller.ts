@@ -1,0 +1,60 @@
+/** Makes a record for each agent that is heard, and the consumer that it pulls its inbox from. */
+import type { AgentRecord, Beat, HostReport } from "@jobs/core";
+import type { AgentStore, InboxStore } from "@jobs/core/jetstream";
+import type { Logger } from "pino";
+import type { AgentsProjection } from "../projection/agents-projection.ts";
+
+export interface EnrollerOptions {
+  readonly store: AgentStore;
+  readonly inbox: InboxStore;
+  readonly agents: AgentsProjection;
+  readonly now: () => string;
+  readonly log: Logger;
+}
+
+export class Enroller {
+  readonly #options: EnrollerOptions;
+  /** Agents whose record is being written. */
+  readonly #enrolling = new Set<string>();
+  /** Agents whose inbox's consumer is being made. */
+  readonly #making = new Set<string>();
+
+  constructor(options: EnrollerOptions) {
+    this.#options = options;
+  }
+
+  /** The subject it came on, which NATS guards, says which agent it is; the report only what it has. */
+  async onReport(agent: string, report: HostReport): Promise<void> {
+    const known = this.#options.agents.findRecord(agent);
+    const { name, slots, labels } = report;
+    if (known !== undefined && known.name === name && known.slots === slots && sameLabels(known.labels, labels)) return;
+    if (this.#enrolling.has(agent)) return;
+    this.#enrolling.add(agent);
+    const record: AgentRecord = { v: 1, enrolledAt: this.#options.now(), ...known, id: agent, name, slots, labels };
+    try {
+      await this.#options.store.put(record);
+      this.#options.log.info({ agent, name }, known === undefined ? "an agent enrolled" : "an agent changed");
+    } catch (error) {
+      this.#options.log.warn({ err: error, agent }, "an agent's record was not stored; the next round tries it again");
+    } finally {
+      this.#enrolling.delete(agent);
+    }
+  }
+
+  async onBeat(agent: string, beat: Beat): Promise<void> {
+    if (beat.inbox || this.#making.has(agent)) return;
+    this.#making.add(agent);
+    try {
+      await this.#options.inbox.ensureConsumer(agent);
+    } catch (error) {
+      this.#options.log.warn({ err: error, agent }, "an inbox's consumer was not made; the next beat asks again");
+    } finally {
+      this.#making.delete(agent);
+    }
+  }
+}
+
+function sameLabels(one: AgentRecord["labels"], other: AgentRecord["labels"]): boolean {
+  const keys = Object.keys(one);
+  return keys.length === Object.keys(other).length && keys.every((key) => one[key] === other[key]);
+}

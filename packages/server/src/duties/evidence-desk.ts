@@ -1,0 +1,60 @@
+/**
+ * The last evidence of each attempt that is not settled yet, by the agent that gave it: evidence counts only if that
+ * agent is the one which the attempt's record names.
+ */
+import { currentAttempt, hasEnded, type Attempt, type Evidence, type Run } from "@jobs/core";
+
+/** While the view is being read anew evidence may come before its run; but no agent may fill the desk with runs that are not. */
+const UNKNOWN_MAX = 10_000;
+
+export class EvidenceDesk {
+  readonly #findRun: (run: string) => Run | undefined;
+  /** By run, then by agent. */
+  readonly #taken = new Map<string, Map<string, Evidence>>();
+
+  constructor(options: { readonly findRun: (run: string) => Run | undefined }) {
+    this.#findRun = options.findRun;
+  }
+
+  /** Keeps the evidence; false when it says nothing new, or of an attempt that is not this agent's. */
+  take(agent: string, evidence: Evidence): boolean {
+    const run = this.#findRun(evidence.run);
+    const isExpected =
+      run === undefined ? this.#taken.size < UNKNOWN_MAX : run.attempts.some((one) => one.agent === agent);
+    if (!isExpected) return false;
+    const ofRun = this.#taken.get(evidence.run) ?? new Map<string, Evidence>();
+    const known = ofRun.get(agent);
+    if (known !== undefined && !isNewer(evidence, known)) return false;
+    this.#taken.set(evidence.run, ofRun.set(agent, evidence));
+    return true;
+  }
+
+  /** What the host of this attempt said last. */
+  find(run: string, attempt: Attempt): Evidence | undefined {
+    const evidence = this.#taken.get(run)?.get(attempt.agent);
+    return evidence?.attempt === attempt.number ? evidence : undefined;
+  }
+
+  /** Evidence that the record of its run does not show yet, because deciding on it failed. */
+  findUndecided(run: Run): Evidence | undefined {
+    const attempt = currentAttempt(run);
+    const evidence = attempt === undefined ? undefined : this.find(run.run, attempt);
+    if (attempt === undefined || evidence === undefined) return undefined;
+    if (hasEnded(run)) return (attempt.exit?.leftOverPids?.length ?? 0) > 0 ? evidence : undefined;
+    const isShown = evidence.phase === "accepted" || (evidence.phase === "started" && run.state === "running");
+    return isShown ? undefined : evidence;
+  }
+
+  forget(run: string): void {
+    this.#taken.delete(run);
+  }
+
+  clear(): void {
+    this.#taken.clear();
+  }
+}
+
+function isNewer(one: Evidence, known: Evidence): boolean {
+  if (one.attempt !== known.attempt) return one.attempt > known.attempt;
+  return one.session !== known.session || one.revision > known.revision;
+}

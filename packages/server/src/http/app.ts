@@ -1,0 +1,112 @@
+/** The HTTP side of the server: the operations table as routes, and what is beside it. */
+import { httpStatusOf, JobsError, operations, toJobsError, type OperationName } from "@jobs/core";
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import type { Auth } from "./auth.ts";
+import { parseInput } from "./input.ts";
+import { registerObjectRoutes, type ObjectRoutesOptions } from "./objects.ts";
+import { openApiDocument } from "./openapi.ts";
+import { operationHandlers, type OperationsOptions } from "./operations.ts";
+
+/** What `/healthz` tells. */
+export interface Health {
+  readonly status: "ok" | "degraded";
+  readonly server: string;
+  readonly version: string;
+  readonly nats: "connected" | "disconnected";
+  readonly view: "current" | "stale";
+  /** The deciding server, if there is one. */
+  readonly deciding?: string;
+}
+
+export interface AppOptions extends OperationsOptions, ObjectRoutesOptions {
+  readonly auth: Auth;
+  readonly version: string;
+  readonly health: () => Health;
+  readonly log: Logger;
+}
+
+/** A script of 1 MiB may become six times as long in JSON. */
+const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
+
+export function createApp(options: AppOptions): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: options.log as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: BODY_LIMIT_BYTES,
+    routerOptions: { maxParamLength: 4_096 },
+    forceCloseConnections: true,
+  });
+  const parseJson = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body: string, done) => {
+    const { isBodyOptional } = request.routeOptions.config as { isBodyOptional?: boolean };
+    if (body === "" && isBodyOptional === true) done(null, undefined); // some clients name the type and send nothing
+    else void parseJson(request, body, done);
+  });
+  app.setErrorHandler((thrown, _request, reply) => {
+    const error = fromFastify(thrown);
+    const status = httpStatusOf(error.code);
+    if (status >= 500) options.log.error({ err: thrown }, "a request failed");
+    return reply.code(status).send(error.toBody());
+  });
+  app.setNotFoundHandler((request) => {
+    throw new JobsError(
+      "operation-unknown",
+      `There is no ${request.method} ${request.url.split("?")[0]}; see /openapi.json.`,
+    );
+  });
+  const handlers = operationHandlers(options);
+  for (const name of Object.keys(operations) as OperationName[]) registerOperation(app, name, { ...options, handlers });
+  registerObjectRoutes(app, options);
+  app.get("/healthz", (_request, reply) => {
+    const health = options.health();
+    return reply.code(health.status === "ok" ? 200 : 503).send(health);
+  });
+  const document = openApiDocument(options.version);
+  app.get("/openapi.json", () => document);
+  return app;
+}
+
+function registerOperation(
+  app: FastifyInstance,
+  name: OperationName,
+  options: AppOptions & { handlers: ReturnType<typeof operationHandlers> },
+): void {
+  const { method, path, input, successStatus } = operations[name];
+  const handle = options.handlers[name] as (input: unknown, by: string) => Promise<unknown>;
+  app.route({
+    method,
+    url: path.replaceAll(/\{(\w+)\}/g, ":$1"),
+    config: { isBodyOptional: name !== "submitRun" },
+    handler: async (request, reply) => {
+      const by = options.auth.fromHeaders(request.headers);
+      const given = { ...(request.query as object), ...(request.body as object | null), ...(request.params as object) };
+      const output = await handle(parseInput(input, given), by);
+      return reply.code(successStatus).send(output);
+    },
+  });
+}
+
+function fromFastify(thrown: unknown): JobsError {
+  const { code, statusCode, message } = thrown as { code?: string; statusCode?: number; message?: string };
+  if (thrown instanceof JobsError) return thrown;
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") {
+    return new JobsError("script-too-large", "The request is too large: a script may have 1 MiB.", {
+      field: "script",
+      cause: thrown,
+    });
+  }
+  if (
+    code === "FST_ERR_CTP_INVALID_JSON_BODY" ||
+    code === "FST_ERR_CTP_EMPTY_JSON_BODY" ||
+    code === "FST_ERR_CTP_INVALID_MEDIA_TYPE" ||
+    thrown instanceof SyntaxError
+  ) {
+    return new JobsError("body-not-json", "The body is not JSON: send one JSON object as application/json.", {
+      cause: thrown,
+    });
+  }
+  if (statusCode !== undefined && statusCode < 500)
+    return new JobsError("invalid-request", message ?? "The request is not right.", { cause: thrown });
+  return toJobsError(thrown);
+}

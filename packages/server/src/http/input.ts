@@ -1,0 +1,30 @@
+import { JobsError, type ErrorCode } from "@jobs/core";
+import type { z } from "zod";
+
+/** Parses what a client sent; throws a {@link JobsError} that names the first field that is wrong. */
+export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const field = String(issue?.path[0] ?? (issue?.code === "unrecognized_keys" ? issue.keys[0] : ""));
+  const isMissing = (value as Record<string, unknown> | null)?.[field] === undefined;
+  const message = `${field === "" ? "The request" : `\`${issue?.path.join(".") || field}\``} is not right: ${issue?.message ?? "unknown"}`;
+  throw new JobsError(
+    codeOf(field, isMissing),
+    issue?.code === "custom" ? issue.message : message,
+    field === "" ? {} : { field },
+  );
+}
+
+function codeOf(field: string, isMissing: boolean): ErrorCode {
+  switch (field) {
+    case "name":
+      return "name-invalid";
+    case "script":
+      return isMissing ? "script-missing" : "invalid-request";
+    case "key":
+      return "key-invalid";
+    default:
+      return "invalid-request";
+  }
+}

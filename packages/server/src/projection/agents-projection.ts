@@ -1,0 +1,160 @@
+/** The agents in memory: their records, last beats and host reports. */
+import type { AgentRecord, AgentSummary, Beat, HostReport } from "@jobs/core";
+import { JobsError } from "@jobs/core";
+import type { AgentView } from "@jobs/core/decide";
+
+/** Silence after which an agent is shown as not in contact and is assigned nothing, milliseconds. */
+export const CONTACT_MS = 15_000;
+
+interface Known {
+  record?: AgentRecord;
+  report?: HostReport;
+  beat?: Beat;
+  beatAtMonotonicMs?: number;
+  beatAt?: string;
+}
+
+export interface AgentsProjectionOptions {
+  readonly monotonicMs: () => number;
+  readonly now: () => string;
+  /** Attempts assigned to the agent, all jobs together. */
+  readonly assignedTo: (agent: string) => number;
+}
+
+export class AgentsProjection {
+  readonly #options: AgentsProjectionOptions;
+  readonly #agents = new Map<string, Known>();
+
+  constructor(options: AgentsProjectionOptions) {
+    this.#options = options;
+  }
+
+  onRecord(record: AgentRecord): void {
+    this.#of(record.id).record = record;
+  }
+
+  onReport(agent: string, report: HostReport): void {
+    this.#of(agent).report = report;
+  }
+
+  /** `ageMs`: how long ago it was stored; a server that starts hears old beats, too. */
+  onBeat(agent: string, beat: Beat, ageMs: number): void {
+    const known = this.#of(agent);
+    known.beat = beat;
+    known.beatAtMonotonicMs = this.#options.monotonicMs() - ageMs;
+    known.beatAt = new Date(Date.parse(this.#options.now()) - ageMs).toISOString();
+  }
+
+  /** Agents in contact that cannot pull from their inbox. */
+  *withoutInbox(): Iterable<readonly [string, Beat]> {
+    for (const [agent, { beat }] of this.#agents)
+      if (beat?.inbox === false && this.isInContact(agent)) yield [agent, beat];
+  }
+
+  reports(): Iterable<readonly [string, HostReport]> {
+    return [...this.#agents].flatMap(([agent, { report }]) => (report === undefined ? [] : [[agent, report] as const]));
+  }
+
+  /** The beats went with their nats-server; the agents will beat again. */
+  resetBeats(): void {
+    for (const known of this.#agents.values()) {
+      delete known.beat;
+      delete known.beatAtMonotonicMs;
+    }
+  }
+
+  findRecord(agent: string): AgentRecord | undefined {
+    return this.#agents.get(agent)?.record;
+  }
+
+  findReport(agent: string): HostReport | undefined {
+    return this.#agents.get(agent)?.report;
+  }
+
+  findBeat(agent: string): Beat | undefined {
+    return this.#agents.get(agent)?.beat;
+  }
+
+  isInContact(agent: string): boolean {
+    const at = this.#agents.get(agent)?.beatAtMonotonicMs;
+    return at !== undefined && this.#options.monotonicMs() - at < CONTACT_MS;
+  }
+
+  /** What the decisions need to know of an agent. */
+  get(agent: string): AgentView | undefined {
+    const known = this.#agents.get(agent);
+    if (known?.record === undefined) return undefined;
+    const { id, name, slots } = known.record;
+    const licence = this.isInContact(agent) ? known.beat?.licence : undefined;
+    return {
+      id,
+      name,
+      slots: known.report?.slots ?? slots,
+      assigned: this.#options.assignedTo(agent),
+      held: known.beat?.held ?? [],
+      ...(licence === undefined ? {} : { licence }),
+    };
+  }
+
+  list(): readonly AgentSummary[] {
+    const summaries: AgentSummary[] = [];
+    for (const { record, report, beatAt } of this.#agents.values()) {
+      if (record === undefined) continue;
+      summaries.push({
+        id: record.id,
+        name: record.name,
+        inContact: this.isInContact(record.id),
+        slots: report?.slots ?? record.slots,
+        assigned: this.#options.assignedTo(record.id),
+        labels: report?.labels ?? record.labels,
+        ...(beatAt === undefined ? {} : { lastBeatAt: beatAt }),
+        ...(report === undefined ? {} : { version: report.version }),
+      });
+    }
+    return summaries.sort((one, other) => one.name.localeCompare(other.name));
+  }
+
+  /** The agent that a submission names by name or id, or the only one there is; throws when that is not one. */
+  resolve(on: string | undefined): AgentRecord {
+    const records = [...this.#agents.values()].flatMap(({ record }) => (record === undefined ? [] : [record]));
+    if (on === undefined) {
+      const [only, ...others] = records;
+      if (only !== undefined && others.length === 0) return only;
+      const message =
+        only === undefined
+          ? "There is no agent yet: start one first."
+          : `Say with \`on\` which agent is to run it: ${names(records)}.`;
+      throw new JobsError("target-required", message, { field: "on" });
+    }
+    const matching = records.filter((record) => record.id === on || record.name === on);
+    const [one, ...others] = matching;
+    if (one === undefined) {
+      throw new JobsError("agent-unknown", `There is no agent “${on}”. Known: ${names(records) || "none"}.`, {
+        field: "on",
+      });
+    }
+    if (others.length > 0) {
+      const ids = matching.map((record) => record.id).join(", ");
+      throw new JobsError(
+        "agent-ambiguous",
+        `${matching.length} agents are named “${on}”: use one of their ids, ${ids}.`,
+        { field: "on" },
+      );
+    }
+    return one;
+  }
+
+  #of(agent: string): Known {
+    const known = this.#agents.get(agent) ?? {};
+    this.#agents.set(agent, known);
+    return known;
+  }
+}
+
+function names(records: readonly AgentRecord[]): string {
+  const shown = records
+    .slice(0, 10)
+    .map((record) => record.name)
+    .sort();
+  return shown.join(", ") + (records.length > shown.length ? ` and ${records.length - shown.length} more` : "");
+}

@@ -1,0 +1,115 @@
+/** The watches that fill the projections; each resolves once all that was stored has been delivered. */
+import type { Beat, HostReport, Run } from "@jobs/core";
+import type { AgentStore, BeatStore, HistoryStore, JobStore, StreamWatch } from "@jobs/core/jetstream";
+import type { Logger } from "pino";
+import type { AgentsProjection } from "./agents-projection.ts";
+import type { HistoryIndex } from "./history-index.ts";
+import type { JobsProjection } from "./jobs-projection.ts";
+import type { Runs } from "./runs.ts";
+import type { ViewMark } from "./view-mark.ts";
+
+export interface FeedsOptions {
+  readonly stores: {
+    readonly jobs: JobStore;
+    readonly history: HistoryStore;
+    readonly agents: AgentStore;
+    readonly beats: BeatStore;
+  };
+  readonly jobs: JobsProjection;
+  readonly finished: HistoryIndex;
+  readonly runs: Runs;
+  readonly agents: AgentsProjection;
+  readonly mark: ViewMark;
+  readonly onFinished: (run: Run) => void;
+  /** `isBack`: the agent was not in contact before this beat. */
+  readonly onBeat: (agent: string, beat: Beat, isBack: boolean) => void;
+  readonly onReport: (agent: string, report: HostReport) => void;
+  readonly onLease: (lease: { server: string; term: number }, sequence: number) => void;
+  readonly onBeatsReset: () => void;
+  readonly log: Logger;
+}
+
+/** Starts all four and resolves when all are current; the caller stops them. */
+export async function startFeeds(options: FeedsOptions): Promise<readonly StreamWatch[]> {
+  const feeds = [jobsFeed(options), historyFeed(options), agentsFeed(options), beatsFeed(options)];
+  await Promise.all(feeds.map(({ ready }) => ready));
+  return feeds.map(({ watch }) => watch);
+}
+
+interface Feed {
+  readonly watch: StreamWatch;
+  readonly ready: Promise<void>;
+}
+
+function feed(begin: (onReady: () => void) => StreamWatch): Feed {
+  let onReady: () => void = () => undefined;
+  const ready = new Promise<void>((resolve) => (onReady = resolve));
+  return { watch: begin(() => onReady()), ready };
+}
+
+function jobsFeed({ stores, jobs, mark, log }: FeedsOptions): Feed {
+  return feed((onReady) =>
+    stores.jobs.watch({
+      onEntry: (entry) => jobs.apply(entry),
+      onMark: (server, text) => mark.onMark(stores.jobs, server, text),
+      onReady,
+      onReset: () => {
+        mark.invalidate();
+        jobs.reset();
+      },
+      onError: (error) => log.warn({ err: error }, "the watch of the jobs broke and begins again"),
+    }),
+  );
+}
+
+function historyFeed({ stores, runs, finished, mark, onFinished, log }: FeedsOptions): Feed {
+  return feed((onReady) =>
+    stores.history.watch({
+      onRun: (run) => {
+        runs.onFinished(run);
+        onFinished(run);
+      },
+      onReady,
+      onMark: (server, text) => mark.onMark(stores.history, server, text),
+      onReset: () => {
+        mark.invalidate();
+        finished.reset();
+      },
+      onError: (error) => log.warn({ err: error }, "the watch of the history broke and begins again"),
+    }),
+  );
+}
+
+function agentsFeed({ stores, agents, log }: FeedsOptions): Feed {
+  return feed((onReady) =>
+    stores.agents.watch({
+      onAgent: (record) => agents.onRecord(record),
+      onReady,
+      onError: (error) => log.warn({ err: error }, "the watch of the agents broke and begins again"),
+    }),
+  );
+}
+
+function beatsFeed(options: FeedsOptions): Feed {
+  const { stores, agents, log } = options;
+  return feed((onReady) =>
+    stores.beats.watch({
+      onBeat: (agent, beat, ageMs) => {
+        const isBack = !agents.isInContact(agent) || agents.findBeat(agent)?.licence.number !== beat.licence.number;
+        agents.onBeat(agent, beat, ageMs);
+        options.onBeat(agent, beat, isBack);
+      },
+      onHost: (agent, report) => {
+        agents.onReport(agent, report);
+        options.onReport(agent, report);
+      },
+      onLease: (lease, sequence) => options.onLease(lease, sequence),
+      onReady,
+      onReset: () => {
+        agents.resetBeats();
+        options.onBeatsReset();
+      },
+      onError: (error) => log.warn({ err: error }, "the watch of the beats broke and begins again"),
+    }),
+  );
+}

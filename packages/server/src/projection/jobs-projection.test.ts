@@ -1,0 +1,111 @@
+import type { Run } from "@jobs/core";
+import { MARKER_TTL_SECONDS, subjectOfRun, type JobEntry } from "@jobs/core/jetstream";
+import { expect, test } from "vitest";
+import { JobsProjection } from "./jobs-projection.ts";
+
+const AT = "2026-03-01T12:00:00.000Z";
+
+function run(change: Partial<Run> = {}): Run {
+  return {
+    v: 1,
+    job: "nightly",
+    run: "run00001",
+    writeId: "w",
+    state: "pending",
+    overlap: "reject",
+    target: { kind: "agent", agent: "alpha", name: "alpha" },
+    payload: { form: "plain", sha256: "00", sizeBytes: 2 },
+    requestDigest: "d",
+    submittedBy: "ada",
+    times: { submittedAt: AT, pendingAt: AT },
+    attempts: [],
+    ...change,
+  };
+}
+
+const attempt = {
+  number: 1,
+  agent: "alpha",
+  licence: { session: "s", number: 1 },
+  assignedAt: AT,
+  lostAfterMs: null,
+  graceMs: 1,
+};
+const stored = (sequence: number, record = run()): JobEntry => ({
+  kind: "run",
+  job: record.job,
+  subject: subjectOfRun(record),
+  sequence,
+  run: record,
+});
+const marker = (sequence: number): JobEntry => ({
+  kind: "marker",
+  job: "nightly",
+  subject: subjectOfRun(run()),
+  sequence,
+});
+
+function projection(): { jobs: JobsProjection; clock: { ms: number } } {
+  const clock = { ms: 0 };
+  return { jobs: new JobsProjection({ monotonicMs: () => clock.ms }), clock };
+}
+
+test("the guard is the last sequence of all that is there of the job, markers and other keys included", () => {
+  const { jobs } = projection();
+  expect(jobs.view("nightly")).toMatchObject({ guard: 0, runs: [] });
+  jobs.apply(stored(3));
+  jobs.apply(stored(5, run({ run: "run00002" })));
+  jobs.apply({ kind: "other", job: "nightly", subject: "def", sequence: 7 });
+  expect(jobs.view("nightly").guard).toBe(7);
+  jobs.apply(marker(9));
+  expect(jobs.view("nightly")).toMatchObject({ guard: 9, runs: [{ run: "run00002" }] });
+  expect(jobs.isRemoved(run())).toBe(true);
+});
+
+test("what is older than what is known changes nothing", () => {
+  const { jobs } = projection();
+  jobs.apply(stored(5, run({ state: "running" })));
+  jobs.apply(stored(4));
+  expect(jobs.find("run00001")).toMatchObject({ sequence: 5, run: { state: "running" } });
+});
+
+test("a read of the job replaces what it does not have, and late deliveries from before it do not bring it back", () => {
+  const { jobs } = projection();
+  jobs.apply(stored(5));
+  jobs.applySnapshot("nightly", { asOf: 8, entries: [] });
+  expect(jobs.view("nightly")).toMatchObject({ guard: 0, runs: [] });
+  jobs.apply(stored(6));
+  expect(jobs.find("run00001")).toBeUndefined();
+  jobs.apply(stored(9));
+  expect(jobs.find("run00001")).toMatchObject({ sequence: 9 });
+});
+
+test("what came after a read of the job stays", () => {
+  const { jobs } = projection();
+  jobs.apply(stored(12));
+  jobs.applySnapshot("nightly", { asOf: 8, entries: [stored(7, run({ run: "run00002" }))] });
+  expect(jobs.view("nightly")).toMatchObject({ guard: 12, runs: [{ run: "run00001" }, { run: "run00002" }] });
+});
+
+test("a marker is forgotten when its time is over, and with it the job; other keys stay", () => {
+  const { jobs, clock } = projection();
+  jobs.apply({ kind: "other", job: "kept", subject: "def", sequence: 1 });
+  jobs.apply(marker(2));
+  clock.ms = MARKER_TTL_SECONDS * 1000 + 1;
+  jobs.sweep();
+  expect(jobs.view("nightly").guard).toBe(0);
+  expect(jobs.view("kept").guard).toBe(1);
+});
+
+test("attempts count for their agent while they are not known to have ended, and waiting runs for the agent they wait for", () => {
+  const { jobs } = projection();
+  jobs.apply(stored(1));
+  expect([jobs.assignedTo("alpha"), jobs.jobsWaitingFor("alpha")]).toEqual([0, ["nightly"]]);
+  jobs.apply(stored(2, run({ attempts: [attempt] })));
+  expect([jobs.assignedTo("alpha"), jobs.jobsWaitingFor("alpha")]).toEqual([1, []]);
+  jobs.apply(stored(3, run({ attempts: [attempt], state: "completed", times: { submittedAt: AT, endedAt: AT } })));
+  expect(jobs.assignedTo("alpha")).toBe(0);
+  jobs.apply(stored(4, run({ run: "run00002", attempts: [attempt] })));
+  jobs.applySnapshot("nightly", { asOf: 9, entries: [] });
+  expect(jobs.assignedTo("alpha")).toBe(0);
+});

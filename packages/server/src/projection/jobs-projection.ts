@@ -1,0 +1,203 @@
+import { EventEmitter } from "node:events";
+/**
+ * The jobs and their live runs in memory, filled by watching the bucket `jobs`; never the truth. Of each job it keeps
+ * the guard: the last sequence that was read of it, which the next write must name.
+ */
+import { currentAttempt, hasEnded, type Run } from "@jobs/core";
+import { MARKER_TTL_SECONDS, subjectOfRun, type JobEntry, type JobSnapshot } from "@jobs/core/jetstream";
+
+interface Entry {
+  readonly kind: JobEntry["kind"];
+  readonly sequence: number;
+  readonly run?: Run;
+  /** When it was seen, monotonic ms: after its TTL a marker is gone from the store without a word. */
+  readonly seenAtMs: number;
+}
+
+interface JobState {
+  readonly entries: Map<string, Entry>;
+  /** Deliveries up to here were overtaken by a read of the job. */
+  floor: number;
+}
+
+/** One job as it was read, and the guard that a write made from this view must carry. */
+export interface GuardedView {
+  readonly job: string;
+  readonly runs: readonly Run[];
+  readonly guard: number;
+  /** True when there is a record that this version cannot read: nothing may be decided of the job. */
+  readonly isUnreadable: boolean;
+}
+
+export interface LiveRun {
+  readonly run: Run;
+  /** Sequence of the record. */
+  readonly sequence: number;
+}
+
+interface Events {
+  run: [Run];
+  removed: [Run];
+}
+
+export class JobsProjection extends EventEmitter<Events> {
+  readonly #monotonicMs: () => number;
+  readonly #jobs = new Map<string, JobState>();
+  readonly #runs = new Map<string, LiveRun>();
+  readonly #assigned = new Map<string, number>();
+  readonly #waiting = new Map<string, Set<string>>();
+
+  constructor(options: { monotonicMs: () => number }) {
+    super();
+    this.setMaxListeners(0);
+    this.#monotonicMs = options.monotonicMs;
+  }
+
+  /** Takes over what the watch delivered, or what this server's own acknowledged write made. Older than what is known: ignored. */
+  apply(entry: JobEntry): void {
+    const state = this.#stateOf(entry.job);
+    const known = state.entries.get(entry.subject);
+    if (entry.sequence <= Math.max(state.floor, known?.sequence ?? 0)) return;
+    this.#set(state, entry);
+  }
+
+  /** Takes over a read of the whole job: what it does not have is gone. */
+  applySnapshot(job: string, snapshot: JobSnapshot): void {
+    const state = this.#stateOf(job);
+    const read = new Map(snapshot.entries.map((entry) => [entry.subject, entry]));
+    for (const [subject, entry] of state.entries) {
+      if (entry.sequence <= snapshot.asOf && !read.has(subject)) this.#drop(state, subject);
+    }
+    for (const entry of snapshot.entries) {
+      if (entry.sequence > (state.entries.get(entry.subject)?.sequence ?? 0)) this.#set(state, entry);
+    }
+    state.floor = Math.max(state.floor, snapshot.asOf);
+  }
+
+  /** Forgets everything: the store is another one. */
+  reset(): void {
+    this.#jobs.clear();
+    this.#runs.clear();
+    this.#assigned.clear();
+    this.#waiting.clear();
+  }
+
+  view(job: string): GuardedView {
+    const state = this.#jobs.get(job);
+    if (state === undefined) return { job, runs: [], guard: 0, isUnreadable: false };
+    this.#forgetExpiredMarkers(state);
+    let guard = 0;
+    const runs: Run[] = [];
+    let isUnreadable = false;
+    for (const entry of state.entries.values()) {
+      guard = Math.max(guard, entry.sequence);
+      if (entry.run !== undefined) runs.push(entry.run);
+      isUnreadable ||= entry.kind === "unreadable";
+    }
+    return { job, runs: runs.sort(bySubmission), guard, isUnreadable };
+  }
+
+  /** True while a marker stands in the place of this run's record: it has ended and is in HISTORY. */
+  isRemoved(run: Pick<Run, "job" | "run">): boolean {
+    return this.#jobs.get(run.job)?.entries.get(subjectOfRun(run))?.kind === "marker";
+  }
+
+  /** Forgets the jobs of which nothing is left but markers that have gone by themselves. */
+  sweep(): void {
+    for (const [job, state] of this.#jobs) {
+      this.#forgetExpiredMarkers(state);
+      if (state.entries.size === 0) this.#jobs.delete(job);
+    }
+  }
+
+  find(run: string): LiveRun | undefined {
+    return this.#runs.get(run);
+  }
+
+  runs(): Iterable<LiveRun> {
+    return this.#runs.values();
+  }
+
+  /** Attempts of live runs that are assigned to an agent and not known to have ended. */
+  assignedTo(agent: string): number {
+    return this.#assigned.get(agent) ?? 0;
+  }
+
+  /** Jobs with a run that waits for this agent. */
+  jobsWaitingFor(agent: string): readonly string[] {
+    return [...(this.#waiting.get(agent) ?? [])];
+  }
+
+  #stateOf(job: string): JobState {
+    const known = this.#jobs.get(job);
+    if (known !== undefined) return known;
+    const made: JobState = { entries: new Map(), floor: 0 };
+    this.#jobs.set(job, made);
+    return made;
+  }
+
+  #set(state: JobState, entry: JobEntry): void {
+    const before = state.entries.get(entry.subject)?.run;
+    if (before !== undefined) this.#unindex(before);
+    state.entries.set(entry.subject, {
+      kind: entry.kind,
+      sequence: entry.sequence,
+      seenAtMs: this.#monotonicMs(),
+      ...(entry.run === undefined ? {} : { run: entry.run }),
+    });
+    if (entry.run === undefined) {
+      if (before !== undefined) this.emit("removed", before);
+      return;
+    }
+    this.#index(entry.run, entry.sequence);
+    this.emit("run", entry.run);
+  }
+
+  #drop(state: JobState, subject: string): void {
+    const before = state.entries.get(subject)?.run;
+    state.entries.delete(subject);
+    if (before === undefined) return;
+    this.#unindex(before);
+    this.emit("removed", before);
+  }
+
+  #index(run: Run, sequence: number): void {
+    this.#runs.set(run.run, { run, sequence });
+    const agent = occupiedAgent(run);
+    if (agent !== undefined) this.#assigned.set(agent, this.assignedTo(agent) + 1);
+    if (isWaiting(run)) {
+      const jobs = this.#waiting.get(run.target.agent) ?? new Set();
+      this.#waiting.set(run.target.agent, jobs.add(run.job));
+    }
+  }
+
+  #unindex(run: Run): void {
+    this.#runs.delete(run.run);
+    const agent = occupiedAgent(run);
+    if (agent !== undefined) this.#assigned.set(agent, this.assignedTo(agent) - 1);
+    if (!isWaiting(run)) return;
+    const others = this.view(run.job).runs.some(
+      (other) => other.run !== run.run && isWaiting(other) && other.target.agent === run.target.agent,
+    );
+    if (!others) this.#waiting.get(run.target.agent)?.delete(run.job);
+  }
+
+  #forgetExpiredMarkers(state: JobState): void {
+    const before = this.#monotonicMs() - MARKER_TTL_SECONDS * 1000;
+    for (const [subject, entry] of state.entries) {
+      if (entry.kind === "marker" && entry.seenAtMs < before) state.entries.delete(subject);
+    }
+  }
+}
+
+function bySubmission(one: Run, other: Run): number {
+  return one.times.submittedAt.localeCompare(other.times.submittedAt) || one.run.localeCompare(other.run);
+}
+
+function isWaiting(run: Run): boolean {
+  return !hasEnded(run) && currentAttempt(run) === undefined;
+}
+
+function occupiedAgent(run: Run): string | undefined {
+  return hasEnded(run) ? undefined : currentAttempt(run)?.agent;
+}

@@ -1,0 +1,99 @@
+import { EventEmitter, once } from "node:events";
+/** All runs, live and finished, as the API shows them. */
+import { JobsError, viewOfRun, type Run, type RunView } from "@jobs/core";
+import type { HistoryIndex } from "./history-index.ts";
+import type { JobsProjection } from "./jobs-projection.ts";
+
+export interface RunFilter {
+  readonly job?: string | undefined;
+  readonly state?: string | undefined;
+  readonly limit: number;
+  readonly before?: string | undefined;
+}
+
+export interface RunsOptions {
+  readonly jobs: JobsProjection;
+  readonly history: HistoryIndex;
+  /** Resolves once everything that was stored when it was called has been seen. */
+  readonly catchUp: () => Promise<void>;
+}
+
+/** Emits, under a run's id, each new view of it. */
+export class Runs extends EventEmitter<Record<string, [RunView]>> {
+  readonly #options: RunsOptions;
+
+  constructor(options: RunsOptions) {
+    super();
+    this.setMaxListeners(0);
+    this.#options = options;
+    options.jobs.on("run", (run) => this.emit(run.run, viewOfRun(run)));
+  }
+
+  /** A run came into HISTORY. */
+  onFinished(run: Run): void {
+    this.#options.history.add(run);
+    this.emit(run.run, viewOfRun(run));
+  }
+
+  find(id: string): RunView | undefined {
+    const finished = this.#options.history.find(id);
+    if (finished !== undefined) return finished.view;
+    const live = this.#options.jobs.find(id);
+    return live === undefined ? undefined : viewOfRun(live.run);
+  }
+
+  /** Throws `run-unknown`, but not before this server has seen all that is stored: another one may have accepted it just now. */
+  async get(id: string): Promise<RunView> {
+    const known = this.find(id);
+    if (known !== undefined) return known;
+    await this.#options.catchUp();
+    const found = this.find(id);
+    if (found !== undefined) return found;
+    throw unknown(id, "run");
+  }
+
+  /** The newest first. */
+  list(filter: RunFilter): readonly RunView[] {
+    const views: RunView[] = [];
+    const cut = filter.before === undefined ? undefined : this.find(filter.before);
+    if (filter.before !== undefined && cut === undefined) throw unknown(filter.before, "before");
+    const take = (view: RunView): void => {
+      if (filter.job !== undefined && view.job !== filter.job) return;
+      if (filter.state !== undefined && view.state !== filter.state) return;
+      if (cut === undefined || newestFirst(cut, view) < 0) views.push(view);
+    };
+    for (const { view } of this.#options.history.views()) take(view);
+    for (const { run } of this.#options.jobs.runs())
+      if (this.#options.history.find(run.run) === undefined) take(viewOfRun(run));
+    return views.sort(newestFirst).slice(0, filter.limit);
+  }
+
+  /** The views of a run from now on, beginning with the present one, until the signal. */
+  async *follow(id: string, signal: AbortSignal): AsyncGenerator<RunView> {
+    // The wait for the next change begins before the present one is read: none falls between.
+    let changed = this.#nextChange(id, signal);
+    yield await this.get(id);
+    for (;;) {
+      const view = await changed;
+      if (view === undefined) return;
+      changed = this.#nextChange(id, signal);
+      yield this.find(id) ?? view;
+    }
+  }
+
+  /** The next view of a run; undefined once the signal comes. */
+  #nextChange(id: string, signal: AbortSignal): Promise<RunView | undefined> {
+    return once(this, id, { signal }).then(
+      ([view]) => view as RunView,
+      () => undefined,
+    );
+  }
+}
+
+function unknown(id: string, field: string): JobsError {
+  return new JobsError("run-unknown", `There is no run ${id}.`, { field });
+}
+
+function newestFirst(one: RunView, other: RunView): number {
+  return other.times.submittedAt.localeCompare(one.times.submittedAt) || other.run.localeCompare(one.run);
+}

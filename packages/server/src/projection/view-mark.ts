@@ -1,0 +1,89 @@
+import { randomUUID } from "node:crypto";
+/**
+ * Whether this server's view is current, of the bucket `jobs` and of HISTORY: it writes a mark of its own to each and sees
+ * it come back through the same watch. A server whose view was not confirmed within 15 s decides nothing. That is well
+ * below the life of a marker: a run that is neither live, nor a marker, nor in the index of HISTORY, never was.
+ */
+import { type Service } from "@jobs/core";
+import type { JobStore } from "@jobs/core/jetstream";
+
+export const CONFIRMED_FOR_MS = 15_000;
+const EVERY_MS = 4_000;
+const CATCH_UP_MS = 5_000;
+
+/** What a mark is written to, and whose watch brings it back to {@link ViewMark.onMark}. */
+export type Markable = Pick<JobStore, "mark">;
+
+export interface ViewMarkOptions {
+  readonly stores: readonly Markable[];
+  readonly server: string;
+  readonly monotonicMs: () => number;
+}
+
+export class ViewMark implements Service {
+  readonly #options: ViewMarkOptions;
+  readonly #waiting = new Map<
+    string,
+    { readonly sentAtMs: number; readonly missing: Set<Markable>; readonly seen: () => void }
+  >();
+  #confirmedAtMs = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: ViewMarkOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    await this.confirm();
+    this.#timer = setInterval(() => void this.confirm().catch(() => undefined), EVERY_MS); // an unconfirmed view shows in isCurrent
+  }
+
+  stop(): Promise<void> {
+    clearInterval(this.#timer);
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  isCurrent(): boolean {
+    return this.#options.monotonicMs() - this.#confirmedAtMs < CONFIRMED_FOR_MS;
+  }
+
+  /** The view is another store's, or is being filled anew. */
+  invalidate(): void {
+    this.#confirmedAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Resolves once all that was stored when it was called has been seen. */
+  async confirm(): Promise<void> {
+    const { stores, server } = this.#options;
+    const mark = randomUUID();
+    const sentAtMs = this.#options.monotonicMs();
+    const seen = new Promise<void>((resolve) =>
+      this.#waiting.set(mark, { sentAtMs, missing: new Set(stores), seen: resolve }),
+    );
+    let timer: NodeJS.Timeout | undefined;
+    const timeOut = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new Error("this server's mark did not come back through its watch")),
+        CATCH_UP_MS,
+      );
+    });
+    try {
+      await Promise.race([Promise.all(stores.map((store) => store.mark(server, mark))).then(() => seen), timeOut]);
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(mark);
+    }
+  }
+
+  /** A mark came back through the watch of `store`. */
+  onMark(store: Markable, server: string, mark: string): void {
+    const waiting = server === this.#options.server ? this.#waiting.get(mark) : undefined;
+    if (waiting === undefined || !waiting.missing.delete(store) || waiting.missing.size > 0) return;
+    this.#confirmedAtMs = Math.max(this.#confirmedAtMs, waiting.sentAtMs);
+    waiting.seen();
+  }
+}

@@ -1,0 +1,253 @@
+import { randomUUID } from "node:crypto";
+import type { AddressInfo } from "node:net";
+import { performance } from "node:perf_hooks";
+/**
+ * One server: a connection to NATS, what it holds in memory of it, and the doors to it. It has no state of its own;
+ * several run side by side, one of them decides.
+ */
+import { JobsError, startAll, stopAll } from "@jobs/core";
+import { FileStore } from "@jobs/core/artifacts";
+import {
+  AgentStore,
+  BeatStore,
+  connectNats,
+  ensureTopology,
+  EvidenceStore,
+  HistoryStore,
+  InboxStore,
+  JobStore,
+  LogStore,
+  watchContact,
+  watchReconnects,
+  type NatsLink,
+  type StreamWatch,
+} from "@jobs/core/jetstream";
+import { pino } from "pino";
+import { Commands } from "./commands.ts";
+import type { ServerOptions } from "./config.ts";
+import { Decider } from "./duties/decider.ts";
+import { DecidingLease } from "./duties/deciding-lease.ts";
+import { Deciding } from "./duties/deciding.ts";
+import { Enroller } from "./duties/enroller.ts";
+import { EvidenceDesk } from "./duties/evidence-desk.ts";
+import { Messenger } from "./duties/messenger.ts";
+import { Releaser } from "./duties/releaser.ts";
+import { Settler } from "./duties/settler.ts";
+import { createApp, type Health } from "./http/app.ts";
+import { Auth } from "./http/auth.ts";
+import { LogKeeper } from "./logs/log-keeper.ts";
+import { LogReader } from "./logs/log-reader.ts";
+import { AgentsProjection } from "./projection/agents-projection.ts";
+import { startFeeds } from "./projection/feeds.ts";
+import { HistoryIndex } from "./projection/history-index.ts";
+import { JobsProjection } from "./projection/jobs-projection.ts";
+import { Runs } from "./projection/runs.ts";
+import { ViewMark } from "./projection/view-mark.ts";
+import { ShellChecker } from "./submission/shell-checker.ts";
+import { ShellSyntax } from "./submission/shell-syntax.ts";
+import { VERSION } from "./version.ts";
+import { FollowSockets } from "./websocket/follow.ts";
+
+export interface RunningServer extends AsyncDisposable {
+  /** Names this process among the servers. */
+  readonly id: string;
+  /** Where it listens, e.g. `http://127.0.0.1:4280`. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+const monotonicMs = (): number => performance.now();
+const nowMs = (): number => Date.now();
+const now = (): string => new Date().toISOString();
+
+/** Connects to NATS, makes the streams that are missing, catches up and listens. Resolves once it can answer. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const id = randomUUID().slice(0, 8);
+  const undo: (() => Promise<unknown>)[] = [];
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => (stopped ??= undoAll(undo));
+  try {
+    const link = await connectNats({ ...options.nats, name: `jobs-server-${id}` });
+    undo.push(() => link.connection.close());
+    const url = await build(options, { id, link, undo });
+    return { id, url, stop, [Symbol.asyncDispose]: stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Undoes in reverse what was begun, all of it. */
+async function undoAll(undo: readonly (() => Promise<unknown>)[]): Promise<void> {
+  for (const one of undo.toReversed()) await one().catch(() => undefined); // the next one must be undone all the same
+}
+
+interface Begun {
+  readonly id: string;
+  readonly link: NatsLink;
+  readonly undo: (() => Promise<unknown>)[];
+}
+
+/** Builds the object graph in the order in which its parts need each other, and gives the URL it listens at. */
+async function build(options: ServerOptions, { id, link, undo }: Begun): Promise<string> {
+  const log = (options.log ?? pino({ level: "silent" })).child({ server: id });
+  const stopping = new AbortController();
+  undo.push(() => Promise.resolve(stopping.abort()));
+  const store = await openStore(link, stopping.signal);
+  const { secret } = options;
+  let url = "";
+  const baseUrl = (): string => options.publicUrl ?? url;
+  const artifacts = new FileStore({ directory: options.artifacts.directory, secret, now: nowMs, baseUrl });
+
+  const jobs = new JobsProjection({ monotonicMs });
+  const finished = new HistoryIndex();
+  const agents = new AgentsProjection({ monotonicMs, now, assignedTo: (agent) => jobs.assignedTo(agent) });
+  const mark = new ViewMark({ stores: [store.jobs, store.history], server: id, monotonicMs });
+  const runs = new Runs({ jobs, history: finished, catchUp: () => mark.confirm() });
+
+  const onGained = (): void => void deciding.start();
+  const onLost = (): void => void deciding.stop();
+  const lease: DecidingLease = new DecidingLease({
+    beats: store.beats,
+    server: id,
+    monotonicMs,
+    log,
+    onGained,
+    onLost,
+  });
+  const assertMayDecide = (): void => {
+    if (lease.isHeld && mark.isCurrent()) return;
+    throw new JobsError("no-deciding-server", "This server may not decide just now: try again.");
+  };
+  const { inbox, history, evidence } = store;
+  const decider = new Decider({
+    store: store.jobs,
+    history,
+    finished,
+    jobs,
+    agents,
+    now,
+    monotonicMs,
+    log,
+    signal: stopping.signal,
+    assertMayDecide,
+  });
+  const desk = new EvidenceDesk({ findRun: (run) => jobs.find(run)?.run });
+  const keeper = new LogKeeper({ logs: store.logs, artifacts });
+  const deciding: Deciding = new Deciding({
+    evidence,
+    desk,
+    jobs,
+    agents,
+    decider,
+    messenger: new Messenger({ inbox, artifacts, epoch: store.epoch, monotonicMs, log }),
+    settler: new Settler({ decider, history, inbox, artifacts, logs: keeper, desk, now, monotonicMs, log }),
+    releaser: new Releaser({ inbox, evidence, logs: store.logs, history: finished, jobs, log }),
+    enroller: new Enroller({ store: store.agents, inbox, agents, now, log }),
+    log,
+  });
+
+  const watches = await startFeeds({
+    stores: store,
+    jobs,
+    finished,
+    runs,
+    agents,
+    mark,
+    onFinished: (run) => deciding.onFinished(run),
+    onBeat: (agent, beat, isBack) => deciding.onBeat(agent, beat, isBack),
+    onReport: (agent, report) => deciding.onReport(agent, report),
+    onLease: (one, sequence) => lease.onLease(one, sequence),
+    onBeatsReset: () => lease.reset(),
+    log,
+  });
+  undo.push(() => Promise.all(watches.map((watch: StreamWatch) => watch.stop())));
+  const commands = new Commands({ link, server: id, lease, decider, jobs, monotonicMs });
+  const checker = new ShellChecker();
+  const services = [checker, commands, mark];
+  undo.push(() => stopAll(services));
+  await startAll(services);
+
+  const auth = new Auth(options.tokens);
+  const reader = new LogReader({ logs: store.logs, artifacts, runs, jobs, log });
+  const follow = new FollowSockets({ runs, auth, log, logs: reader, slowReaderMs: options.slowReaderMs });
+  let isConnected = true;
+  const contact = watchContact(link, (isBack) => (isConnected = isBack));
+  undo.push(() => Promise.resolve(contact.stop()));
+  const health = (): Health => healthOf({ id, isConnected, mark, lease });
+  const syntax = new ShellSyntax(checker);
+  const app = createApp({
+    commands,
+    runs,
+    agents,
+    auth,
+    artifacts,
+    secret,
+    nowMs,
+    health,
+    syntax,
+    version: VERSION,
+    log,
+  });
+  follow.attach(app.server);
+  undo.push(() => app.close());
+  undo.push(() => Promise.resolve(follow.stop()));
+  await app.listen({ host: options.host, port: options.port });
+  const { address, port, family } = app.server.address() as AddressInfo;
+  url = `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+  // Last: what it sends to agents has URLs of this server in it.
+  const duties = [deciding.asStandby(), lease];
+  undo.push(() => stopAll(duties));
+  await startAll(duties);
+  log.info({ url }, "listening");
+  return url;
+}
+
+/** The stores, and the streams below them: made at start, and again after a reconnect, for what is in memory goes with its nats-server. */
+async function openStore(link: NatsLink, signal: AbortSignal) {
+  let { epoch } = await ensureTopology(link, nowMs);
+  watchReconnects(link, () => void again());
+  const again = async (): Promise<void> => {
+    while (!signal.aborted) {
+      try {
+        ({ epoch } = await ensureTopology(link, nowMs));
+        return;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 250)); // JetStream is not ready yet
+      }
+    }
+  };
+  return {
+    epoch: () => epoch,
+    jobs: new JobStore(link),
+    history: new HistoryStore(link),
+    inbox: new InboxStore(link),
+    evidence: new EvidenceStore(link),
+    logs: new LogStore(link),
+    beats: new BeatStore(link),
+    agents: new AgentStore(link),
+  };
+}
+
+function healthOf({
+  id,
+  isConnected,
+  mark,
+  lease,
+}: {
+  id: string;
+  isConnected: boolean;
+  mark: ViewMark;
+  lease: DecidingLease;
+}): Health {
+  const isCurrent = mark.isCurrent();
+  const holder = lease.holder;
+  return {
+    status: isConnected && isCurrent && holder !== undefined ? "ok" : "degraded",
+    server: id,
+    version: VERSION,
+    nats: isConnected ? "connected" : "disconnected",
+    view: isCurrent ? "current" : "stale",
+    ...(holder === undefined ? {} : { deciding: holder }),
+  };
+}

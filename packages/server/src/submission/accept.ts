@@ -1,0 +1,90 @@
+import { createHash, randomBytes } from "node:crypto";
+import { dirname } from "node:path";
+/** What is checked and made of a submission before it is decided on. Nothing is stored until all of it holds. */
+import {
+  checkScript,
+  interpreterOf,
+  JobsError,
+  PAYLOAD_INLINE_MAX_BYTES,
+  programOf,
+  type SubmitInput,
+  type HostReport,
+  type Payload,
+  type PayloadContent,
+} from "@jobs/core";
+import { payloadKey, type ArtifactStore } from "@jobs/core/artifacts";
+import type { Submission } from "@jobs/core/decide";
+import type { z } from "zod";
+import type { AgentsProjection } from "../projection/agents-projection.ts";
+import type { ShellSyntax } from "./shell-syntax.ts";
+
+export interface AcceptOptions {
+  readonly agents: AgentsProjection;
+  readonly syntax: ShellSyntax;
+  readonly artifacts: ArtifactStore;
+}
+
+/** Throws a {@link JobsError} that names the field, or gives what the decision needs. */
+export async function accept(
+  input: z.output<typeof SubmitInput>,
+  by: string,
+  options: AcceptOptions,
+): Promise<Submission> {
+  checkScript(input.script);
+  const interpreter = input.interpreter ?? interpreterOf(input.script);
+  const agent = options.agents.resolve(input.on);
+  // With a PATH of its own only the host itself can tell.
+  if (input.env?.["PATH"] === undefined)
+    checkProgram(programOf(interpreter), agent.name, options.agents.findReport(agent.id));
+  await options.syntax.check(input.script, programOf(interpreter));
+  const content: PayloadContent = { v: 1, script: input.script, interpreter: [...interpreter], env: input.env ?? {} };
+  const overlap = input.overlap ?? "reject";
+  const payload = await payloadOf(content, options.artifacts);
+  return {
+    job: input.name,
+    run: runIdOf(input.name, input.key),
+    overlap,
+    target: { kind: "agent", agent: agent.id, name: agent.name },
+    payload,
+    requestDigest: sha256(JSON.stringify([payload.sha256, agent.id, overlap])),
+    submittedBy: by,
+  };
+}
+
+/** A program on the host's PATH, or in one of its folders, must be there; of others only the host itself can tell. */
+function checkProgram(program: string, host: string, report: HostReport | undefined): void {
+  if (report === undefined) return;
+  const isOnPath = !program.includes("/");
+  const name = isOnPath ? program : program.slice(dirname(program).length + 1);
+  const isKnowable = isOnPath || report.path.includes(dirname(program));
+  if (!isKnowable || report.programs.includes(name)) return;
+  const message = `${host} has no “${program}”: install it there, or name another interpreter.`;
+  throw new JobsError("interpreter-missing", message, { field: "script" });
+}
+
+async function payloadOf(content: PayloadContent, artifacts: ArtifactStore): Promise<Payload> {
+  const body = JSON.stringify(content);
+  const bytes = Buffer.from(body);
+  const payload: Payload = { form: "plain", sha256: sha256(body), sizeBytes: bytes.length };
+  if (bytes.length <= PAYLOAD_INLINE_MAX_BYTES) return { ...payload, body };
+  const key = payloadKey(payload.sha256);
+  if ((await artifacts.findSize(key)) !== bytes.length) await artifacts.put(key, once(bytes), payload);
+  return payload;
+}
+
+// oxlint-disable-next-line require-await -- an async iterable is what the store takes
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+/** The run of an idempotency key: the same key of the same job gives the same id, on any server, at any time. */
+function runIdOf(job: string, key: string | undefined): string {
+  const digest = key === undefined ? randomBytes(13) : createHash("sha256").update(`${job}\0${key}`).digest();
+  return BigInt(`0x${digest.subarray(0, 13).toString("hex")}`)
+    .toString(36)
+    .padStart(21, "0");
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}

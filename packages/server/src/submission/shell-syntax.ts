@@ -1,0 +1,31 @@
+import { createHash } from "node:crypto";
+import { basename } from "node:path";
+import { JobsError } from "@jobs/core";
+import type { ShellChecker } from "./shell-checker.ts";
+
+const SHELLS: ReadonlySet<string> = new Set(["bash", "sh", "dash"]);
+/** Texts that passed are remembered by their hash, this many. */
+const REMEMBERED = 10_000;
+
+/** Checks shell scripts as `bash -n` does, each text once. Where this host has no such shell, nothing is checked. */
+export class ShellSyntax {
+  readonly #checker: ShellChecker;
+  readonly #passed = new Set<string>();
+
+  constructor(checker: ShellChecker) {
+    this.#checker = checker;
+  }
+
+  /** Throws `script-syntax` with the shell's own message. */
+  async check(script: string, program: string): Promise<void> {
+    const shell = basename(program);
+    if (!SHELLS.has(shell)) return;
+    const key = createHash("sha256").update(`${shell}\0${script}`).digest("base64");
+    if (this.#passed.has(key)) return;
+    const fault = await this.#checker.findFault(script, shell);
+    if (fault !== undefined)
+      throw new JobsError("script-syntax", `${shell} cannot read the script: ${fault}`, { field: "script" });
+    if (this.#passed.size >= REMEMBERED) this.#passed.clear();
+    this.#passed.add(key);
+  }
+}
