@@ -139,6 +139,8 @@ export class ProcessTree {
       else if (entry.startTicks >= lowestTicks) candidates.push(entry);
     }
     const members = new Map<number, ProcessEntry>();
+    // Forked just now it has neither its session nor its environment yet, and still is the one to end.
+    if (leaderNow !== undefined && !isLeaderNumberReused) members.set(leaderNow.pid, leaderNow);
     for (const entry of candidates) {
       const environment = entry.sessionPid === session ? undefined : readEnvironment(entry.pid);
       const isMarked = environment !== undefined && marker.every((text) => environment.includes(`\0${text}\0`));

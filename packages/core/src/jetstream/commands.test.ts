@@ -14,6 +14,7 @@ test("a command is answered by the server that it is for; its error comes back a
       return Promise.reject(new JobsError("job-busy", "Busy.", { field: "name", details: { run: "r" } }));
     return Promise.resolve({ got: command });
   });
+  await one.connection.flush(); // the subscription is known to NATS
   expect(await requestCommand(two, "server-1", { a: 1 })).toEqual({ got: { a: 1 } });
   await expect(requestCommand(two, "server-1", "busy")).rejects.toMatchObject({
     code: "job-busy",
