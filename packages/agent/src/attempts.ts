@@ -46,7 +46,12 @@ export class Attempts {
 
   /** What a beat lists. */
   held(): Beat["held"] {
-    return [...this.#held.values()].map(({ key: { job, run, attempt } }) => ({ job, run, attempt }));
+    return [...this.#held.values()].map(({ key: { job, run, attempt }, isOver }) => ({
+      job,
+      run,
+      attempt,
+      ...(isOver ? { isOver } : {}),
+    }));
   }
 
   onMessage(message: InboxMessage): void {

@@ -74,6 +74,11 @@ export class HeldAttempt {
     return this.#status === undefined || this.#status.phase === "accepted" || this.#status.phase === "started";
   }
 
+  /** Nothing of it runs, or ever will: it only waits to be released. */
+  get isOver(): boolean {
+    return !this.isRunning && (this.#status?.exit?.leftOverPids ?? []).length === 0;
+  }
+
   onStatus(status: AttemptStatus): void {
     if (this.#status !== undefined && status.revision <= this.#status.revision) return;
     this.#status = status;

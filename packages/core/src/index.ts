@@ -1,15 +1,17 @@
 export { Artifact, ARTIFACTS_MAX } from "./domain/artifact.ts";
 export { AgentRecord } from "./domain/agent.ts";
-export { Attempt, AttemptExit, Fence, isNewerLicence, Licence, Refusal } from "./domain/attempt.ts";
+export { Attempt, AttemptExit, Fence, isNewerLicence, isOverOnHost, Licence, Refusal } from "./domain/attempt.ts";
 export { describeRun } from "./domain/ending.ts";
 export { Evidence } from "./domain/evidence.ts";
 export { AgentId, RunId } from "./domain/ids.ts";
 export { JOB_NAME_MAX_LENGTH, JobName, normaliseJobName } from "./domain/job-name.ts";
 export { ByteRange, LogEnd, StoredLog } from "./domain/log.ts";
+export { JobDefinition, Pause, Settings } from "./domain/job.ts";
 export { OverlapPolicy } from "./domain/overlap.ts";
+export { LOST_AFTER_MIN_MS, OnLost, policyOf, PolicySettings, type Policy } from "./domain/policy.ts";
 export { Payload, PAYLOAD_INLINE_MAX_BYTES, PayloadContent, SCRIPT_MAX_BYTES } from "./domain/payload.ts";
 export { Reason } from "./domain/reason.ts";
-export { currentAttempt, hasEnded, isBusy, Run, RunOutput, RunState } from "./domain/run.ts";
+export { currentAttempt, hasEnded, isBusy, isWaiting, Run, RunOutput, RunState } from "./domain/run.ts";
 export { checkScript, interpreterOf, programOf } from "./domain/script.ts";
 export { Target } from "./domain/target.ts";
 export {
@@ -33,6 +35,7 @@ export {
   TOKEN_PROTOCOL_PREFIX,
   type LogFrame,
 } from "./protocol/frames.ts";
+export { AuditEntry, Command, CommandAnswer } from "./protocol/commands.ts";
 export * from "./protocol/messages.ts";
 export {
   operations,
@@ -42,4 +45,4 @@ export {
   type OperationName,
   type OperationOutput,
 } from "./protocol/operations.ts";
-export { AgentSummary, RunView, viewOfRun } from "./protocol/views.ts";
+export { AgentSummary, JobView, RunView, viewOfRun, type LiveFacts } from "./protocol/views.ts";

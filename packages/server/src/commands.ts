@@ -1,44 +1,48 @@
 /** Commands go to the deciding server, wherever they came in. */
-import { JobsError, Run, type Service } from "@jobs/core";
-import type { Submission } from "@jobs/core/decide";
-import { requestCommand, serveCommands, subjectOfRun, type NatsLink } from "@jobs/core/jetstream";
-import { z } from "zod";
+import { randomUUID } from "node:crypto";
+import {
+  Command,
+  CommandAnswer,
+  JobsError,
+  type AuditEntry,
+  type JobDefinition,
+  type Pause,
+  type Run,
+  type Service,
+  type Settings,
+} from "@jobs/core";
+import {
+  decideCancel,
+  decideHold,
+  decideRelease,
+  decideResolve,
+  type DefinitionChange,
+  type Submission,
+} from "@jobs/core/decide";
+import { entryOf, requestCommand, serveCommands, type AuditStore, type NatsLink } from "@jobs/core/jetstream";
 import type { Decided, Decider } from "./duties/decider.ts";
 import type { DecidingLease } from "./duties/deciding-lease.ts";
+import type { SettingsKeeper } from "./duties/settings-keeper.ts";
 import type { JobsProjection } from "./projection/jobs-projection.ts";
-
-const Command = z.discriminatedUnion("kind", [
-  z.looseObject({
-    v: z.literal(1),
-    kind: z.literal("submit"),
-    submission: Run.pick({
-      job: true,
-      run: true,
-      overlap: true,
-      target: true,
-      payload: true,
-      requestDigest: true,
-      submittedBy: true,
-    }),
-  }),
-  z.looseObject({ v: z.literal(1), kind: z.literal("cancel"), job: z.string(), run: z.string(), by: z.string() }),
-]);
-type Command = z.infer<typeof Command>;
-
-const Answer = z.looseObject({ run: Run, sequence: z.int(), isNew: z.boolean() });
 
 export interface CommandsOptions {
   readonly link: NatsLink;
   readonly server: string;
   readonly lease: DecidingLease;
   readonly decider: Decider;
+  readonly settings: SettingsKeeper;
+  readonly audit: AuditStore;
   readonly jobs: JobsProjection;
+  readonly now: () => string;
   readonly monotonicMs: () => number;
 }
 
 /** How long a command waits for a server that decides, milliseconds: longer than a take-over. */
 const WAIT_MS = 10_000;
 const AGAIN_MS = 100;
+
+/** What may be asked of a run that lives. */
+export type RunAction = "cancel" | "hold" | "release" | "resolve";
 
 export class Commands implements Service {
   readonly #options: CommandsOptions;
@@ -63,16 +67,33 @@ export class Commands implements Service {
     return this.stop();
   }
 
-  submit(submission: Submission): Promise<Decided> {
-    return this.#ask({ v: 1, kind: "submit", submission });
+  async submit(submission: Submission): Promise<Decided> {
+    const { job, submittedBy: by } = submission;
+    return decidedOf(await this.#ask({ v: 1, kind: "submit", job, by, submission }));
   }
 
-  cancel(job: string, run: string, by: string): Promise<Decided> {
-    return this.#ask({ v: 1, kind: "cancel", job, run, by });
+  async act(
+    action: RunAction,
+    about: { job: string; run: string; by: string; note?: string | undefined },
+  ): Promise<Decided> {
+    return decidedOf(await this.#ask({ v: 1, kind: action, ...about }));
+  }
+
+  /** The definition with the change; undefined when the job has none. */
+  async define(job: string, change: DefinitionChange): Promise<JobDefinition | undefined> {
+    return (await this.#ask({ v: 1, kind: "define", job, ...change })).definition;
+  }
+
+  async pauseAll(by: string, note: string | undefined): Promise<Pause | undefined> {
+    return (await this.#ask({ v: 1, kind: "pause-all", by, note })).settings?.paused;
+  }
+
+  async resumeAll(by: string): Promise<Pause | undefined> {
+    return (await this.#ask({ v: 1, kind: "resume-all", by })).settings?.paused;
   }
 
   /** Repeats until a server decides: a command that was carried out already is answered as such. */
-  async #ask(command: Command): Promise<Decided> {
+  async #ask(command: Command): Promise<CommandAnswer> {
     const { monotonicMs } = this.#options;
     const startedMs = monotonicMs();
     for (;;) {
@@ -86,20 +107,105 @@ export class Commands implements Service {
     }
   }
 
-  async #askOnce(command: Command): Promise<Decided> {
-    const { lease, server, link, jobs } = this.#options;
+  async #askOnce(command: Command): Promise<CommandAnswer> {
+    const { lease, server, link } = this.#options;
     const holder = lease.holder;
     if (holder === undefined) throw new JobsError("no-deciding-server", "No server decides just now: try again.");
     if (holder === server) return this.#decide(command);
-    const decided = Answer.parse(await requestCommand(link, holder, command));
-    const { run, sequence } = decided;
-    // It is stored: whoever asks this server next finds it, even before its watch delivers it.
-    if (decided.isNew) jobs.apply({ kind: "run", job: run.job, subject: subjectOfRun(run), sequence, run });
-    return decided;
+    const answer = CommandAnswer.parse(await requestCommand(link, holder, command));
+    this.#takeOver(answer);
+    return answer;
   }
 
-  #decide(command: Command): Promise<Decided> {
-    const { decider } = this.#options;
-    return command.kind === "submit" ? decider.submit(command.submission) : decider.cancel(command.job, command);
+  /** It is stored: whoever asks this server next finds it, even before its watch delivers it. */
+  #takeOver({ isNew, run, definition, settings, sequence }: CommandAnswer): void {
+    const { jobs } = this.#options;
+    if (!isNew) return;
+    if (run !== undefined) jobs.apply(entryOf({ kind: "run", run }, sequence));
+    if (definition !== undefined) jobs.apply(entryOf({ kind: "definition", definition }, sequence));
+    if (settings !== undefined) jobs.applySettings(settings, sequence);
   }
+
+  async #decide(command: Command): Promise<CommandAnswer> {
+    const answer = await this.#carryOut(command);
+    // Before it is answered: what is not in AUDIT was not said to be done.
+    if (answer.isNew && command.kind !== "submit") await this.#audit(command);
+    return answer;
+  }
+
+  async #carryOut(command: Command): Promise<CommandAnswer> {
+    const { decider, settings } = this.#options;
+    switch (command.kind) {
+      case "submit":
+        return { ...(await decider.submit(command.submission)) };
+      case "cancel":
+        return { ...(await decider.ask(command.job, (view, context) => decideCancel(view, command, context))) };
+      case "hold":
+        return { ...(await decider.ask(command.job, (view, context) => decideHold(view, command, context))) };
+      case "release":
+        return { ...(await decider.ask(command.job, (view, context) => decideRelease(view, command, context))) };
+      case "resolve":
+        return { ...(await decider.ask(command.job, (view, context) => decideResolve(view, command, context))) };
+      case "define":
+        return { ...(await decider.define(command.job, command)) };
+      case "pause-all":
+        return settings.change((before) => paused(before, command, this.#options.now()));
+      case "resume-all":
+        return settings.change(({ paused: _, ...rest }) => rest);
+    }
+  }
+
+  async #audit(command: Exclude<Command, { kind: "submit" }>): Promise<void> {
+    const { by } = command;
+    const entry: AuditEntry = { v: 1, at: this.#options.now(), by, action: actionOf(command), ...subjectOf(command) };
+    try {
+      await this.#options.audit.write(randomUUID(), entry);
+    } catch (cause) {
+      const message = "It was done, but the audit entry could not be stored: NATS does not answer.";
+      throw new JobsError("store-unavailable", message, { cause });
+    }
+  }
+}
+
+function actionOf(command: Exclude<Command, { kind: "submit" }>): AuditEntry["action"] {
+  if (command.kind !== "define") return command.kind;
+  if (command.pause !== undefined) return "pause";
+  return command.resume === true ? "resume" : "define";
+}
+
+/** What an act was about, and what was said with it. */
+function subjectOf(command: Exclude<Command, { kind: "submit" }>): Pick<AuditEntry, "job" | "run" | "note" | "policy"> {
+  switch (command.kind) {
+    case "cancel":
+    case "hold":
+    case "release":
+      return { job: command.job, run: command.run };
+    case "resolve":
+      return { job: command.job, run: command.run, ...noteOf(command.note) };
+    case "define":
+      return {
+        job: command.job,
+        ...noteOf(command.pause?.note),
+        ...(command.policy === undefined ? {} : { policy: command.policy }),
+      };
+    case "pause-all":
+      return noteOf(command.note);
+    case "resume-all":
+      return {};
+  }
+}
+
+function noteOf(note: string | undefined): Pick<AuditEntry, "note"> {
+  return note === undefined ? {} : { note };
+}
+
+function paused(before: Settings, { by, note }: { by: string; note?: string | undefined }, at: string): Settings {
+  return before.paused === undefined
+    ? { ...before, paused: { at, by, ...(note === undefined ? {} : { note }) } }
+    : before;
+}
+
+function decidedOf({ run, sequence, isNew }: CommandAnswer): Decided {
+  if (run === undefined) throw new Error("a run was asked for");
+  return { run: run satisfies Run, sequence, isNew };
 }

@@ -9,6 +9,7 @@ import { JobsError, startAll, stopAll } from "@jobs/core";
 import { FileStore } from "@jobs/core/artifacts";
 import {
   AgentStore,
+  AuditStore,
   BeatStore,
   connectNats,
   ensureTopology,
@@ -32,16 +33,20 @@ import { Enroller } from "./duties/enroller.ts";
 import { EvidenceDesk } from "./duties/evidence-desk.ts";
 import { Messenger } from "./duties/messenger.ts";
 import { Releaser } from "./duties/releaser.ts";
+import { SettingsKeeper } from "./duties/settings-keeper.ts";
 import { Settler } from "./duties/settler.ts";
 import { createApp, type Health } from "./http/app.ts";
 import { Auth } from "./http/auth.ts";
 import { LogKeeper } from "./logs/log-keeper.ts";
 import { LogReader } from "./logs/log-reader.ts";
 import { AgentsProjection } from "./projection/agents-projection.ts";
+import { isKnownOver, trackAttempts } from "./projection/attempts-on-hosts.ts";
 import { startFeeds } from "./projection/feeds.ts";
 import { HistoryIndex } from "./projection/history-index.ts";
 import { JobsProjection } from "./projection/jobs-projection.ts";
+import { RunPresenter } from "./projection/run-presenter.ts";
 import { Runs } from "./projection/runs.ts";
+import { Silence } from "./projection/silence.ts";
 import { ViewMark } from "./projection/view-mark.ts";
 import { ShellChecker } from "./submission/shell-checker.ts";
 import { ShellSyntax } from "./submission/shell-syntax.ts";
@@ -101,12 +106,29 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
 
   const jobs = new JobsProjection({ monotonicMs });
   const finished = new HistoryIndex();
-  const agents = new AgentsProjection({ monotonicMs, now, assignedTo: (agent) => jobs.assignedTo(agent) });
+  const silence = new Silence({ monotonicMs });
+  const agents = new AgentsProjection({
+    monotonicMs,
+    now,
+    assignedTo: (agent) => jobs.assignedTo(agent),
+    isKnownOver: (held) => isKnownOver(held, jobs, finished),
+  });
   const mark = new ViewMark({ stores: [store.jobs, store.history], server: id, monotonicMs });
-  const runs = new Runs({ jobs, history: finished, catchUp: () => mark.confirm() });
+  const presenter = new RunPresenter({ jobs, silence, nowMs });
+  const runs = new Runs({
+    jobs,
+    history: finished,
+    presenter,
+    findFinished: (job, run) => store.history.find(job, run),
+    catchUp: () => mark.confirm(),
+  });
+  trackAttempts(jobs, silence);
 
   const onGained = (): void => void deciding.start();
-  const onLost = (): void => void deciding.stop();
+  const onLost = (): void => {
+    silence.reset();
+    void deciding.stop();
+  };
   const lease: DecidingLease = new DecidingLease({
     beats: store.beats,
     server: id,
@@ -114,6 +136,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     log,
     onGained,
     onLost,
+    onOwnRenewal: (sentAtMs) => silence.onOwnBeat(sentAtMs),
   });
   const assertMayDecide = (): void => {
     if (lease.isHeld && mark.isCurrent()) return;
@@ -126,6 +149,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     finished,
     jobs,
     agents,
+    silence,
     now,
     monotonicMs,
     log,
@@ -141,8 +165,19 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     agents,
     decider,
     messenger: new Messenger({ inbox, artifacts, epoch: store.epoch, monotonicMs, log }),
-    settler: new Settler({ decider, history, inbox, artifacts, logs: keeper, desk, now, monotonicMs, log }),
-    releaser: new Releaser({ inbox, evidence, logs: store.logs, history: finished, jobs, log }),
+    settler: new Settler({
+      decider,
+      history,
+      inbox,
+      artifacts,
+      logs: keeper,
+      desk,
+      onFinished: (run) => finished.add(run),
+      now,
+      monotonicMs,
+      log,
+    }),
+    releaser: new Releaser({ inbox, evidence, logs: store.logs, history: finished, jobs, epoch: store.epoch, log }),
     enroller: new Enroller({ store: store.agents, inbox, agents, now, log }),
     log,
   });
@@ -153,6 +188,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     finished,
     runs,
     agents,
+    silence,
     mark,
     onFinished: (run) => deciding.onFinished(run),
     onBeat: (agent, beat, isBack) => deciding.onBeat(agent, beat, isBack),
@@ -162,7 +198,11 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     log,
   });
   undo.push(() => Promise.all(watches.map((watch: StreamWatch) => watch.stop())));
-  const commands = new Commands({ link, server: id, lease, decider, jobs, monotonicMs });
+  const settings = new SettingsKeeper({ store: store.jobs, jobs, assertMayDecide });
+  const { audit } = store;
+  const commands = new Commands({ link, server: id, lease, decider, settings, audit, jobs, now, monotonicMs });
+  const refreshing = setInterval(() => runs.refresh(), REFRESH_MS);
+  undo.push(() => Promise.resolve(clearInterval(refreshing)));
   const checker = new ShellChecker();
   const services = [checker, commands, mark];
   undo.push(() => stopAll(services));
@@ -179,6 +219,9 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   const app = createApp({
     commands,
     runs,
+    jobs,
+    presenter,
+    audit,
     agents,
     auth,
     artifacts,
@@ -203,6 +246,9 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   return url;
 }
 
+/** How often those who follow a run hear of what has changed beside its record, milliseconds. */
+const REFRESH_MS = 1_000;
+
 /** The stores, and the streams below them: made at start, and again after a reconnect, for what is in memory goes with its nats-server. */
 async function openStore(link: NatsLink, signal: AbortSignal) {
   let { epoch } = await ensureTopology(link, nowMs);
@@ -226,6 +272,7 @@ async function openStore(link: NatsLink, signal: AbortSignal) {
     logs: new LogStore(link),
     beats: new BeatStore(link),
     agents: new AgentStore(link),
+    audit: new AuditStore(link),
   };
 }
 

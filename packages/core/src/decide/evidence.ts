@@ -1,9 +1,10 @@
-import type { Attempt, AttemptExit, Refusal } from "../domain/attempt.ts";
+import type { AttemptExit, Refusal } from "../domain/attempt.ts";
 import type { Evidence } from "../domain/evidence.ts";
 import type { Reason } from "../domain/reason.ts";
 import { currentAttempt, hasEnded, type Run, type RunState } from "../domain/run.ts";
 import { cancelled } from "./cancel.ts";
 import { NOTHING, write, type Decision, type DecisionContext, type JobView } from "./view.ts";
+import { withAttempt } from "./with-attempt.ts";
 
 /** Refusals after which the run gets another attempt; the others would only come again. */
 const PASSING: ReadonlySet<Refusal["code"]> = new Set([
@@ -64,14 +65,14 @@ function finished(run: Run, evidence: Evidence, now: string): Run {
   const attempt = { startedAt: evidence.startedAt ?? now, exitedAt: evidence.exitedAt ?? now, exit, log: evidence.log };
   const { waitingFor: _, ...rest } = withAttempt(run, attempt);
   const times = { ...run.times, runningAt: run.times.runningAt ?? now, endedAt: now };
-  return { ...rest, ...verdict(exit), times };
+  return { ...rest, ...verdict(exit, run.cancel), times };
 }
 
 /** State and reason that an exit stands for. What a cancelled script did by itself before the signal came is what counts. */
-function verdict(exit: AttemptExit): { state: RunState; reason: Reason } {
+function verdict(exit: AttemptExit, cancel: Run["cancel"]): { state: RunState; reason: Reason } {
   switch (exit.cause) {
     case "cancelled":
-      return { state: "cancelled", reason: "cancelled-by" };
+      return { state: "cancelled", reason: cancel?.replacedBy === undefined ? "cancelled-by" : "replaced-by" };
     case "no-contact":
       return { state: "failed", reason: "lost" };
     case "host-restarted":
@@ -95,11 +96,4 @@ function emptied(run: Run, evidence: Evidence, context: DecisionContext): Decisi
 function exitOf({ exit = {} }: Evidence): AttemptExit {
   const { leftOverPids } = exit;
   return leftOverPids === undefined ? exit : { ...exit, leftOverPids: leftOverPids.slice(0, LEFT_OVER_PIDS_MAX) };
-}
-
-function withAttempt(run: Run, change: Partial<Attempt>): Run {
-  return {
-    ...run,
-    attempts: run.attempts.map((one, index) => (index === run.attempts.length - 1 ? { ...one, ...change } : one)),
-  };
 }

@@ -1,7 +1,11 @@
-export { DEFAULT_GRACE_MS } from "./assign.ts";
 export { decideCancel, type Cancellation } from "./cancel.ts";
+export { decideDefine, type DefinitionChange } from "./define.ts";
 export { decideEvidence } from "./evidence.ts";
-export { reconcile } from "./reconcile.ts";
+export { decideHold, decideRelease, type HoldRequest } from "./hold.ts";
+export { blockers, placeInLine, unaccounted } from "./line.ts";
+export { ownerOf, type Ownership, type RunFacts } from "./owner.ts";
+export { reconcile, waitEndsAt } from "./reconcile.ts";
+export { decideResolve, type Resolution } from "./resolve.ts";
 export { decideSubmit, type Submission } from "./submit.ts";
-export type { AgentView, Decision, DecisionContext, JobView } from "./view.ts";
+export type { AgentView, Decision, DecisionContext, HeldEntry, JobView, LiveOnHost } from "./view.ts";
 export { wantedFor, type Wanted } from "./wanted.ts";

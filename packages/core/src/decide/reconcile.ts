@@ -1,7 +1,11 @@
 import { isNewerLicence } from "../domain/attempt.ts";
-import { currentAttempt, hasEnded, type Run } from "../domain/run.ts";
+import { policyOf } from "../domain/policy.ts";
+import { currentAttempt, hasEnded, isWaiting, type Run } from "../domain/run.ts";
 import { assign } from "./assign.ts";
+import { cancelled } from "./cancel.ts";
 import { refused } from "./evidence.ts";
+import { blockers } from "./line.ts";
+import { endedAsLost, lost } from "./lose.ts";
 import { NOTHING, write, type Decision, type DecisionContext, type JobView } from "./view.ts";
 
 /** The longest pause before a run that was refused is tried again. */
@@ -9,20 +13,63 @@ const MAX_RETRY_MS = 30_000;
 
 /**
  * The next step that the state of a job asks for, or nothing. Called after each change and every few seconds until it
- * says nothing, it heals whatever a crash between two steps left behind.
+ * says nothing, it heals whatever a crash between two steps left behind. What makes room comes before what takes it.
  */
 export function reconcile(view: JobView, context: DecisionContext): Decision {
-  for (const run of view.runs) {
-    if (hasEnded(run)) continue;
-    const next = currentAttempt(run) === undefined ? promoted(view, run, context) : takenBack(run, context);
-    if (next !== undefined) return write(next, context);
+  for (const step of [expired, superseded, replaced, takenBack, lost, promoted]) {
+    for (const run of view.runs) {
+      if (hasEnded(run)) continue;
+      const next = step === lost ? lost(run, context) : step(run, context, view);
+      if (next !== undefined) return write(next, context);
+    }
   }
   return NOTHING;
 }
 
+/** The instant at which a run that still waits is skipped; undefined while it does not wait, or an operator holds it. */
+export function waitEndsAt(run: Run): string | undefined {
+  if (!isWaiting(run) || run.state !== "pending" || run.hold !== undefined) return undefined;
+  const since = Date.parse(run.times.pendingAt ?? run.times.submittedAt);
+  return new Date(since + policyOf(run).waitAtMostMs).toISOString();
+}
+
+/** A run that waited for too long. One that was lost and found no other try has failed. */
+function expired(run: Run, { now }: DecisionContext): Run | undefined {
+  const at = waitEndsAt(run);
+  if (at === undefined || Date.parse(now) < Date.parse(at)) return undefined;
+  if (run.attempts.some((attempt) => attempt.lost !== undefined)) return endedAsLost(run, now);
+  const { waitingFor: _, ...rest } = run;
+  return { ...rest, state: "skipped", reason: "expired-in-queue", times: { ...run.times, endedAt: now } };
+}
+
+/** A `queue-latest` run that waits gives way to a later one. */
+function superseded(run: Run, { now }: DecisionContext, view: JobView): Run | undefined {
+  if (run.overlap !== "queue-latest" || !isWaiting(run) || run.hold !== undefined) return undefined;
+  const later = view.runs.slice(view.runs.indexOf(run) + 1);
+  const latest = later.findLast((other) => other.overlap === "queue-latest" && isWaiting(other));
+  if (latest === undefined) return undefined;
+  return cancelled({ ...run, cancel: { requestedAt: now, by: latest.submittedBy, replacedBy: latest.run } }, now);
+}
+
+/** What is in the way of a `replace` run gives way: at once, or as soon as its host has ended it. */
+function replaced(run: Run, { now }: DecisionContext, view: JobView): Run | undefined {
+  if (run.cancel !== undefined) return undefined;
+  const by = view.runs.findLast(
+    (other) =>
+      other.overlap === "replace" &&
+      isWaiting(other) &&
+      other.hold === undefined &&
+      blockers(view, other).includes(run),
+  );
+  if (by === undefined) return undefined;
+  const asked: Run = { ...run, cancel: { requestedAt: now, by: by.submittedBy, replacedBy: by.run } };
+  return currentAttempt(run) === undefined ? cancelled(asked, now) : asked;
+}
+
 /** A run that waits: its attempt, if it may have one now; or what else it waits for by now. */
-function promoted(view: JobView, run: Run, context: DecisionContext): Run | undefined {
-  if (run.state !== "pending" || Date.parse(context.now) < retryAt(run)) return undefined;
+function promoted(run: Run, context: DecisionContext, view: JobView): Run | undefined {
+  if (currentAttempt(run) !== undefined || run.state !== "pending" || Date.parse(context.now) < retryAt(run))
+    return undefined;
   const next = assign(view, run, context);
   return currentAttempt(next) === undefined && next.waitingFor === run.waitingFor ? undefined : next;
 }

@@ -15,14 +15,20 @@ import {
 import { decideSubmit } from "./submit.ts";
 
 test("the write that accepts a run of an idle job already assigns it to an agent that can take it", () => {
+  const { policy: _, ...asRecorded } = sampleSubmission();
   const decision = decideSubmit(viewOf(), sampleSubmission(), contextOf());
   expect(decision).toEqual({
     kind: "write",
     run: {
-      ...sampleSubmission(),
+      ...asRecorded,
       v: 1,
       writeId: "w1",
       state: "pending",
+      overlap: "reject",
+      waitAtMostMs: 86_400_000,
+      lostAfterMs: 3_600_000,
+      graceMs: 10_000,
+      onLost: "fail",
       times: { submittedAt: NOW, pendingAt: NOW },
       attempts: [
         { number: 1, agent: "agent-a", licence: LICENCE, assignedAt: NOW, lostAfterMs: 3_600_000, graceMs: 10_000 },
@@ -33,7 +39,7 @@ test("the write that accepts a run of an idle job already assigns it to an agent
 });
 
 test("an attempt of an overlapping job is never called lost for its silence", () => {
-  const decision = decideSubmit(viewOf(), sampleSubmission({ overlap: "allow" }), contextOf());
+  const decision = decideSubmit(viewOf(), sampleSubmission({ policy: { overlap: "allow" } }), contextOf());
   expect(decision).toMatchObject({ kind: "write", run: { attempts: [{ lostAfterMs: null }] } });
 });
 
@@ -83,7 +89,7 @@ test("two runs overlap only if both allow it", () => {
   const submit = (live: "allow" | "reject", next: "allow" | "reject"): string =>
     decideSubmit(
       viewOf(runningRun({ run: "live0001", overlap: live })),
-      sampleSubmission({ overlap: next }),
+      sampleSubmission({ policy: { overlap: next } }),
       contextOf(),
     ).kind;
   expect(submit("allow", "allow")).toBe("write");

@@ -1,15 +1,24 @@
 import { describeRun } from "../domain/ending.ts";
 import { mayOverlap } from "../domain/overlap.ts";
-import { isBusy, type Run } from "../domain/run.ts";
+import { policyOf, type Policy, type PolicySettings } from "../domain/policy.ts";
+import { isBusy, isWaiting, type Run } from "../domain/run.ts";
 import { JobsError } from "../errors.ts";
 import { assign } from "./assign.ts";
-import { write, type Decision, type DecisionContext, type JobView } from "./view.ts";
+import { unaccounted } from "./line.ts";
+import { write, type Decision, type DecisionContext, type JobView, type LiveOnHost } from "./view.ts";
 
-/** A submission that passed every check that needs no view: what the record will say of it. */
-export type Submission = Pick<Run, "job" | "run" | "overlap" | "target" | "payload" | "requestDigest" | "submittedBy">;
+/** A submission that passed every check that needs no view: what the record will say of it, and what was asked for of its policy. */
+export type Submission = Pick<
+  Run,
+  "job" | "run" | "target" | "payload" | "requestDigest" | "submittedBy" | "rerunOf"
+> & {
+  readonly policy: PolicySettings;
+  /** It is accepted, and does not start before it is released. */
+  readonly isHeld?: boolean | undefined;
+};
 
 /**
- * Accepts a submission, or rejects it while the job is busy; `finished` is the run of the same id in HISTORY, if any.
+ * Accepts a submission, or rejects it as its overlap policy says; `finished` is the run of the same id in HISTORY, if any.
  * When the job is idle and the agent can take it, the one write that accepts the run already assigns its attempt.
  */
 export function decideSubmit(
@@ -19,17 +28,38 @@ export function decideSubmit(
 ): Decision {
   const same = view.runs.find((run) => run.run === submission.run) ?? context.finished;
   if (same !== undefined) return decideAgain(same, submission);
-  const live = view.runs.find((run) => isBusy(run) && !mayOverlap(run.overlap, submission.overlap));
-  if (live !== undefined) return { kind: "reject", error: busy(live) };
+  const { policy: asked, isHeld, ...asRecorded } = submission;
+  const policy = policyOf(asked, view.definition?.policy);
+  const error = findRejection(view, policy, context);
+  if (error !== undefined) return { kind: "reject", error };
+  const { overlap, waitAtMostMs, lostAfterMs, graceMs, onLost } = policy;
   const accepted: Run = {
-    ...submission,
+    ...asRecorded,
     v: 1,
     writeId: context.writeId,
     state: "pending",
+    ...{ overlap, waitAtMostMs, lostAfterMs, graceMs, onLost },
+    ...(isHeld === true ? { hold: { at: context.now, by: submission.submittedBy } } : {}),
     times: { submittedAt: context.now, pendingAt: context.now },
     attempts: [],
   };
   return write(assign(view, accepted, context), context);
+}
+
+function findRejection(
+  view: JobView,
+  { overlap, queueLimit }: Policy,
+  context: DecisionContext,
+): JobsError | undefined {
+  const waits = overlap !== "reject" && overlap !== "allow";
+  const live = view.runs.find((run) => isBusy(run) && !mayOverlap(run.overlap, overlap));
+  if (live !== undefined && !waits) return busy(live);
+  const [leftOver] = unaccounted(view, context);
+  if (leftOver !== undefined && !waits) return occupied(view.job, leftOver, context);
+  const waiting = view.runs.filter(isWaiting);
+  // One that takes the place of all that wait does not make the line longer.
+  if (waiting.length < queueLimit || overlap === "replace" || overlap === "queue-latest") return undefined;
+  return queueFull(view.job, waiting);
 }
 
 /** The same idempotency key came again: the same run, unless something else was asked for under it. */
@@ -45,6 +75,27 @@ function decideAgain(same: Run, submission: Submission): Decision {
 function busy(live: Run): JobsError {
   const since = live.times.runningAt ?? live.times.pendingAt ?? live.times.submittedAt;
   const message = `“${live.job}” is busy: run ${live.run} of ${live.submittedBy} is ${live.state} since ${since}. ${describeRun(live)}`;
-  const details = { run: live.run, state: live.state, since, submittedBy: live.submittedBy };
+  const details = {
+    run: live.run,
+    state: live.state,
+    since,
+    submittedBy: live.submittedBy,
+    link: `/v1/runs/${live.run}`,
+  };
   return new JobsError("job-busy", message, { field: "name", details });
+}
+
+function occupied(job: string, { agent, run, attempt }: LiveOnHost, { agents }: DecisionContext): JobsError {
+  const host = agents.get(agent)?.name ?? agent;
+  const message = `“${job}” is busy: ${host} says that attempt ${attempt} of run ${run} still runs there, though no record accounts for it.`;
+  return new JobsError("job-busy", message, {
+    field: "name",
+    details: { run, agent, attempt, link: `/v1/runs/${run}` },
+  });
+}
+
+function queueFull(job: string, waiting: readonly Run[]): JobsError {
+  const [first] = waiting;
+  const message = `${waiting.length} runs of “${job}” wait already: no more may. The first in line is ${first?.run}.`;
+  return new JobsError("queue-full", message, { field: "name", details: { waiting: waiting.length, run: first?.run } });
 }

@@ -1,11 +1,21 @@
 import type { Licence } from "../domain/attempt.ts";
+import type { JobDefinition } from "../domain/job.ts";
 import type { Run } from "../domain/run.ts";
 import type { JobsError } from "../errors.ts";
 
-/** All that is known of one job: its live runs, in the order of their submission. */
+/** All that is known of one job: what is said of it, and its live runs, in the order of their submission. */
 export interface JobView {
   readonly job: string;
   readonly runs: readonly Run[];
+  readonly definition?: JobDefinition | undefined;
+}
+
+/** An attempt as a host lists it. */
+export interface HeldEntry {
+  readonly run: string;
+  readonly attempt: number;
+  /** Nothing of it runs, or ever will. */
+  readonly isOver?: boolean | undefined;
 }
 
 /** What the decisions need to know of one agent. */
@@ -18,23 +28,39 @@ export interface AgentView {
   /** The licence of its last beat, if that beat is recent; else it is assigned nothing. */
   readonly licence?: Licence;
   /** What its last beat listed: every attempt that the host holds or has not had confirmed. */
-  readonly held: readonly { readonly run: string; readonly attempt: number }[];
+  readonly held: readonly HeldEntry[];
+}
+
+/** An attempt that runs on a host, as its last beat says. */
+export interface LiveOnHost {
+  readonly agent: string;
+  readonly run: string;
+  readonly attempt: number;
 }
 
 /** What comes in from outside a decision: agents, time, and the name of the write that may follow. */
 export interface DecisionContext {
-  readonly agents: { get(agent: string): AgentView | undefined };
+  readonly agents: {
+    get(agent: string): AgentView | undefined;
+    /** The attempts of a job that hosts say are not over, whatever the records say. */
+    liveOf(job: string): readonly LiveOnHost[];
+    /** How long the host has certainly said nothing of this attempt, milliseconds; 0 while nobody can tell. */
+    silentMs(held: LiveOnHost): number;
+  };
+  /** Everything is paused. */
+  readonly isPaused: boolean;
   /** RFC 3339, UTC. */
   readonly now: string;
   readonly writeId: string;
 }
 
 /**
- * What a decision says. `write`: this record is to be written under the guard of the view. `known`: what was asked for
- * already is so. `reject`: it cannot be; nothing is written.
+ * What a decision says. `write`: this record is to be written under the guard of the view; `define`: the same for the
+ * job's definition. `known`: what was asked for already is so. `reject`: it cannot be; nothing is written.
  */
 export type Decision =
   | { readonly kind: "write"; readonly run: Run }
+  | { readonly kind: "define"; readonly definition: JobDefinition }
   | { readonly kind: "known"; readonly run: Run }
   | { readonly kind: "reject"; readonly error: JobsError }
   | { readonly kind: "nothing" };

@@ -61,5 +61,12 @@ export const Attempt = z.looseObject({
   exit: AttemptExit.optional(),
   refusal: Refusal.optional(),
   log: LogEnd.optional(),
+  /** Its host was silent about it for too long; `retried`: another attempt takes its place. */
+  lost: z.looseObject({ at: Instant, silentMs: z.int(), retried: z.boolean().optional() }).optional(),
 });
 export type Attempt = z.infer<typeof Attempt>;
+
+/** True when its host has said that nothing of it runs, or ever will. */
+export function isOverOnHost({ refusal, exit }: Attempt): boolean {
+  return refusal !== undefined || (exit !== undefined && (exit.leftOverPids ?? []).length === 0);
+}

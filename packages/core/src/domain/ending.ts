@@ -1,17 +1,23 @@
 import { ARTIFACTS_MAX } from "./artifact.ts";
 import { currentAttempt, type Run } from "./run.ts";
 
+/** What a sentence may say beside the record. */
+export interface Contact {
+  /** Since when the host says nothing of the run, RFC 3339. */
+  readonly silentSince?: string | undefined;
+  /** The run that is in its way. */
+  readonly blockedBy?: string | undefined;
+}
+
 /** One honest sentence on where a run stands or how it ended. */
-export function describeRun(run: Run): string {
+export function describeRun(run: Run, facts: Contact = {}): string {
   switch (run.state) {
     case "submitted":
       return "Accepted; its time has not come.";
     case "pending":
-      return describePending(run);
+      return describePending(run, facts);
     case "running":
-      return run.cancel === undefined
-        ? `Running on ${run.target.name}.`
-        : `Running on ${run.target.name}; ${run.cancel.by} asked to cancel it, the host has not confirmed its end yet.`;
+      return describeRunning(run, facts);
     case "completed":
     case "failed":
     case "cancelled":
@@ -20,20 +26,54 @@ export function describeRun(run: Run): string {
   }
 }
 
-function describePending(run: Run): string {
+function describeRunning(run: Run, { silentSince }: Contact): string {
+  const host = run.target.name;
+  const asked = run.cancel === undefined ? "" : ` ${askedToEnd(run.cancel)}, the host has not confirmed its end yet.`;
+  if (currentAttempt(run)?.lost !== undefined)
+    return `Lost: ${host} said nothing of it for too long. The job stays busy until the host tells how it ended, or somebody resolves it.${asked}`;
+  if (silentSince !== undefined)
+    return `No contact with ${host} since ${silentSince}: nobody knows yet how it stands.${asked}`;
+  return asked === "" ? `Running on ${host}.` : `Running on ${host};${asked}`;
+}
+
+function replacement({ cancel }: Run): string {
+  return cancel?.replacedBy === undefined ? "another run" : `run ${cancel.replacedBy} of ${cancel.by}`;
+}
+
+function askedToEnd({ by, replacedBy }: NonNullable<Run["cancel"]>): string {
+  return replacedBy === undefined ? `${by} asked to cancel it` : `run ${replacedBy} of ${by} is to take its place`;
+}
+
+function describePending(run: Run, { silentSince, blockedBy }: Contact): string {
   if (run.cancel !== undefined) return `${run.cancel.by} asked to cancel it; the host has not confirmed yet.`;
-  if (currentAttempt(run) !== undefined) return `Handed to ${run.target.name}; it has not started yet.`;
-  const refusal = run.attempts.at(-1)?.refusal;
-  const after = refusal === undefined ? "" : ` The last try was not started: ${refusal.message}`;
+  if (currentAttempt(run) !== undefined)
+    return silentSince === undefined
+      ? `Handed to ${run.target.name}; it has not started yet.`
+      : `Handed to ${run.target.name}, which has no contact since ${silentSince}: nobody knows whether it started.`;
+  const last = run.attempts.at(-1);
+  const after =
+    last?.lost === undefined
+      ? last?.refusal === undefined
+        ? ""
+        : ` The last try was not started: ${last.refusal.message}`
+      : ` Attempt ${last.number} was lost: its host said nothing of it for too long.`;
   switch (run.waitingFor) {
     case "agent":
       return `Waiting for ${run.target.name}, which is not in contact.${after}`;
     case "slot":
       return `Waiting for a free slot on ${run.target.name}.${after}`;
     case "previous-run":
-      return `Waiting for the previous run of the job.${after}`;
+      return `Waiting for ${blockedBy === undefined ? "the previous run" : `run ${blockedBy}`} of the job.${after}`;
     case "dependency":
       return `Waiting for the runs it depends on.${after}`;
+    case "left-over":
+      return `Waiting: a host still runs an attempt of the job that no record accounts for.${after}`;
+    case "held":
+      return `Held by ${run.hold?.by ?? "an operator"}: it starts once it is released.${after}`;
+    case "job-paused":
+      return `Waiting: the job is paused.${after}`;
+    case "all-paused":
+      return `Waiting: all jobs are paused.${after}`;
     case undefined:
       return `Waiting to be assigned.${after}`;
   }
@@ -66,7 +106,19 @@ function describeEnd(run: Run): string {
           ? `Cancelled by ${run.cancel?.by ?? "a user"} before it started.`
           : `Cancelled by ${run.cancel?.by ?? "a user"}: the script ended with ${how} on ${host}.`) + left
       );
+    case "replaced-by":
+      return (
+        (run.state === "skipped"
+          ? `Skipped: ${replacement(run)} took its place before it started.`
+          : `Ended because ${replacement(run)} took its place: the script ended with ${how} on ${host}.`) + left
+      );
+    case "expired-in-queue":
+      return "Skipped: it waited for too long.";
     case "lost":
+      if (run.resolved !== undefined)
+        return `${run.resolved.by} said that nothing of it runs on ${host} any more; nobody saw how it ended.`;
+      if (attempt?.lost !== undefined)
+        return `Lost: ${host} said nothing of it for ${Math.round(attempt.lost.silentMs / 60_000)} minutes; nobody saw how it ended.${left}`;
       return `Ended by the host ${host} with ${how} because it had no contact for too long.${left}`;
     case "host-restarted":
       return `The host ${host} restarted while the script ran; nobody saw how it ended.`;

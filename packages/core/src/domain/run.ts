@@ -16,6 +16,7 @@ import { Instant, RunId } from "./ids.ts";
 import { StoredLog } from "./log.ts";
 import { OverlapPolicy } from "./overlap.ts";
 import { Payload } from "./payload.ts";
+import { OnLost } from "./policy.ts";
 import { Reason } from "./reason.ts";
 import { Target } from "./target.ts";
 
@@ -23,7 +24,17 @@ export const RunState = z.enum(["submitted", "pending", "running", "completed", 
 export type RunState = z.infer<typeof RunState>;
 
 /** What a pending run waits for. */
-export const WaitingFor = z.enum(["previous-run", "dependency", "agent", "slot"]);
+export const WaitingFor = z.enum([
+  "previous-run",
+  "dependency",
+  "agent",
+  "slot",
+  /** Processes that no record accounts for run on a host. */
+  "left-over",
+  "held",
+  "job-paused",
+  "all-paused",
+]);
 export type WaitingFor = z.infer<typeof WaitingFor>;
 
 /** What one attempt left behind. */
@@ -70,7 +81,19 @@ export const Run = z.looseObject({
   }),
   /** The last one is the current one. Refused ones before it may have been dropped; numbers go on. */
   attempts: z.array(Attempt),
-  cancel: z.looseObject({ requestedAt: Instant, by: z.string() }).optional(),
+  /** `replacedBy`: the run that is to take its place. */
+  cancel: z.looseObject({ requestedAt: Instant, by: z.string(), replacedBy: RunId.optional() }).optional(),
+  /** It does not start before it is released. */
+  hold: z.looseObject({ at: Instant, by: z.string() }).optional(),
+  /** Frozen at the submission; see `policy.ts`. Records of older servers lack them. */
+  waitAtMostMs: z.int().optional(),
+  lostAfterMs: z.int().nullable().optional(),
+  graceMs: z.int().optional(),
+  onLost: OnLost.optional(),
+  /** The run that this one repeats. */
+  rerunOf: RunId.optional(),
+  /** An operator has said that nothing of it runs any more. */
+  resolved: z.looseObject({ at: Instant, by: z.string(), note: z.string().optional() }).optional(),
   output: RunOutput.optional(),
 });
 export type Run = z.infer<typeof Run>;
@@ -80,10 +103,16 @@ export function hasEnded(run: Run): boolean {
   return run.times.endedAt !== undefined;
 }
 
-/** The attempt that counts now: assigned and not refused; undefined when the run waits for one. */
+/** The attempt that counts now: assigned and neither refused nor given up; undefined when the run waits for one. */
 export function currentAttempt(run: Run): Attempt | undefined {
   const attempt = run.attempts.at(-1);
-  return attempt === undefined || attempt.refusal !== undefined ? undefined : attempt;
+  const isOver = attempt?.refusal !== undefined || attempt?.lost?.retried === true;
+  return isOver ? undefined : attempt;
+}
+
+/** True while it has no attempt and has not ended. */
+export function isWaiting(run: Run): boolean {
+  return !hasEnded(run) && currentAttempt(run) === undefined;
 }
 
 /** True while the run keeps its job busy: until its end, and after it while processes of it are left over. */

@@ -1,11 +1,20 @@
 export { AgentStore } from "./agent-store.ts";
+export { AuditStore } from "./audit-store.ts";
 export { AgentBeats, BeatStore } from "./beat-store.ts";
 export { connectNats, watchContact, watchReconnects, type NatsLink, type NatsOptions } from "./connection.ts";
 export { serveCommands, requestCommand } from "./commands.ts";
 export { EvidenceStore } from "./evidence-store.ts";
 export { HistoryStore } from "./history-store.ts";
 export { AgentInbox, InboxStore } from "./inbox-store.ts";
-export { JobStore, MARKER_TTL_SECONDS, subjectOfRun, type JobEntry, type JobSnapshot } from "./job-store.ts";
+export {
+  entryOf,
+  JobStore,
+  MARKER_TTL_SECONDS,
+  subjectOfRun,
+  type JobEntry,
+  type JobRecord,
+  type JobSnapshot,
+} from "./job-store.ts";
 export { CHUNK_MAX_BYTES, type LogChunk } from "./log-chunk.ts";
 export { LogStore } from "./log-store.ts";
 export { agentInboxPrefix, agentPermissions, type NatsPermissions } from "./permissions.ts";

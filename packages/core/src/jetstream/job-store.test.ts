@@ -141,6 +141,7 @@ test("a removed record leaves a marker that watchers see, that goes by itself, a
     const started = store.watch({
       onEntry: (entry) => void seen.push(entry),
       onMark: () => undefined,
+      onSettings: () => undefined,
       onReady: () => ready(started),
       onReset: () => undefined,
       onError: (error) => expect.unreachable(String(error)),

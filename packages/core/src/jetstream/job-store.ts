@@ -2,11 +2,13 @@
  * The bucket `jobs`: one record a run, and one guard a job. Every write is a compare-and-set over all of the job
  * (`$KV.jobs.<job>.>`), never over a key alone: that is the lock which keeps two runs of a job apart.
  */
+import type { z } from "zod";
+import { JobDefinition, Settings } from "../domain/job.ts";
 import { Run } from "../domain/run.ts";
 import { parseJobsSubject, subjects } from "../protocol/subjects.ts";
 import type { NatsLink } from "./connection.ts";
 import { GroupCommit, type GuardedWrite } from "./group-commit.ts";
-import { markerHeaders, type WriteOutcome } from "./publish.ts";
+import { markerHeaders, outcomeOf, type WriteOutcome } from "./publish.ts";
 import { STREAMS } from "./topology.ts";
 import { watchStream, type StreamMessage, type StreamWatch } from "./watch.ts";
 
@@ -15,15 +17,34 @@ export const MARKER_TTL_SECONDS = 150;
 
 /**
  * A message of a job as the store holds it. `marker`: a run's record was removed. `unreadable`: a record that this
- * version cannot read; its job is left alone. `other`: something that is not a run.
+ * version cannot read; its job is left alone. `other`: something that this version does not know.
  */
 export interface JobEntry {
-  readonly kind: "run" | "marker" | "unreadable" | "other";
+  readonly kind: "run" | "definition" | "marker" | "unreadable" | "other";
   readonly job: string;
   readonly subject: string;
   readonly sequence: number;
   /** Of the kind `run` alone. */
   readonly run?: Run;
+  /** Of the kind `definition` alone. */
+  readonly definition?: JobDefinition;
+}
+
+/** What may be written of a job: a run, its definition, or a marker in the place of a finished run's record. */
+export type JobRecord =
+  | { readonly kind: "run" | "marker"; readonly run: Run }
+  | { readonly kind: "definition"; readonly definition: JobDefinition };
+
+/** The entry that a record has become by its acknowledged write. */
+export function entryOf(record: JobRecord, sequence: number): JobEntry {
+  if (record.kind === "definition") {
+    const { definition } = record;
+    const subject = subjects.jobs.definition(definition.job);
+    return { kind: "definition", job: definition.job, subject, sequence, definition };
+  }
+  const { kind, run } = record;
+  const entry = { kind, job: run.job, subject: subjectOfRun(run), sequence };
+  return kind === "run" ? { ...entry, run } : entry;
 }
 
 /** All of one job, read from the stream's leader. Deliveries up to `asOf` are included or overtaken. */
@@ -35,6 +56,7 @@ export interface JobSnapshot {
 /** What a watch of the bucket tells. */
 export interface JobsListener {
   onEntry(entry: JobEntry): void;
+  onSettings(settings: Settings, sequence: number): void;
   /** The mark that {@link JobStore.mark} wrote came back: everything before it was delivered. */
   onMark(server: string, mark: string): void;
   /** All that was stored when the watch began was delivered. */
@@ -60,19 +82,32 @@ export class JobStore {
     this.#commit = new GroupCommit(link);
   }
 
-  /** Writes a run's record under the guard. */
+  /** Writes a run's record under the guard: the last sequence of the whole job that was read, 0 when it has nothing. */
   write(run: Run, guard: number): Promise<WriteOutcome> {
-    return this.#commit.write(this.#guarded(run, guard, new TextEncoder().encode(JSON.stringify(run))));
+    return this.#write({ kind: "run", run }, guard);
+  }
+
+  /** Writes what is said of a job as a whole, under the same guard. */
+  writeDefinition(definition: JobDefinition, guard: number): Promise<WriteOutcome> {
+    return this.#write({ kind: "definition", definition }, guard);
   }
 
   /** Replaces a finished run's record by a marker that goes by itself, under the guard. */
   remove(run: Run, guard: number): Promise<WriteOutcome> {
-    const write = this.#guarded(run, guard, new Uint8Array());
+    return this.#write({ kind: "marker", run }, guard);
+  }
+
+  #write(record: JobRecord, guard: number): Promise<WriteOutcome> {
+    const { job, subject } = entryOf(record, 0);
+    const write: GuardedWrite = { job, subject, guardSubject: subjects.jobs.guard(job), guard, bytes: bytesOf(record) };
+    if (record.kind !== "marker") return this.#commit.write(write);
     return this.#commit.write({ ...write, headers: markerHeaders(MARKER_TTL_SECONDS) });
   }
 
-  #guarded({ job, run }: Run, guard: number, bytes: Uint8Array): GuardedWrite {
-    return { job, subject: subjectOfRun({ job, run }), guardSubject: subjects.jobs.guard(job), guard, bytes };
+  /** Writes what holds for all jobs, over the settings of sequence `previous` (0: none). */
+  writeSettings(settings: Settings, previous: number): Promise<WriteOutcome> {
+    const expect = { lastSubjectSequence: previous };
+    return outcomeOf(this.#link.js.publish(subjects.jobs.settings, JSON.stringify(settings), { expect }));
   }
 
   /** Reads all of a job from the leader: what a server does after a conflict, before it decides again. */
@@ -104,7 +139,9 @@ export class JobStore {
       filter: subjects.jobs.all,
       onMessage: (message) => {
         const named = parseJobsSubject(message.subject);
-        if (named?.kind === "mark") listener.onMark(named.server, DECODER.decode(message.bytes));
+        if (named?.kind === "mark") return listener.onMark(named.server, DECODER.decode(message.bytes));
+        if (named?.kind === "settings")
+          return listener.onSettings(Settings.parse(JSON.parse(DECODER.decode(message.bytes))), message.sequence);
         const entry = toEntry(message);
         if (entry !== undefined) listener.onEntry(entry);
       },
@@ -117,18 +154,27 @@ export class JobStore {
 
 function toEntry(message: Omit<StreamMessage, "ageMs">): JobEntry | undefined {
   const named = parseJobsSubject(message.subject);
-  if (named === undefined || named.kind === "mark") return undefined;
+  if (named === undefined || named.kind === "mark" || named.kind === "settings") return undefined;
   const entry = { job: named.job, subject: message.subject, sequence: message.sequence };
+  if (named.kind === "definition") {
+    const definition = findParsed(JobDefinition, message.bytes);
+    return definition === undefined ? { ...entry, kind: "unreadable" } : { ...entry, kind: "definition", definition };
+  }
   if (named.kind !== "run") return { ...entry, kind: "other" };
   const removed = message.headers?.get("KV-Operation") !== undefined && message.headers.get("KV-Operation") !== "";
   if (removed) return { ...entry, kind: "marker" };
-  const run = findRun(message.bytes);
+  const run = findParsed(Run, message.bytes);
   return run === undefined ? { ...entry, kind: "unreadable" } : { ...entry, kind: "run", run };
 }
 
-function findRun(bytes: Uint8Array): Run | undefined {
+function bytesOf(record: JobRecord): Uint8Array {
+  if (record.kind === "marker") return new Uint8Array();
+  return new TextEncoder().encode(JSON.stringify(record.kind === "definition" ? record.definition : record.run));
+}
+
+function findParsed<S extends z.ZodType>(schema: S, bytes: Uint8Array): z.output<S> | undefined {
   try {
-    return Run.safeParse(JSON.parse(DECODER.decode(bytes))).data;
+    return schema.safeParse(JSON.parse(DECODER.decode(bytes))).data;
   } catch {
     return undefined; // not even JSON
   }

@@ -170,6 +170,7 @@ test("a server's mark comes back through its watch after all that was written be
   const seen: string[] = [];
   const watch = store.watch({
     onEntry: ({ job }) => void seen.push(job),
+    onSettings: () => undefined,
     onMark: (server, mark) => void seen.push(`${server}: ${mark}`),
     onReady: nothing,
     onReset: nothing,

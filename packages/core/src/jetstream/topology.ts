@@ -18,6 +18,7 @@ export const STREAMS = {
   beats: "BEATS",
   logs: "LOGS",
   history: "HISTORY",
+  audit: "AUDIT",
 } as const;
 
 const DAY_NS = 24 * 60 * 60 * 1e9;
@@ -67,6 +68,7 @@ function streamConfigs(replicas: number, epoch: string): readonly Config[] {
     },
     { ...onDisk, name: STREAMS.agents, subjects: [subjects.agents.all] },
     { ...onDisk, name: STREAMS.history, subjects: [subjects.history.all], allow_msg_ttl: true },
+    { ...base, name: STREAMS.audit, subjects: [subjects.audit.all], storage: StorageType.File },
     { ...inMemory, name: STREAMS.inbox, subjects: [subjects.inbox.all], max_consumers: MANY_CONSUMERS },
     { ...inMemory, name: STREAMS.events, subjects: [agent.evidences] },
     // An agent reads its own last beat, by its subject, to tell its own lost acknowledgement from a second agent's beat.

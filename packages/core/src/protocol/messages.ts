@@ -21,7 +21,15 @@ export const Beat = z.looseObject({
   /** The licence that this beat renews, or begins. */
   licence: Licence,
   /** Every attempt that the host holds or has not had confirmed. */
-  held: z.array(z.looseObject({ job: z.string(), run: RunId, attempt: z.int().positive() })),
+  held: z.array(
+    z.looseObject({
+      job: z.string(),
+      run: RunId,
+      attempt: z.int().positive(),
+      /** Nothing of it runs, or ever will: it only waits to be released. */
+      isOver: z.boolean().optional(),
+    }),
+  ),
   /** False until a pull from the inbox worked in this connection: the server then makes its consumer anew. */
   inbox: z.boolean(),
 });
@@ -102,5 +110,11 @@ export const InboxMessage = z.discriminatedUnion("kind", [StartMessage, CancelMe
 export type InboxMessage = z.infer<typeof InboxMessage>;
 
 /** The deciding server's sign of life, a compare-and-set on the one before. */
-export const Lease = z.looseObject({ v: z.literal(1), server: z.string(), term: z.int() });
+export const Lease = z.looseObject({
+  v: z.literal(1),
+  server: z.string(),
+  term: z.int(),
+  /** When it was sent, on the monotonic clock of that server's process: for that process alone, which sees it come back. */
+  sentAtMs: z.number().optional(),
+});
 export type Lease = z.infer<typeof Lease>;

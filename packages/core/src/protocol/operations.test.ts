@@ -47,7 +47,14 @@ test("a submission normalises the job's name and refuses what no host would take
     { env: { A: 1 } },
   ];
   const more = [
-    { overlap: "queue" },
+    { overlap: "sometimes" },
+    { queueLimit: 0 },
+    { queueLimit: 1_001 },
+    { waitAtMostMs: 999 },
+    { lostAfterMs: 179_999 },
+    { graceMs: -1 },
+    { onLost: "forget" },
+    { hold: "yes" },
     { key: "" },
     { key: "k".repeat(257) },
     { on: "" },

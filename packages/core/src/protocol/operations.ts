@@ -6,9 +6,19 @@ import { z } from "zod";
 import { Artifact } from "../domain/artifact.ts";
 import { RunId } from "../domain/ids.ts";
 import { JobName } from "../domain/job-name.ts";
-import { SubmittableOverlap } from "../domain/overlap.ts";
+import { Pause } from "../domain/job.ts";
+import { PolicySettings } from "../domain/policy.ts";
 import { RunState } from "../domain/run.ts";
-import { AgentSummary, RunView } from "./views.ts";
+import { AuditEntry } from "./commands.ts";
+import { AgentSummary, JobView, RunView } from "./views.ts";
+
+/** Environment of a script. */
+const Environment = z.record(
+  z.string().regex(/^(?!JOBS_)[A-Za-z_][A-Za-z0-9_]*$/, "not a name for a variable, or begins with JOBS_"),
+  z.string(),
+);
+const Interpreter = z.array(z.string().min(1)).min(1);
+const Key = z.string().min(1).max(256);
 
 /** A submission as a tool sends it. */
 export const SubmitInput = z.strictObject({
@@ -19,21 +29,21 @@ export const SubmitInput = z.strictObject({
   /** The agent's name or id. May be left out while there is only one agent. */
   on: z.string().min(1).optional(),
   /** Command line in front of the script file; left out: the script's `#!` line, else bash. */
-  interpreter: z.array(z.string().min(1)).min(1).optional(),
+  interpreter: Interpreter.optional(),
   /** Environment of the script; names that begin with `JOBS_` are not allowed. */
-  env: z
-    .record(
-      z.string().regex(/^(?!JOBS_)[A-Za-z_][A-Za-z0-9_]*$/, "not a name for a variable, or begins with JOBS_"),
-      z.string(),
-    )
-    .optional(),
-  overlap: SubmittableOverlap.optional(),
+  env: Environment.optional(),
   /** Idempotency key, per job: the same key gives the same run. */
-  key: z.string().min(1).max(256).optional(),
+  key: Key.optional(),
+  /** It is accepted and does not start before it is released. */
+  hold: z.boolean().optional(),
+  ...PolicySettings.shape,
 });
 export type SubmitInput = z.input<typeof SubmitInput>;
 
 const RunPath = z.object({ run: RunId });
+const Note = z.string().max(1_000).optional();
+const OfJob = z.strictObject({ name: JobName });
+const Paused = z.object({ paused: Pause.optional() });
 
 interface Operation {
   readonly method: "GET" | "POST";
@@ -49,7 +59,7 @@ export const operations = {
   submitRun: {
     method: "POST",
     path: "/v1/runs",
-    summary: "Submits a run of a job. Rejected with `job-busy` while another run of that job lives.",
+    summary: "Submits a run of a job. While another run of that job lives, its overlap policy says what happens.",
     input: SubmitInput,
     output: z.object({ run: RunView, known: z.boolean() }),
     successStatus: 201,
@@ -82,6 +92,121 @@ export const operations = {
     summary: "Cancels a run: at once while no host has it, else requested until the host proves its end.",
     input: RunPath,
     output: RunView,
+    successStatus: 200,
+  },
+  holdRun: {
+    method: "POST",
+    path: "/v1/runs/{run}/hold",
+    summary: "Keeps a run that waits from starting until it is released; those behind it pass it.",
+    input: RunPath,
+    output: RunView,
+    successStatus: 200,
+  },
+  releaseRun: {
+    method: "POST",
+    path: "/v1/runs/{run}/release",
+    summary: "Lets a held run go on, at its old place in line.",
+    input: RunPath,
+    output: RunView,
+    successStatus: 200,
+  },
+  rerunRun: {
+    method: "POST",
+    path: "/v1/runs/{run}/rerun",
+    summary: "Submits the same again, as it was or changed. Everything that is left out is as it was.",
+    input: z.strictObject({
+      run: RunId,
+      script: z.string().optional(),
+      on: z.string().min(1).optional(),
+      interpreter: Interpreter.optional(),
+      env: Environment.optional(),
+      key: Key.optional(),
+      hold: z.boolean().optional(),
+      ...PolicySettings.shape,
+    }),
+    output: z.object({ run: RunView, known: z.boolean() }),
+    successStatus: 201,
+  },
+  resolveRun: {
+    method: "POST",
+    path: "/v1/runs/{run}/resolve",
+    summary:
+      "An operator says that nothing of a run is running any more: ends one of which its host says nothing, frees a job from left-over processes. Audited.",
+    input: z.strictObject({ run: RunId, note: Note }),
+    output: RunView,
+    successStatus: 200,
+  },
+  listOverdue: {
+    method: "GET",
+    path: "/v1/overdue",
+    summary: "Runs whose next step should have been done by now, with who has to do it.",
+    input: z.object({}),
+    output: z.object({ runs: z.array(RunView) }),
+    successStatus: 200,
+  },
+  getJob: {
+    method: "GET",
+    path: "/v1/job",
+    summary: "One job: its policy, whether it is paused, its live runs in line.",
+    input: z.object({ name: JobName }),
+    output: JobView,
+    successStatus: 200,
+  },
+  saveJob: {
+    method: "POST",
+    path: "/v1/job",
+    summary:
+      "Sets what runs of a job do unless a submission says otherwise. What is left out has its default again. Runs that were accepted keep theirs.",
+    input: OfJob.extend({ policy: z.strictObject(PolicySettings.shape) }),
+    output: JobView,
+    successStatus: 200,
+  },
+  pauseJob: {
+    method: "POST",
+    path: "/v1/job/pause",
+    summary: "No run of the job starts until it is resumed; what runs goes on, what is submitted waits.",
+    input: OfJob.extend({ note: Note }),
+    output: JobView,
+    successStatus: 200,
+  },
+  resumeJob: {
+    method: "POST",
+    path: "/v1/job/resume",
+    summary: "Runs of the job may start again.",
+    input: OfJob,
+    output: JobView,
+    successStatus: 200,
+  },
+  pauseAll: {
+    method: "POST",
+    path: "/v1/pause",
+    summary: "No run of any job starts until all is resumed; what runs goes on, what is submitted waits.",
+    input: z.strictObject({ note: Note }),
+    output: Paused,
+    successStatus: 200,
+  },
+  resumeAll: {
+    method: "POST",
+    path: "/v1/resume",
+    summary: "Runs may start again; those of a paused job still wait.",
+    input: z.strictObject({}),
+    output: Paused,
+    successStatus: 200,
+  },
+  getPause: {
+    method: "GET",
+    path: "/v1/pause",
+    summary: "Whether everything is paused, since when and by whom.",
+    input: z.object({}),
+    output: Paused,
+    successStatus: 200,
+  },
+  listAudit: {
+    method: "GET",
+    path: "/v1/audit",
+    summary: "Who cancelled, held, resolved, paused or changed what, the newest first.",
+    input: z.object({ limit: z.coerce.number().int().min(1).max(500).default(50) }),
+    output: z.object({ entries: z.array(AuditEntry) }),
     successStatus: 200,
   },
   listArtifacts: {

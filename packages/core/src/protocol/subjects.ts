@@ -39,10 +39,12 @@ export type JobsSubject =
   | { readonly kind: "definition"; readonly job: string }
   | { readonly kind: "run"; readonly job: string; readonly run: string }
   | { readonly kind: "attempt"; readonly job: string; readonly run: string; readonly attempt: number }
+  | { readonly kind: "settings" }
   | { readonly kind: "mark"; readonly server: string };
 
 const JOBS = "$KV.jobs.";
 const MARK = `${JOBS}_mark.`;
+const SETTINGS = `${JOBS}_settings.all`;
 const HISTORY_MARK = "history._mark.";
 
 /** The server whose mark stands under this subject of HISTORY; undefined when it is a run. */
@@ -53,6 +55,7 @@ export function parseHistoryMark(subject: string): string | undefined {
 /** Parses a subject of the bucket `jobs`; undefined when it is none that this version knows. */
 export function parseJobsSubject(subject: string): JobsSubject | undefined {
   if (!subject.startsWith(JOBS)) return undefined;
+  if (subject === SETTINGS) return { kind: "settings" };
   const [token = "", kind, run, attempt, more] = subject.slice(JOBS.length).split(".");
   if (token === "_mark" && kind !== undefined) return { kind: "mark", server: kind };
   const job = findJob(token);
@@ -93,6 +96,9 @@ export const subjects = {
   jobs: {
     all: `${JOBS}>`,
     run: (job: string, run: string) => `${JOBS}${encodeJob(job)}.run.${run}`,
+    definition: (job: string) => `${JOBS}${encodeJob(job)}.def`,
+    /** What holds for all jobs together. */
+    settings: SETTINGS,
     /** The guard's filter: everything of one job. */
     guard: (job: string) => `${JOBS}${encodeJob(job)}.>`,
     mark: (server: string) => `${MARK}${server}`,
@@ -122,6 +128,7 @@ export const subjects = {
     /** Commands for the deciding server: a plain request, kept in no stream. */
     command: (server: string) => `cmd.${server}`,
   },
+  audit: { all: "audit.>", entry: (action: string, id: string) => `audit.${action}.${id}` },
   history: {
     all: "history.>",
     mark: (server: string) => `${HISTORY_MARK}${server}`,

@@ -1,9 +1,12 @@
 /** What the API shows of a run, an agent, an artifact: the records without their inner parts. */
 import { z } from "zod";
+import { ownerOf, waitEndsAt, type RunFacts } from "../decide/index.ts";
 import { Artifact } from "../domain/artifact.ts";
 import { describeRun } from "../domain/ending.ts";
+import { JobDefinition, Pause } from "../domain/job.ts";
 import { StoredLog } from "../domain/log.ts";
 import { OverlapPolicy } from "../domain/overlap.ts";
+import { OnLost } from "../domain/policy.ts";
 import { Reason } from "../domain/reason.ts";
 import { currentAttempt, RunState, WaitingFor, type Run } from "../domain/run.ts";
 
@@ -33,12 +36,47 @@ export const RunView = z.object({
   exitCode: z.number().optional(),
   signal: z.string().optional(),
   cancelRequestedBy: z.string().optional(),
+  /** The run that takes its place. */
+  replacedBy: z.string().optional(),
+  /** The run that this one repeats. */
+  rerunOf: z.string().optional(),
+  /** Who keeps it from starting. */
+  heldBy: z.string().optional(),
+  /** Its place among the runs of the job that wait, from 1. */
+  place: z.number().optional(),
+  /** The run that it waits for. */
+  blockedBy: z.string().optional(),
+  /** When it is skipped if it still waits. */
+  waitEndsAt: z.string().optional(),
+  /** Since when its host says nothing of it: nobody knows how it stands. Shown after 15 s. */
+  silentSince: z.string().optional(),
+  /** Its host was silent for too long. */
+  lostAt: z.string().optional(),
+  /** Silence after which it is called lost, milliseconds; null: never. */
+  lostAfterMs: z.number().nullable().optional(),
+  onLost: OnLost.optional(),
+  /** Who said that nothing of it runs any more. */
+  resolvedBy: z.string().optional(),
+  /** Who has to do the next step, and by when; absent once it is settled. */
+  next: z
+    .object({
+      owner: z.enum(["server", "agent", "operator", "run"]),
+      who: z.string().optional(),
+      deadlineAt: z.string(),
+      advice: z.string(),
+    })
+    .optional(),
   output: z.object({ location: z.string(), log: StoredLog.optional(), artifacts: z.array(Artifact) }).optional(),
 });
 export type RunView = z.infer<typeof RunView>;
 
-/** The public view of a record. */
-export function viewOfRun(run: Run): RunView {
+/** What is known of a live run beside its record. */
+export interface LiveFacts extends RunFacts {
+  readonly place?: number | undefined;
+}
+
+/** The public view of a record; of a live run with what is known beside it. */
+export function viewOfRun(run: Run, live?: LiveFacts): RunView {
   const attempt = currentAttempt(run) ?? run.attempts.at(-1);
   const { submittedAt, pendingAt, runningAt, endedAt, settledAt } = run.times;
   return withoutUndefined({
@@ -47,7 +85,7 @@ export function viewOfRun(run: Run): RunView {
     state: run.state,
     reason: run.reason,
     waitingFor: run.waitingFor,
-    sentence: describeRun(run),
+    sentence: describeRun(run, live),
     on: run.target.name,
     overlap: run.overlap,
     submittedBy: run.submittedBy,
@@ -56,6 +94,18 @@ export function viewOfRun(run: Run): RunView {
     exitCode: attempt?.exit?.exitCode,
     signal: attempt?.exit?.signal,
     cancelRequestedBy: run.cancel?.by,
+    replacedBy: run.cancel?.replacedBy,
+    rerunOf: run.rerunOf,
+    heldBy: run.hold?.by,
+    place: live?.place,
+    blockedBy: live?.blockedBy,
+    waitEndsAt: waitEndsAt(run),
+    silentSince: live?.silentSince,
+    lostAt: attempt?.lost?.at,
+    lostAfterMs: attempt?.lostAfterMs,
+    onLost: run.onLost,
+    resolvedBy: run.resolved?.by,
+    next: live === undefined ? undefined : nextOf(run, live),
     output:
       run.output === undefined
         ? undefined
@@ -66,6 +116,24 @@ export function viewOfRun(run: Run): RunView {
           }),
   });
 }
+
+function nextOf(run: Run, facts: RunFacts): RunView["next"] {
+  const ownership = ownerOf(run, facts);
+  return ownership === undefined ? undefined : withoutUndefined(ownership);
+}
+
+/** A job as the API shows it. */
+export const JobView = z.object({
+  job: z.string(),
+  /** What its runs do unless a submission says otherwise; what is left out has the default of `docs/overlap.md`. */
+  policy: JobDefinition.shape.policy,
+  paused: Pause.optional(),
+  updatedAt: z.string().optional(),
+  updatedBy: z.string().optional(),
+  /** Its live runs, in line. */
+  runs: z.array(RunView),
+});
+export type JobView = z.infer<typeof JobView>;
 
 /** An agent as the API shows it. */
 export const AgentSummary = z.object({

@@ -84,7 +84,7 @@ export class JobWorld {
     const submission = sampleSubmission({
       job: asked.job,
       run,
-      overlap: asked.overlap,
+      policy: { overlap: asked.overlap },
       target: { kind: "agent", agent: asked.agent, name: asked.agent },
       payload: { form: "plain", sha256: "0".repeat(64), sizeBytes: BODY.length, body: BODY },
       requestDigest: asked.digest,
@@ -245,7 +245,8 @@ export class JobWorld {
   #context(server: number): DecisionContext {
     const views = new Map(AGENTS.map((agent) => [agent as string, frozenDeep(this.#viewOf(server, agent))]));
     return {
-      agents: { get: (agent) => views.get(agent) },
+      agents: { get: (agent) => views.get(agent), liveOf: () => [], silentMs: () => 0 },
+      isPaused: false,
       now: new Date(this.#nowMs - server * SKEW_MS).toISOString(),
       writeId: `w${++this.#writes}`,
     };

@@ -17,7 +17,7 @@ export function sampleSubmission(change: Partial<Submission> = {}): Submission {
   return {
     job: "nightly",
     run: "run00001",
-    overlap: "reject",
+    policy: {},
     target: { kind: "agent", agent: AGENT, name: "host-a" },
     payload: { form: "plain", sha256: "0".repeat(64), sizeBytes: 2, body: "{}" },
     requestDigest: "digest",
@@ -29,7 +29,9 @@ export function sampleSubmission(change: Partial<Submission> = {}): Submission {
 /** A pending run that waits to be assigned. */
 export function sampleRun(change: Partial<Run> = {}): Run {
   const times = { submittedAt: NOW, pendingAt: NOW };
-  return { ...sampleSubmission(), v: 1, writeId: "w0", state: "pending", times, attempts: [], ...change };
+  const { policy: _, isHeld: _isHeld, ...asRecorded } = sampleSubmission();
+  const run = { ...asRecorded, v: 1, writeId: "w0", state: "pending", overlap: "reject", times, attempts: [] } as const;
+  return { ...run, attempts: [...run.attempts], ...change };
 }
 
 /** A pending run whose first attempt is on {@link AGENT}. */
@@ -89,7 +91,12 @@ export function contextOf(
   change: Partial<DecisionContext> = {},
 ): DecisionContext {
   const frozen = frozenDeep(agents);
-  return { agents: { get: (id) => frozen.find((agent) => agent.id === id) }, now: NOW, writeId: "w1", ...change };
+  const looked: DecisionContext["agents"] = {
+    get: (id) => frozen.find((agent) => agent.id === id),
+    liveOf: () => [],
+    silentMs: () => 0,
+  };
+  return { agents: looked, isPaused: false, now: NOW, writeId: "w1", ...change };
 }
 
 export function viewOf(...runs: readonly Run[]): JobView {

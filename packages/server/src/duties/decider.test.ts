@@ -36,7 +36,7 @@ async function serverWithStaleView(assertMayDecide = (): void => undefined): Pro
   await ensureTopology(link, () => 1);
   const monotonicMs = (): number => performance.now();
   const jobs = new JobsProjection({ monotonicMs });
-  const agents = new AgentsProjection({ monotonicMs, now: () => NOW, assignedTo: () => 0 });
+  const agents = new AgentsProjection({ monotonicMs, now: () => NOW, assignedTo: () => 0, isKnownOver: () => false });
   const store = new JobStore(link);
   const history = new HistoryStore(link);
   const stopping = new AbortController();
@@ -47,6 +47,7 @@ async function serverWithStaleView(assertMayDecide = (): void => undefined): Pro
     finished: new HistoryIndex(),
     jobs,
     agents,
+    silence: { silentMs: () => 0 },
     now: () => NOW,
     monotonicMs,
     assertMayDecide,
@@ -60,7 +61,7 @@ function submission(change: Partial<Submission> = {}): Submission {
   return {
     job: "nightly",
     run: "run00001",
-    overlap: "reject",
+    policy: {},
     target: { kind: "agent", agent: "alpha", name: "alpha" },
     payload: { form: "plain", sha256: "00", sizeBytes: 2, body: "{}" },
     requestDigest: "digest",

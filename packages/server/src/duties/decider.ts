@@ -9,23 +9,23 @@ import { randomUUID } from "node:crypto";
  *             anew and nobody is answered. Not for longer than a minute: its guard could fit again once a later run of
  *             the job has come, gone and left no marker; from then on it counts as a conflict
  */
-import { currentAttempt, hasEnded, JobsError, type Evidence, type Run } from "@jobs/core";
+import { currentAttempt, hasEnded, JobsError, type Evidence, type JobDefinition, type Run } from "@jobs/core";
 import {
-  decideCancel,
+  decideDefine,
   decideEvidence,
   decideSubmit,
   reconcile,
-  type Cancellation,
   type Decision,
   type DecisionContext,
+  type DefinitionChange,
   type Submission,
 } from "@jobs/core/decide";
-import type { HistoryStore, JobStore, WriteOutcome } from "@jobs/core/jetstream";
-import { subjectOfRun } from "@jobs/core/jetstream";
+import { entryOf, type HistoryStore, type JobRecord, type JobStore, type WriteOutcome } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import type { AgentsProjection } from "../projection/agents-projection.ts";
 import type { HistoryIndex } from "../projection/history-index.ts";
 import type { GuardedView, JobsProjection } from "../projection/jobs-projection.ts";
+import type { Silence } from "../projection/silence.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 
 export interface DeciderOptions {
@@ -33,23 +33,35 @@ export interface DeciderOptions {
   readonly history: HistoryStore;
   readonly jobs: JobsProjection;
   readonly agents: AgentsProjection;
+  readonly silence: Pick<Silence, "silentMs">;
   readonly finished: HistoryIndex;
   readonly now: () => string;
   readonly monotonicMs: () => number;
   /** Throws `no-deciding-server` while this server may not decide. */
   readonly assertMayDecide: () => void;
+  /** For figures: a decision was written, or met somebody else's. */
+  readonly onOutcome?: (outcome: "stored" | "conflict" | "unknown") => void;
   readonly log: Logger;
   /** The server stops: what is still of unknown outcome stays so. */
   readonly signal: AbortSignal;
 }
 
-/** A record as it is stored now. */
+/** A run's record as it is stored now. */
 export interface Decided {
   readonly run: Run;
   readonly sequence: number;
   /** False when what was asked for already was so. */
   readonly isNew: boolean;
 }
+
+/** What a decision came to: a record that is stored now. */
+interface Settled {
+  readonly record: JobRecord;
+  readonly sequence: number;
+  readonly isNew: boolean;
+}
+
+type KnownOutcome = Exclude<WriteOutcome, { kind: "unknown" | "refused" }>;
 
 const MAX_CONFLICTS = 50;
 const RESEND_MS = 200;
@@ -74,8 +86,7 @@ export class Decider {
       const finished = mayBeThere ? await this.#findFinished(submission) : undefined;
       return decideSubmit(view, submission, { ...context, finished });
     });
-    if (decided === undefined) throw new Error("a submission is always answered");
-    return decided;
+    return answered(decided);
   }
 
   async #findFinished({ job, run }: Submission): Promise<Run | undefined> {
@@ -86,14 +97,24 @@ export class Decider {
     }
   }
 
-  async cancel(job: string, cancellation: Cancellation): Promise<Decided> {
-    const decided = await this.#decide(job, (view, context) => decideCancel(view, cancellation, context));
-    if (decided === undefined) throw new Error("a cancellation is always answered");
-    return decided;
+  /** What somebody asked of a run that lives: it is always answered. */
+  async ask(job: string, decide: (view: GuardedView, context: DecisionContext) => Decision): Promise<Decided> {
+    return answered(await this.#decide(job, decide));
   }
 
-  async onEvidence(agent: string, evidence: Evidence): Promise<Decided | undefined> {
-    return this.#decide(evidence.job, (view, context) => decideEvidence(view, { agent, evidence }, context));
+  /** The job's definition with the change; as it is when that changes nothing. */
+  async define(
+    job: string,
+    change: DefinitionChange,
+  ): Promise<Omit<Settled, "record"> & { definition?: JobDefinition }> {
+    const settled = await this.#decide(job, (view, context) => decideDefine(view, change, context));
+    if (settled?.record.kind === "definition") return { ...settled, definition: settled.record.definition };
+    const { definition } = this.#options.jobs.view(job);
+    return { isNew: false, sequence: 0, ...(definition === undefined ? {} : { definition }) };
+  }
+
+  async onEvidence(agent: string, evidence: Evidence): Promise<void> {
+    await this.#decide(evidence.job, (view, context) => decideEvidence(view, { agent, evidence }, context));
   }
 
   /** Takes the next steps that a job's state asks for, until there are none. */
@@ -112,15 +133,8 @@ export class Decider {
         const view = this.#options.jobs.view(run.job);
         if (!view.runs.some((one) => one.run === run.run)) return;
         const outcome = await this.#resolved(() => this.#options.store.remove(run, view.guard));
-        if (outcome.kind === "stored") {
-          this.#options.jobs.apply({
-            kind: "marker",
-            job: run.job,
-            subject: subjectOfRun(run),
-            sequence: outcome.sequence,
-          });
-          return;
-        }
+        if (outcome.kind === "stored")
+          return this.#options.jobs.apply(entryOf({ kind: "marker", run }, outcome.sequence));
         await this.#readAgain(run.job);
       }
     });
@@ -129,46 +143,53 @@ export class Decider {
   #decide(
     job: string,
     decide: (view: GuardedView, context: DecisionContext, isFirstTurn: boolean) => Decision | Promise<Decision>,
-  ): Promise<Decided | undefined> {
+  ): Promise<Settled | undefined> {
     return this.#queue.run(job, async () => {
       const written = new Set<string>();
       for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
         this.#options.assertMayDecide();
         const view = this.#options.jobs.view(job);
-        const ours = view.runs.find((run) => written.has(run.writeId));
-        if (ours !== undefined) return this.#decided(ours, true);
+        const ours = this.#findOurs(view, written);
+        if (ours !== undefined) return ours;
         if (view.isUnreadable) throw unreadable(job);
         const decision = await decide(view, this.#context(), conflicts === 0);
         if (decision.kind === "nothing") return undefined;
         if (decision.kind === "reject") throw decision.error;
-        if (decision.kind === "known") return this.#decided(decision.run, false);
-        const outcome = await this.#write(decision.run, view.guard);
+        if (decision.kind === "known") return this.#settled({ kind: "run", run: decision.run }, false);
+        const record = recordOf(decision);
+        const outcome = await this.#write(record, view.guard);
+        this.#options.onOutcome?.(outcome.kind);
         if (outcome.kind === "stored") {
-          this.#options.jobs.apply({
-            kind: "run",
-            job,
-            subject: subjectOfRun(decision.run),
-            sequence: outcome.sequence,
-            run: decision.run,
-          });
-          return { run: decision.run, sequence: outcome.sequence, isNew: true };
+          this.#options.jobs.apply(entryOf(record, outcome.sequence));
+          return { record, sequence: outcome.sequence, isNew: true };
         }
-        written.add(decision.run.writeId);
+        written.add(writeIdOf(record));
         await this.#readAgain(job);
       }
       throw new JobsError("store-unavailable", `“${job}” is being changed by somebody else all the time: try again.`);
     });
   }
 
-  #decided(run: Run, isNew: boolean): Decided {
-    return { run, sequence: this.#options.jobs.find(run.run)?.sequence ?? 0, isNew };
+  /** What was read after a conflict may be our own write, whose acknowledgement was lost. */
+  #findOurs({ runs, definition }: GuardedView, written: ReadonlySet<string>): Settled | undefined {
+    const run = runs.find((one) => written.has(one.writeId));
+    if (run !== undefined) return this.#settled({ kind: "run", run }, true);
+    if (definition === undefined || !written.has(definition.writeId)) return undefined;
+    return this.#settled({ kind: "definition", definition }, true);
   }
 
-  async #write(run: Run, guard: number): Promise<WriteOutcome> {
-    const agent = this.#newlyAssigned(run);
+  #settled(record: JobRecord, isNew: boolean): Settled {
+    const sequence = record.kind === "definition" ? 0 : this.#options.jobs.find(record.run.run)?.sequence;
+    return { record, sequence: sequence ?? 0, isNew };
+  }
+
+  async #write(record: JobRecord, guard: number): Promise<KnownOutcome> {
+    const { store } = this.#options;
+    if (record.kind === "definition") return this.#resolved(() => store.writeDefinition(record.definition, guard));
+    const agent = this.#newlyAssigned(record.run);
     if (agent !== undefined) this.#reserved.set(agent, (this.#reserved.get(agent) ?? 0) + 1);
     try {
-      return await this.#resolved(() => this.#options.store.write(run, guard));
+      return await this.#resolved(() => store.write(record.run, guard));
     } finally {
       if (agent !== undefined) this.#reserved.set(agent, (this.#reserved.get(agent) ?? 0) - 1);
     }
@@ -181,12 +202,13 @@ export class Decider {
   }
 
   /** Sends the identical write until its outcome is known, or until it is too old to be sent again. */
-  async #resolved(send: () => Promise<WriteOutcome>): Promise<Exclude<WriteOutcome, { kind: "unknown" | "refused" }>> {
+  async #resolved(send: () => Promise<WriteOutcome>): Promise<KnownOutcome> {
     const startedMs = this.#options.monotonicMs();
     for (let isFirst = true; ; isFirst = false) {
       const outcome = await send();
       if (outcome.kind === "stored" || outcome.kind === "conflict") return outcome;
       const { cause } = outcome;
+      this.#options.onOutcome?.("unknown");
       if (isFirst && outcome.kind === "refused") {
         throw new JobsError("store-unavailable", `NATS did not store it: ${String(cause)}`, { cause });
       }
@@ -213,19 +235,38 @@ export class Decider {
   }
 
   #context(): DecisionContext {
-    const { agents, now } = this.#options;
+    const { agents, jobs, silence, now } = this.#options;
     return {
       now: now(),
       writeId: randomUUID(),
+      isPaused: jobs.settings.settings.paused !== undefined,
       agents: {
         get: (id) => {
           const agent = agents.get(id);
           const reserved = this.#reserved.get(id) ?? 0;
           return agent === undefined || reserved === 0 ? agent : { ...agent, assigned: agent.assigned + reserved };
         },
+        liveOf: (job) => agents.liveOf(job),
+        silentMs: (held) => silence.silentMs(held),
       },
     };
   }
+}
+
+function recordOf(decision: Extract<Decision, { kind: "write" | "define" }>): JobRecord {
+  if (decision.kind === "define") return { kind: "definition", definition: decision.definition };
+  return { kind: "run", run: decision.run };
+}
+
+function writeIdOf(record: JobRecord): string {
+  return record.kind === "definition" ? record.definition.writeId : record.run.writeId;
+}
+
+function answered(settled: Settled | undefined): Decided {
+  if (settled === undefined || settled.record.kind === "definition")
+    throw new Error("what is asked is always answered");
+  const { record, sequence, isNew } = settled;
+  return { run: record.run, sequence, isNew };
 }
 
 function unreadable(job: string): JobsError {

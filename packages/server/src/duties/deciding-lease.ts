@@ -5,7 +5,7 @@
  *
  * The lease is for economy: one view, one queue an agent, no conflicts. Safety is the guard of each write alone.
  */
-import type { Service } from "@jobs/core";
+import type { Lease, Service } from "@jobs/core";
 import type { BeatStore } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 
@@ -19,6 +19,8 @@ export interface DecidingLeaseOptions {
   readonly log: Logger;
   readonly onGained: () => void;
   readonly onLost: () => void;
+  /** A renewal that this process sent at this instant of its monotonic clock came back through the watch. */
+  readonly onOwnRenewal: (sentAtMs: number) => void;
 }
 
 export class DecidingLease implements Service {
@@ -65,7 +67,9 @@ export class DecidingLease implements Service {
   }
 
   /** A lease came through the watch: somebody's renewal, perhaps this server's own. */
-  onLease(lease: { server: string; term: number }, sequence: number): void {
+  onLease(lease: Lease, sequence: number): void {
+    if (lease.server === this.#options.server && lease.sentAtMs !== undefined)
+      this.#options.onOwnRenewal(lease.sentAtMs);
     if (sequence <= this.#sequence) return;
     this.#sequence = sequence;
     this.#holder = lease.server === "" ? undefined : lease;
@@ -90,7 +94,7 @@ export class DecidingLease implements Service {
     if (this.#isStopped || (!this.#isHeld && this.holder !== undefined)) return;
     const sentAtMs = monotonicMs();
     const term = this.#isHeld ? (this.#holder?.term ?? 0) : (this.#holder?.term ?? 0) + 1;
-    const outcome = await beats.lease({ v: 1, server, term }, this.#sequence);
+    const outcome = await beats.lease({ v: 1, server, term, sentAtMs }, this.#sequence);
     if (outcome.kind === "conflict") this.#lose();
     if (outcome.kind === "stored") this.#hold({ server, term }, outcome.sequence, sentAtMs);
   }

@@ -2,7 +2,16 @@
  * All that only the deciding server does: takes evidence, reconciles, sends messages, settles, releases. It begins when
  * the lease is gained and stops when it is lost; nothing is kept beside what the streams hold.
  */
-import { hasEnded, type Beat, type Evidence, type HostReport, type Run, type Service } from "@jobs/core";
+import {
+  currentAttempt,
+  hasEnded,
+  isWaiting,
+  type Beat,
+  type Evidence,
+  type HostReport,
+  type Run,
+  type Service,
+} from "@jobs/core";
 import { wantedFor } from "@jobs/core/decide";
 import type { EvidenceStore, StreamWatch } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
@@ -43,6 +52,8 @@ export class Deciding {
     this.#options = options;
     options.jobs.on("run", (run) => this.#onRun(run));
     options.jobs.on("removed", (run) => this.#onRemoved(run));
+    options.jobs.on("defined", (job) => this.#isActive && this.#reconcile(job));
+    options.jobs.on("settings", () => this.#isActive && this.#reconcileAll());
   }
 
   start(): Promise<void> {
@@ -112,10 +123,9 @@ export class Deciding {
     if (!this.#isActive) return;
     const sequence = this.#options.jobs.find(run.run)?.sequence ?? 0;
     this.#next(run, sequence);
-    if (hasEnded(run)) {
-      this.#reconcileWaitingFor(run.target.agent);
-      this.#reconcile(run.job);
-    }
+    if (hasEnded(run)) this.#reconcileWaitingFor(run.target.agent);
+    // It may go on, or make room, or ask others to.
+    if (hasEnded(run) || isWaiting(run)) this.#reconcile(run.job);
   }
 
   #onRemoved(run: Run): void {
@@ -143,13 +153,15 @@ export class Deciding {
     if (!this.#isActive) return;
     for (const [agent, report] of this.#options.agents.reports()) void this.#options.enroller.onReport(agent, report);
     for (const [agent, beat] of this.#options.agents.withoutInbox()) void this.#options.enroller.onBeat(agent, beat);
-    const jobs = new Set<string>();
     for (const { run, sequence } of this.#options.jobs.runs()) {
       this.#next(run, sequence);
-      if (!hasEnded(run)) jobs.add(run.job);
       const undecided = this.#options.desk.findUndecided(run);
-      if (undecided !== undefined) void this.#decideOn(run.attempts.at(-1)?.agent ?? "", undecided);
+      if (undecided !== undefined) void this.#decideOn(currentAttempt(run)?.agent ?? "", undecided);
     }
-    for (const job of jobs) this.#reconcile(job);
+    this.#reconcileAll();
+  }
+
+  #reconcileAll(): void {
+    for (const job of this.#options.jobs.liveJobs()) this.#reconcile(job);
   }
 }

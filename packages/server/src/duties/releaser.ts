@@ -2,7 +2,7 @@
  * Tells hosts to forget attempts that the store has all of, and tidies up after them. A beat lists what a host still
  * holds; what of that is in HISTORY is released, again with each beat until the host lists it no more.
  */
-import type { Beat, Evidence } from "@jobs/core";
+import { hasEnded, isOverOnHost, type Beat, type Evidence } from "@jobs/core";
 import type { AttemptAddress, EvidenceStore, InboxStore, LogStore } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import type { HistoryIndex } from "../projection/history-index.ts";
@@ -14,8 +14,12 @@ export interface ReleaserOptions {
   readonly logs: LogStore;
   readonly history: HistoryIndex;
   readonly jobs: JobsProjection;
+  readonly epoch: () => string;
   readonly log: Logger;
 }
+
+/** For a script that should have ended long ago, milliseconds. */
+const GRACE_MS = 10_000;
 
 export class Releaser {
   readonly #options: ReleaserOptions;
@@ -34,8 +38,9 @@ export class Releaser {
 
   onBeat(agent: string, beat: Beat): void {
     const held = new Set(beat.held.map(({ run, attempt }) => keyOf({ agent, run, attempt })));
-    for (const { run, attempt } of beat.held) {
-      if (this.#isSettled(agent, run, attempt)) this.#release({ agent, run, attempt });
+    for (const { job, run, attempt, isOver } of beat.held) {
+      if (isOver !== true && this.#isEnded(agent, run, attempt)) this.#end(job, { agent, run, attempt });
+      else if (this.#isSettled(agent, run, attempt)) this.#release({ agent, run, attempt });
     }
     for (const [key, address] of this.#released) {
       if (address.agent === agent && !held.has(key)) void this.#tidy(key, address);
@@ -55,6 +60,29 @@ export class Releaser {
     const live = this.#options.jobs.find(run)?.run;
     const own = live?.attempts.findLast((one) => one.agent === agent && one.number === attempt);
     return own?.refusal !== undefined;
+  }
+
+  /** True when its end was decided without the host, which runs it all the same. */
+  #isEnded(agent: string, run: string, attempt: number): boolean {
+    const { history, jobs } = this.#options;
+    const isIt = (one: { readonly agent: string; readonly number: number }): boolean =>
+      one.agent === agent && one.number === attempt;
+    const finished = history.find(run)?.attempts.find(isIt);
+    if (finished !== undefined) return !finished.isOver;
+    const live = jobs.find(run)?.run;
+    const own = live?.attempts.find(isIt);
+    if (live === undefined || own === undefined || isOverOnHost(own)) return false;
+    return hasEnded(live) ? own.exit === undefined : own.lost?.retried === true;
+  }
+
+  #end(job: string, { agent, run, attempt }: AttemptAddress): void {
+    this.#options.log.warn({ agent, run, attempt }, "a host still runs an attempt whose end was decided without it");
+    const fence = { epoch: this.#options.epoch(), sequence: 0 }; // none that would keep a later one from starting
+    this.#options.inbox
+      .put(agent, { v: 1, kind: "cancel", job, run, attempt, fence, graceMs: GRACE_MS })
+      .catch((error: unknown) => {
+        this.#options.log.debug({ err: error, run }, "a cancel was not stored; the next beat asks for it again");
+      });
   }
 
   #release(address: AttemptAddress): void {

@@ -18,6 +18,8 @@ import type { EvidenceDesk } from "./evidence-desk.ts";
 const AGAIN_MS = 5_000;
 /** After so many questions for bytes that LOGS has not, the log is kept without them, and says so. */
 const LOG_QUESTIONS = 6;
+/** How long a host that was lost may come back and tell the rest, milliseconds. Its job is free meanwhile. */
+const WITHOUT_HOST_AFTER_MS = 60_000;
 /** Each has a URL of its own, and a report is one message. */
 const UPLOADS_A_REPORT = 100;
 
@@ -28,6 +30,8 @@ export interface SettlerOptions {
   readonly artifacts: ArtifactStore;
   readonly logs: LogKeeper;
   readonly desk: EvidenceDesk;
+  /** It is in HISTORY: known before the watch tells it. */
+  readonly onFinished: (run: Run) => void;
   readonly now: () => string;
   readonly monotonicMs: () => number;
   readonly log: Logger;
@@ -63,7 +67,8 @@ export class Settler {
       if (output === undefined) return;
       const settled: Run = { ...run, output, times: { ...run.times, settledAt: this.#options.now() } };
       const outcome = await this.#options.history.write(settled);
-      if (outcome.kind === "unknown") return; // the next round writes it again, or finds it
+      if (outcome.kind !== "stored" && outcome.kind !== "conflict") return; // the next round writes it again, or finds it
+      if (outcome.kind === "stored") this.#options.onFinished(settled);
       await this.#options.decider.remove(run);
       this.#asked.delete(run.run);
     } catch (error) {
@@ -81,7 +86,9 @@ export class Settler {
     const evidence = this.#options.desk.find(run.run, attempt);
     // The host says it by itself; it is asked when that takes long: its words may have gone with a nats-server.
     if (evidence?.phase !== "exited" || evidence.artifacts === undefined)
-      return this.#ask(run, { what: "evidence", isPatient: true }, {});
+      return this.#isGivenUp(run)
+        ? this.#outputWithoutHost(run, location)
+        : this.#ask(run, { what: "evidence", isPatient: true }, {});
     const missing = await this.#missing(run, evidence);
     if (missing.length > 0) return this.#askForUploads(run, evidence.attempt, missing);
     const log = await this.#keepLog(run, evidence);
@@ -89,6 +96,19 @@ export class Settler {
     const artifacts = evidence.artifacts.map(({ name, sizeBytes, sha256 }) => ({ name, sizeBytes, sha256 }));
     const leftOut = evidence.artifactsLeftOut ? { artifactsLeftOut: evidence.artifactsLeftOut } : {};
     return { location, attempts: [{ attempt: attempt.number, log, artifacts, ...leftOut }] };
+  }
+
+  /** True for a run that was lost, or resolved by an operator, once its host had its time to come back and tell the rest. */
+  #isGivenUp(run: Run): boolean {
+    const isLost = run.resolved !== undefined || currentAttempt(run)?.lost !== undefined;
+    return isLost && Date.parse(this.#options.now()) - Date.parse(run.times.endedAt ?? "") > WITHOUT_HOST_AFTER_MS;
+  }
+
+  /** What came of the log before the host fell silent; that it is all of it nobody can say. */
+  async #outputWithoutHost(run: Run, location: string): Promise<RunOutput> {
+    const { agent = "", number = 0 } = currentAttempt(run) ?? {};
+    const log = await this.#options.logs.keepRest({ job: run.job, agent, run: run.run, attempt: number });
+    return { location, attempts: [{ attempt: number, log, artifacts: [] }] };
   }
 
   async #keepLog(run: Run, evidence: Evidence): Promise<StoredLog | undefined> {

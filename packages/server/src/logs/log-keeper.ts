@@ -36,6 +36,14 @@ export class LogKeeper {
     return { log: { lengthBytes: end.lengthBytes, complete: false, missing: [[order.position, end.lengthBytes]] } };
   }
 
+  /** Keeps what LOGS has of a log whose end nobody knows: it is not called complete. */
+  async keepRest(address: AttemptAddress & { readonly job: string }): Promise<StoredLog> {
+    const order = new InOrder(0);
+    if ((await this.#options.logs.endOf(address)) > 0)
+      await this.#options.artifacts.put(logKey(address), this.#bytes(address, order, true));
+    return { lengthBytes: order.position, complete: false };
+  }
+
   async *#bytes(address: AttemptAddress, order: InOrder, isLastTry: boolean): AsyncGenerator<Uint8Array> {
     const enough = new AbortController();
     for await (const chunk of this.#options.logs.chunks(address, enough.signal)) {

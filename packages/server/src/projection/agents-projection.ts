@@ -1,10 +1,16 @@
 /** The agents in memory: their records, last beats and host reports. */
 import type { AgentRecord, AgentSummary, Beat, HostReport } from "@jobs/core";
-import { JobsError } from "@jobs/core";
-import type { AgentView } from "@jobs/core/decide";
+import { JobsError, LOST_AFTER_MIN_MS } from "@jobs/core";
+import type { AgentView, LiveOnHost } from "@jobs/core/decide";
 
 /** Silence after which an agent is shown as not in contact and is assigned nothing, milliseconds. */
 export const CONTACT_MS = 15_000;
+
+/**
+ * What a host said to be running keeps its job busy for so long after its last beat, milliseconds: no attempt may be
+ * called lost sooner, and for one that was, the beat before does not count for ever.
+ */
+const LIVE_FOR_MS = LOST_AFTER_MIN_MS;
 
 interface Known {
   record?: AgentRecord;
@@ -19,11 +25,15 @@ export interface AgentsProjectionOptions {
   readonly now: () => string;
   /** Attempts assigned to the agent, all jobs together. */
   readonly assignedTo: (agent: string) => number;
+  /** The host has said since its last beat that nothing of this attempt runs any more. */
+  readonly isKnownOver: (held: LiveOnHost) => boolean;
 }
 
 export class AgentsProjection {
   readonly #options: AgentsProjectionOptions;
   readonly #agents = new Map<string, Known>();
+  /** Agents whose last beat lists an attempt of a job that is not over, by job. */
+  readonly #hostsOf = new Map<string, Set<string>>();
 
   constructor(options: AgentsProjectionOptions) {
     this.#options = options;
@@ -40,6 +50,7 @@ export class AgentsProjection {
   /** `ageMs`: how long ago it was stored; a server that starts hears old beats, too. */
   onBeat(agent: string, beat: Beat, ageMs: number): void {
     const known = this.#of(agent);
+    this.#index(agent, known.beat, beat);
     known.beat = beat;
     known.beatAtMonotonicMs = this.#options.monotonicMs() - ageMs;
     known.beatAt = new Date(Date.parse(this.#options.now()) - ageMs).toISOString();
@@ -57,7 +68,8 @@ export class AgentsProjection {
 
   /** The beats went with their nats-server; the agents will beat again. */
   resetBeats(): void {
-    for (const known of this.#agents.values()) {
+    for (const [agent, known] of this.#agents) {
+      this.#index(agent, known.beat, undefined);
       delete known.beat;
       delete known.beatAtMonotonicMs;
     }
@@ -94,6 +106,18 @@ export class AgentsProjection {
       held: known.beat?.held ?? [],
       ...(licence === undefined ? {} : { licence }),
     };
+  }
+
+  /** The attempts of a job that hosts said to be running just now, whatever the records say. */
+  liveOf(job: string): readonly LiveOnHost[] {
+    const live: LiveOnHost[] = [];
+    for (const agent of this.#hostsOf.get(job) ?? []) {
+      const { beat, beatAtMonotonicMs = Number.NEGATIVE_INFINITY } = this.#of(agent);
+      if (this.#options.monotonicMs() - beatAtMonotonicMs > LIVE_FOR_MS) continue;
+      for (const held of beat?.held ?? [])
+        if (held.job === job && held.isOver !== true) live.push({ agent, run: held.run, attempt: held.attempt });
+    }
+    return live.filter((held) => !this.#options.isKnownOver(held));
   }
 
   list(): readonly AgentSummary[] {
@@ -142,6 +166,16 @@ export class AgentsProjection {
       );
     }
     return one;
+  }
+
+  #index(agent: string, before: Beat | undefined, after: Beat | undefined): void {
+    for (const { job } of before?.held ?? []) {
+      const hosts = this.#hostsOf.get(job);
+      hosts?.delete(agent);
+      if (hosts?.size === 0) this.#hostsOf.delete(job);
+    }
+    for (const { job, isOver } of after?.held ?? [])
+      if (isOver !== true) this.#hostsOf.set(job, (this.#hostsOf.get(job) ?? new Set()).add(agent));
   }
 
   #of(agent: string): Known {

@@ -1,11 +1,12 @@
 /** The watches that fill the projections; each resolves once all that was stored has been delivered. */
-import type { Beat, HostReport, Run } from "@jobs/core";
+import type { Beat, HostReport, Lease, Run } from "@jobs/core";
 import type { AgentStore, BeatStore, HistoryStore, JobStore, StreamWatch } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import type { AgentsProjection } from "./agents-projection.ts";
 import type { HistoryIndex } from "./history-index.ts";
 import type { JobsProjection } from "./jobs-projection.ts";
 import type { Runs } from "./runs.ts";
+import type { Silence } from "./silence.ts";
 import type { ViewMark } from "./view-mark.ts";
 
 export interface FeedsOptions {
@@ -19,12 +20,13 @@ export interface FeedsOptions {
   readonly finished: HistoryIndex;
   readonly runs: Runs;
   readonly agents: AgentsProjection;
+  readonly silence: Silence;
   readonly mark: ViewMark;
   readonly onFinished: (run: Run) => void;
   /** `isBack`: the agent was not in contact before this beat. */
   readonly onBeat: (agent: string, beat: Beat, isBack: boolean) => void;
   readonly onReport: (agent: string, report: HostReport) => void;
-  readonly onLease: (lease: { server: string; term: number }, sequence: number) => void;
+  readonly onLease: (lease: Lease, sequence: number) => void;
   readonly onBeatsReset: () => void;
   readonly log: Logger;
 }
@@ -51,6 +53,7 @@ function jobsFeed({ stores, jobs, mark, log }: FeedsOptions): Feed {
   return feed((onReady) =>
     stores.jobs.watch({
       onEntry: (entry) => jobs.apply(entry),
+      onSettings: (settings, sequence) => jobs.applySettings(settings, sequence),
       onMark: (server, text) => mark.onMark(stores.jobs, server, text),
       onReady,
       onReset: () => {
@@ -91,12 +94,13 @@ function agentsFeed({ stores, agents, log }: FeedsOptions): Feed {
 }
 
 function beatsFeed(options: FeedsOptions): Feed {
-  const { stores, agents, log } = options;
+  const { stores, agents, silence, log } = options;
   return feed((onReady) =>
     stores.beats.watch({
       onBeat: (agent, beat, ageMs) => {
         const isBack = !agents.isInContact(agent) || agents.findBeat(agent)?.licence.number !== beat.licence.number;
         agents.onBeat(agent, beat, ageMs);
+        silence.onBeat(agent, beat, ageMs);
         options.onBeat(agent, beat, isBack);
       },
       onHost: (agent, report) => {
@@ -107,6 +111,7 @@ function beatsFeed(options: FeedsOptions): Feed {
       onReady,
       onReset: () => {
         agents.resetBeats();
+        silence.reset();
         options.onBeatsReset();
       },
       onError: (error) => log.warn({ err: error }, "the watch of the beats broke and begins again"),

@@ -1,22 +1,22 @@
 /** An index of HISTORY in memory, for lists and look-ups by id. */
-import { currentAttempt, viewOfRun, type Run, type RunView } from "@jobs/core";
+import { isOverOnHost, viewOfRun, type Run, type RunView } from "@jobs/core";
 
 export interface FinishedRun {
   readonly job: string;
   readonly view: RunView;
   /** The attempts that hosts may still hold, until they were told to forget them. */
-  readonly attempts: readonly { readonly agent: string; readonly number: number }[];
+  readonly attempts: readonly { readonly agent: string; readonly number: number; readonly isOver: boolean }[];
 }
 
 export class HistoryIndex {
   readonly #runs = new Map<string, FinishedRun>();
 
   add(run: Run): void {
-    const attempts = run.attempts.map(({ agent, number }) => ({ agent, number }));
+    const attempts = run.attempts.map((one) => ({ agent: one.agent, number: one.number, isOver: isOverOnHost(one) }));
     this.#runs.set(run.run, {
       job: run.job,
       view: viewOfRun(run),
-      attempts: currentAttempt(run) === undefined ? [] : attempts,
+      attempts,
     });
   }
 

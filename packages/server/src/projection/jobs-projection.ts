@@ -3,16 +3,19 @@ import { EventEmitter } from "node:events";
  * The jobs and their live runs in memory, filled by watching the bucket `jobs`; never the truth. Of each job it keeps
  * the guard: the last sequence that was read of it, which the next write must name.
  */
-import { currentAttempt, hasEnded, type Run } from "@jobs/core";
+import { currentAttempt, hasEnded, isWaiting, type JobDefinition, type Run, type Settings } from "@jobs/core";
 import { MARKER_TTL_SECONDS, subjectOfRun, type JobEntry, type JobSnapshot } from "@jobs/core/jetstream";
 
 interface Entry {
   readonly kind: JobEntry["kind"];
   readonly sequence: number;
   readonly run?: Run;
+  readonly definition?: JobDefinition;
   /** When it was seen, monotonic ms: after its TTL a marker is gone from the store without a word. */
   readonly seenAtMs: number;
 }
+
+const NO_SETTINGS = { settings: { v: 1 }, sequence: 0 } as const;
 
 interface JobState {
   readonly entries: Map<string, Entry>;
@@ -24,6 +27,7 @@ interface JobState {
 export interface GuardedView {
   readonly job: string;
   readonly runs: readonly Run[];
+  readonly definition: JobDefinition | undefined;
   readonly guard: number;
   /** True when there is a record that this version cannot read: nothing may be decided of the job. */
   readonly isUnreadable: boolean;
@@ -38,6 +42,10 @@ export interface LiveRun {
 interface Events {
   run: [Run];
   removed: [Run];
+  /** The definition of this job has changed. */
+  defined: [string];
+  /** What holds for all jobs has changed. */
+  settings: [];
 }
 
 export class JobsProjection extends EventEmitter<Events> {
@@ -46,6 +54,7 @@ export class JobsProjection extends EventEmitter<Events> {
   readonly #runs = new Map<string, LiveRun>();
   readonly #assigned = new Map<string, number>();
   readonly #waiting = new Map<string, Set<string>>();
+  #settings: { readonly settings: Settings; readonly sequence: number } = NO_SETTINGS;
 
   constructor(options: { monotonicMs: () => number }) {
     super();
@@ -74,8 +83,25 @@ export class JobsProjection extends EventEmitter<Events> {
     state.floor = Math.max(state.floor, snapshot.asOf);
   }
 
+  /** What holds for all jobs, and the sequence of its record; 0 when there is none. */
+  get settings(): { readonly settings: Settings; readonly sequence: number } {
+    return this.#settings;
+  }
+
+  applySettings(settings: Settings, sequence: number): void {
+    if (sequence <= this.#settings.sequence) return;
+    this.#settings = { settings, sequence };
+    this.emit("settings");
+  }
+
+  /** Jobs with a live run. */
+  liveJobs(): Iterable<string> {
+    return new Set([...this.#runs.values()].map(({ run }) => run.job));
+  }
+
   /** Forgets everything: the store is another one. */
   reset(): void {
+    this.#settings = NO_SETTINGS;
     this.#jobs.clear();
     this.#runs.clear();
     this.#assigned.clear();
@@ -84,17 +110,19 @@ export class JobsProjection extends EventEmitter<Events> {
 
   view(job: string): GuardedView {
     const state = this.#jobs.get(job);
-    if (state === undefined) return { job, runs: [], guard: 0, isUnreadable: false };
+    if (state === undefined) return { job, runs: [], definition: undefined, guard: 0, isUnreadable: false };
     this.#forgetExpiredMarkers(state);
     let guard = 0;
     const runs: Run[] = [];
+    let definition: JobDefinition | undefined;
     let isUnreadable = false;
     for (const entry of state.entries.values()) {
       guard = Math.max(guard, entry.sequence);
       if (entry.run !== undefined) runs.push(entry.run);
+      definition ??= entry.definition;
       isUnreadable ||= entry.kind === "unreadable";
     }
-    return { job, runs: runs.sort(bySubmission), guard, isUnreadable };
+    return { job, runs: runs.sort(bySubmission), definition, guard, isUnreadable };
   }
 
   /** True while a marker stands in the place of this run's record: it has ended and is in HISTORY. */
@@ -144,7 +172,9 @@ export class JobsProjection extends EventEmitter<Events> {
       sequence: entry.sequence,
       seenAtMs: this.#monotonicMs(),
       ...(entry.run === undefined ? {} : { run: entry.run }),
+      ...(entry.definition === undefined ? {} : { definition: entry.definition }),
     });
+    if (entry.kind === "definition") this.emit("defined", entry.job);
     if (entry.run === undefined) {
       if (before !== undefined) this.emit("removed", before);
       return;
@@ -192,10 +222,6 @@ export class JobsProjection extends EventEmitter<Events> {
 
 function bySubmission(one: Run, other: Run): number {
   return one.times.submittedAt.localeCompare(other.times.submittedAt) || one.run.localeCompare(other.run);
-}
-
-function isWaiting(run: Run): boolean {
-  return !hasEnded(run) && currentAttempt(run) === undefined;
 }
 
 function occupiedAgent(run: Run): string | undefined {

@@ -3,6 +3,7 @@ import { EventEmitter, once } from "node:events";
 import { JobsError, viewOfRun, type Run, type RunView } from "@jobs/core";
 import type { HistoryIndex } from "./history-index.ts";
 import type { JobsProjection } from "./jobs-projection.ts";
+import type { RunPresenter } from "./run-presenter.ts";
 
 export interface RunFilter {
   readonly job?: string | undefined;
@@ -14,6 +15,9 @@ export interface RunFilter {
 export interface RunsOptions {
   readonly jobs: JobsProjection;
   readonly history: HistoryIndex;
+  readonly presenter: RunPresenter;
+  /** Reads a finished run from HISTORY. */
+  readonly findFinished: (job: string, run: string) => Promise<Run | undefined>;
   /** Resolves once everything that was stored when it was called has been seen. */
   readonly catchUp: () => Promise<void>;
 }
@@ -26,7 +30,29 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
     super();
     this.setMaxListeners(0);
     this.#options = options;
-    options.jobs.on("run", (run) => this.emit(run.run, viewOfRun(run)));
+    options.jobs.on("run", (run) => this.#emitLive(run));
+  }
+
+  /** Tells those who follow a run what has changed beside its record: above all that its host fell silent. */
+  refresh(): void {
+    for (const id of this.eventNames()) {
+      const live = this.#options.jobs.find(String(id));
+      if (live !== undefined) this.#emitLive(live.run);
+    }
+  }
+
+  /** Live runs whose next step should have been done by now, the longest overdue first. */
+  overdue(): readonly RunView[] {
+    const { jobs, presenter } = this.#options;
+    const views = [...jobs.runs()].map(({ run }) => presenter.present(run));
+    const deadline = ({ next }: RunView): string => next?.deadlineAt ?? "";
+    return views
+      .filter((view) => presenter.isOverdue(view))
+      .sort((one, other) => deadline(one).localeCompare(deadline(other)));
+  }
+
+  #emitLive(run: Run): void {
+    if (this.listenerCount(run.run) > 0) this.emit(run.run, this.#options.presenter.present(run));
   }
 
   /** A run came into HISTORY. */
@@ -39,7 +65,7 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
     const finished = this.#options.history.find(id);
     if (finished !== undefined) return finished.view;
     const live = this.#options.jobs.find(id);
-    return live === undefined ? undefined : viewOfRun(live.run);
+    return live === undefined ? undefined : this.#options.presenter.present(live.run);
   }
 
   /** Throws `run-unknown`, but not before this server has seen all that is stored: another one may have accepted it just now. */
@@ -50,6 +76,14 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
     const found = this.find(id);
     if (found !== undefined) return found;
     throw unknown(id, "run");
+  }
+
+  /** The whole record of a run. Throws `run-unknown`. */
+  async getRecord(id: string): Promise<Run> {
+    const { job } = await this.get(id);
+    const record = this.#options.jobs.find(id)?.run ?? (await this.#options.findFinished(job, id));
+    if (record === undefined) throw unknown(id, "run");
+    return record;
   }
 
   /** The newest first. */
@@ -64,7 +98,7 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
     };
     for (const { view } of this.#options.history.views()) take(view);
     for (const { run } of this.#options.jobs.runs())
-      if (this.#options.history.find(run.run) === undefined) take(viewOfRun(run));
+      if (this.#options.history.find(run.run) === undefined) take(this.#options.presenter.present(run));
     return views.sort(newestFirst).slice(0, filter.limit);
   }
 

@@ -6,6 +6,7 @@ import {
   interpreterOf,
   JobsError,
   PAYLOAD_INLINE_MAX_BYTES,
+  PolicySettings,
   programOf,
   type SubmitInput,
   type HostReport,
@@ -38,15 +39,17 @@ export async function accept(
     checkProgram(programOf(interpreter), agent.name, options.agents.findReport(agent.id));
   await options.syntax.check(input.script, programOf(interpreter));
   const content: PayloadContent = { v: 1, script: input.script, interpreter: [...interpreter], env: input.env ?? {} };
-  const overlap = input.overlap ?? "reject";
+  const policy = PolicySettings.parse(input);
+  const isHeld = input.hold === true;
   const payload = await payloadOf(content, options.artifacts);
   return {
     job: input.name,
     run: runIdOf(input.name, input.key),
-    overlap,
+    policy,
+    ...(isHeld ? { isHeld } : {}),
     target: { kind: "agent", agent: agent.id, name: agent.name },
     payload,
-    requestDigest: sha256(JSON.stringify([payload.sha256, agent.id, overlap])),
+    requestDigest: sha256(JSON.stringify([payload.sha256, agent.id, Object.entries(policy).sort(), isHeld])),
     submittedBy: by,
   };
 }

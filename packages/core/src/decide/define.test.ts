@@ -1,0 +1,53 @@
+import { expect, test } from "vitest";
+import { policyOf } from "../domain/policy.ts";
+import { after, contextOf, NOW, viewOf } from "../testing/sample-runs.ts";
+import { decideDefine } from "./define.ts";
+import type { JobView } from "./view.ts";
+
+test("a pause, a resume and a policy are changes of one definition; what is so already changes nothing", () => {
+  let view: JobView = viewOf();
+  const define = (change: Omit<Parameters<typeof decideDefine>[1], "by">, ms = 0) => {
+    const decision = decideDefine(view, { by: "bob", ...change }, contextOf([], { now: after(ms) }));
+    if (decision.kind === "define") view = { ...view, definition: decision.definition };
+    return decision;
+  };
+  expect(define({ resume: true })).toEqual({ kind: "nothing" });
+  expect(define({ pause: { note: "upgrade" } })).toMatchObject({
+    kind: "define",
+    definition: {
+      v: 1,
+      job: "nightly",
+      writeId: "w1",
+      paused: { at: NOW, by: "bob", note: "upgrade" },
+      updatedBy: "bob",
+    },
+  });
+  expect(define({ pause: {} }, 5)).toEqual({ kind: "nothing" });
+  expect(define({ policy: { overlap: "queue" } })).toMatchObject({
+    definition: { policy: { overlap: "queue" }, paused: { at: NOW } },
+  });
+  expect(define({ policy: { overlap: "queue" } })).toEqual({ kind: "nothing" });
+  const resumed = define({ resume: true }, 7);
+  expect(resumed).toMatchObject({ definition: { policy: { overlap: "queue" }, updatedAt: after(7) } });
+  expect(view.definition?.paused).toBeUndefined();
+});
+
+test("what a submission says goes before what the job says, and that before the defaults", () => {
+  expect(policyOf({})).toEqual({
+    overlap: "reject",
+    queueLimit: 100,
+    waitAtMostMs: 86_400_000,
+    lostAfterMs: 3_600_000,
+    graceMs: 10_000,
+    onLost: "fail",
+  });
+  expect(policyOf({}, { overlap: "allow" })).toMatchObject({ overlap: "allow", lostAfterMs: null });
+  expect(
+    policyOf({ overlap: "queue", graceMs: 0 }, { overlap: "allow", graceMs: 5, lostAfterMs: 200_000 }),
+  ).toMatchObject({
+    overlap: "queue",
+    graceMs: 0,
+    lostAfterMs: 200_000,
+  });
+  expect(policyOf({ lostAfterMs: null }, { lostAfterMs: 200_000 })).toMatchObject({ lostAfterMs: null });
+});

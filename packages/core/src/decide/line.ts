@@ -1,0 +1,32 @@
+/** Who waits for whom: derived from the records, never stored beside them. */
+import { mayOverlap } from "../domain/overlap.ts";
+import { currentAttempt, isBusy, isWaiting, type Run } from "../domain/run.ts";
+import type { DecisionContext, JobView, LiveOnHost } from "./view.ts";
+
+/** The runs that keep the job busy, and that `run` may not run beside: those that have an attempt, and those before it in line. */
+export function blockers(view: JobView, run: Run): readonly Run[] {
+  const place = view.runs.findIndex((other) => other.run === run.run);
+  return view.runs.filter((other, index) => {
+    if (other.run === run.run || !isBusy(other) || mayOverlap(other.overlap, run.overlap)) return false;
+    if (currentAttempt(other) !== undefined) return true;
+    return other.hold === undefined && (place < 0 || index < place); // a held one is passed by those behind it
+  });
+}
+
+/** A run's place among those of its job that wait, from 1; undefined when it does not wait. */
+export function placeInLine(view: JobView, run: Run): number | undefined {
+  if (!isWaiting(run)) return undefined;
+  return view.runs.filter(isWaiting).findIndex((other) => other.run === run.run) + 1;
+}
+
+/**
+ * Attempts of the job that run on a host though no record accounts for them: left over after an end that was decided
+ * without the host, or of a store that was restored. Nothing may start beside them.
+ */
+export function unaccounted(view: JobView, { agents }: DecisionContext): readonly LiveOnHost[] {
+  return agents.liveOf(view.job).filter(({ agent, run, attempt }) => {
+    const known = view.runs.find((one) => one.run === run);
+    const current = known === undefined || !isBusy(known) ? undefined : currentAttempt(known);
+    return current?.agent !== agent || current.number !== attempt;
+  });
+}

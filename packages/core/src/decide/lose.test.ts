@@ -1,0 +1,177 @@
+import { describe, expect, test } from "vitest";
+import type { Run } from "../domain/run.ts";
+import {
+  after,
+  AGENT,
+  assignedRun,
+  contextOf,
+  NOW,
+  runningRun,
+  sampleAgent,
+  sampleEvidence,
+  sampleRun,
+  silentAgent,
+  viewOf,
+} from "../testing/sample-runs.ts";
+import { decideEvidence } from "./evidence.ts";
+import { ownerOf } from "./owner.ts";
+import { reconcile } from "./reconcile.ts";
+import { decideResolve } from "./resolve.ts";
+import type { AgentView, Decision, DecisionContext } from "./view.ts";
+
+const HOUR_MS = 3_600_000;
+
+function silent(ms: number, agent: AgentView = silentAgent(), now = after(ms)): DecisionContext {
+  const { agents, ...rest } = contextOf([agent], { now });
+  return { ...rest, agents: { ...agents, silentMs: () => ms } };
+}
+
+function written(decision: Decision): Run {
+  if (decision.kind !== "write") throw new Error(`not a write but ${JSON.stringify(decision)}`);
+  return decision.run;
+}
+
+describe("a run whose host is silent", () => {
+  test("is left alone until its time is over", () => {
+    expect(reconcile(viewOf(runningRun()), silent(HOUR_MS - 1))).toEqual({ kind: "nothing" });
+  });
+
+  test("fails as lost then, by default: nobody saw how it ended, and the job is free", () => {
+    const run = written(reconcile(viewOf(runningRun()), silent(HOUR_MS)));
+    expect(run).toMatchObject({
+      state: "failed",
+      reason: "lost",
+      attempts: [{ lost: { at: after(HOUR_MS), silentMs: HOUR_MS } }],
+      times: { endedAt: after(HOUR_MS) },
+    });
+    expect(ownerOf(run, { now: after(HOUR_MS) })).toMatchObject({ owner: "server" });
+  });
+
+  test("may have started though nobody heard of that: it is lost as well", () => {
+    expect(written(reconcile(viewOf(assignedRun()), silent(HOUR_MS)))).toMatchObject({ reason: "lost" });
+  });
+
+  test("gets another attempt with `retry`, unless somebody wants it to end", () => {
+    const retried = written(reconcile(viewOf(runningRun({ onLost: "retry" })), silent(HOUR_MS)));
+    expect(retried).toMatchObject({ state: "pending", waitingFor: "agent", attempts: [{ lost: { retried: true } }] });
+    expect(retried.times).toEqual({ submittedAt: NOW, pendingAt: after(HOUR_MS) });
+    const again = written(reconcile(viewOf(retried), contextOf([sampleAgent()], { now: after(HOUR_MS) })));
+    expect(again.attempts.map(({ number }) => number)).toEqual([1, 2]);
+    const cancelled = runningRun({ onLost: "retry", cancel: { requestedAt: NOW, by: "bob" } });
+    expect(written(reconcile(viewOf(cancelled), silent(HOUR_MS)))).toMatchObject({ state: "failed", reason: "lost" });
+  });
+
+  test("keeps its job busy with `hold`, until its host tells how it ended", () => {
+    const held = written(reconcile(viewOf(runningRun({ onLost: "hold" })), silent(HOUR_MS)));
+    expect(held).toMatchObject({ state: "running", attempts: [{ lost: { silentMs: HOUR_MS } }] });
+    expect(reconcile(viewOf(held), silent(2 * HOUR_MS))).toEqual({ kind: "nothing" });
+    expect(ownerOf(held, { now: NOW })).toMatchObject({ owner: "operator" });
+    const evidence = sampleEvidence({ phase: "exited", exit: { exitCode: 0 } });
+    const told = decideEvidence(viewOf(held), { agent: AGENT, evidence }, contextOf());
+    expect(written(told)).toMatchObject({ state: "completed", reason: "exit" });
+  });
+
+  test("is never lost when it may overlap others", () => {
+    const attempts = runningRun().attempts.map((one) => ({ ...one, lostAfterMs: null }));
+    expect(reconcile(viewOf(runningRun({ attempts })), silent(100 * HOUR_MS))).toEqual({ kind: "nothing" });
+  });
+
+  test("has failed, not been skipped, when it found no other attempt in time", () => {
+    const lost = written(reconcile(viewOf(runningRun({ onLost: "retry", waitAtMostMs: 1_000 })), silent(HOUR_MS)));
+    const late = contextOf([silentAgent()], { now: after(HOUR_MS + 1_000) });
+    expect(written(reconcile(viewOf(lost), late))).toMatchObject({ state: "failed", reason: "lost" });
+  });
+});
+
+test("an end that was decided without the host stays as it is, whatever the host tells later", () => {
+  const lost = written(reconcile(viewOf(runningRun()), silent(HOUR_MS)));
+  for (const phase of ["started", "exited"] as const) {
+    const evidence = sampleEvidence({ phase, exit: { exitCode: 0 }, revision: 9 });
+    expect(decideEvidence(viewOf(lost), { agent: AGENT, evidence }, contextOf())).toEqual({ kind: "nothing" });
+  }
+});
+
+test("evidence of an attempt that was given up changes nothing of the run that goes on", () => {
+  const retried = written(reconcile(viewOf(runningRun({ onLost: "retry" })), silent(HOUR_MS)));
+  const evidence = sampleEvidence({ phase: "exited", exit: { exitCode: 0 } });
+  expect(decideEvidence(viewOf(retried), { agent: AGENT, evidence }, contextOf())).toEqual({ kind: "nothing" });
+});
+
+describe("an operator's word", () => {
+  const resolve = (run: Run, context: DecisionContext): Decision =>
+    decideResolve(viewOf(run), { run: run.run, by: "olga", note: "host burnt down" }, context);
+
+  test("ends a run whose host is out of contact", () => {
+    expect(written(resolve(runningRun(), contextOf([silentAgent()])))).toMatchObject({
+      state: "failed",
+      reason: "lost",
+      resolved: { by: "olga", note: "host burnt down", at: NOW },
+    });
+    expect(written(resolve(assignedRun(), contextOf([])))).toMatchObject({ state: "failed" });
+  });
+
+  test("ends a run that its host has forgotten", () => {
+    expect(resolve(runningRun(), contextOf([sampleAgent({ held: [] })])).kind).toBe("write");
+  });
+
+  test("frees a job from what is left over, and changes nothing of the end", () => {
+    const { attempts, times } = runningRun();
+    const exit = { signal: "SIGKILL", leftOverPids: [7] };
+    const ended = runningRun({
+      state: "cancelled",
+      reason: "cancelled-by",
+      times: { ...times, endedAt: NOW },
+      attempts: attempts.map((one) => ({ ...one, exit })),
+    });
+    expect(written(resolve(ended, contextOf()))).toMatchObject({
+      state: "cancelled",
+      times: { endedAt: NOW },
+      attempts: [{ exit: { signal: "SIGKILL", leftOverPids: [] } }],
+      resolved: { by: "olga" },
+    });
+  });
+
+  test("is not taken while the host answers for the run, or there is nothing to say", () => {
+    const held = [{ run: "run00001", attempt: 1 }];
+    const ended = runningRun({ times: { submittedAt: NOW, endedAt: NOW } });
+    for (const [run, context] of [
+      [runningRun(), contextOf([sampleAgent({ held })])],
+      [assignedRun(), contextOf([sampleAgent({ held: [] })])],
+      [sampleRun(), contextOf()],
+      [ended, contextOf()],
+    ] as const) {
+      expect(resolve(run, context)).toMatchObject({ kind: "reject", error: { code: "nothing-to-resolve" } });
+    }
+  });
+});
+
+test("every run that has not settled has an owner, a deadline and an advice", () => {
+  const facts = { now: NOW };
+  const { attempts, times } = runningRun();
+  const leftOver = attempts.map((one) => ({ ...one, exit: { leftOverPids: [7] } }));
+  const cases: [Run, string][] = [
+    [sampleRun({ waitingFor: "agent" }), "agent"],
+    [sampleRun({ waitingFor: "slot" }), "agent"],
+    [sampleRun({ waitingFor: "previous-run" }), "run"],
+    [sampleRun({ waitingFor: "left-over" }), "operator"],
+    [sampleRun({ waitingFor: "job-paused" }), "operator"],
+    [sampleRun({ waitingFor: "all-paused" }), "operator"],
+    [sampleRun({ waitingFor: "held", hold: { at: NOW, by: "bob" } }), "operator"],
+    [assignedRun(), "agent"],
+    [runningRun(), "agent"],
+    [runningRun({ cancel: { requestedAt: NOW, by: "bob" } }), "agent"],
+    [runningRun({ state: "failed", times: { ...times, endedAt: NOW } }), "server"],
+    [runningRun({ state: "failed", times: { ...times, endedAt: NOW }, attempts: leftOver }), "operator"],
+  ];
+  for (const [run, owner] of cases) {
+    const ownership = ownerOf(run, facts);
+    expect(ownership).toMatchObject({ owner });
+    expect(Date.parse(ownership?.deadlineAt ?? "")).toBeGreaterThanOrEqual(Date.parse(NOW));
+    expect(ownership?.advice).toMatch(/\.$/);
+  }
+  const quiet = { now: NOW, silentSince: NOW };
+  expect(ownerOf(runningRun(), quiet)).toMatchObject({ owner: "server" });
+  const overlapping = runningRun({ attempts: attempts.map((one) => ({ ...one, lostAfterMs: null })) });
+  expect(ownerOf(overlapping, quiet)).toMatchObject({ owner: "operator" });
+  expect(ownerOf(runningRun({ times: { ...times, endedAt: NOW, settledAt: NOW } }), facts)).toBeUndefined();
+});

@@ -1,0 +1,104 @@
+/** Nothing is stuck: every run that has not settled has somebody who must do the next step, and an instant by which it is to be done. */
+import { currentAttempt, hasEnded, isWaiting, type Run } from "../domain/run.ts";
+import { waitEndsAt } from "./reconcile.ts";
+
+/** Who has to do the next step of a run. */
+export interface Ownership {
+  readonly owner: "server" | "agent" | "operator" | "run";
+  /** The agent's name, or the run that is waited for. */
+  readonly who?: string | undefined;
+  /** RFC 3339. Past it, somebody should look. */
+  readonly deadlineAt: string;
+  /** What to do when the deadline has passed, for people. */
+  readonly advice: string;
+}
+
+/** What the record does not say. */
+export interface RunFacts {
+  /** The run that is in its way, if there is one. */
+  readonly blockedBy?: string | undefined;
+  /** Since when its host says nothing of it, RFC 3339; undefined while it does. */
+  readonly silentSince?: string | undefined;
+  /** Processes of it are left over on its host. */
+  readonly now: string;
+}
+
+const MINUTE_MS = 60_000;
+/** A start is answered at once, or with the next licence. */
+const START_WITHIN_MS = 3 * MINUTE_MS;
+/** After the grace a host needs some seconds to prove that nothing is left. */
+const END_WITHIN_MS = MINUTE_MS;
+/** Log and artifacts of any size that a network carries in reasonable time. */
+const SETTLE_WITHIN_MS = 15 * MINUTE_MS;
+/** Held or paused by an operator, who may have forgotten it. */
+const HELD_WITHIN_MS = 24 * 60 * MINUTE_MS;
+/** A host in contact renews it with each beat. */
+const CONTACT_WITHIN_MS = 15_000;
+
+/** Undefined once nothing is left to do for a run. */
+export function ownerOf(run: Run, facts: RunFacts): Ownership | undefined {
+  if (run.times.settledAt !== undefined) return undefined;
+  if (hasEnded(run)) return ownerOfEnded(run);
+  return isWaiting(run) ? ownerOfWaiting(run, facts) : ownerOfAssigned(run, facts);
+}
+
+function ownerOfEnded(run: Run): Ownership {
+  const endedAt = run.times.endedAt ?? run.times.submittedAt;
+  const leftOver = currentAttempt(run)?.exit?.leftOverPids ?? [];
+  if (leftOver.length > 0) {
+    const advice = `End the processes ${leftOver.join(", ")} on ${run.target.name}, or \`jobs resolve ${run.run}\` when they are gone.`;
+    return { owner: "operator", deadlineAt: endedAt, advice };
+  }
+  const advice = `Its log or its artifacts are not all there: look at ${run.target.name} and at the artifact store.`;
+  return { owner: "server", deadlineAt: later(endedAt, SETTLE_WITHIN_MS), advice };
+}
+
+function ownerOfWaiting(run: Run, { blockedBy }: RunFacts): Ownership {
+  const since = run.hold?.at ?? run.times.pendingAt ?? run.times.submittedAt;
+  const deadlineAt = waitEndsAt(run) ?? later(since, HELD_WITHIN_MS);
+  switch (run.waitingFor) {
+    case "held":
+      return { owner: "operator", deadlineAt, advice: `\`jobs release ${run.run}\`, or cancel it.` };
+    case "job-paused":
+      return { owner: "operator", deadlineAt, advice: `\`jobs resume '${run.job}'\`, or cancel it.` };
+    case "all-paused":
+      return { owner: "operator", deadlineAt, advice: "`jobs resume --all`, or cancel it." };
+    case "left-over":
+      return { owner: "operator", deadlineAt, advice: "End what is left over of an earlier run on its host." };
+    case "previous-run":
+      return { owner: "run", who: blockedBy, deadlineAt, advice: "Look at the run that it waits for." };
+    default: {
+      const advice = `Start the agent on ${run.target.name}, or give it more slots.`;
+      return { owner: "agent", who: run.target.name, deadlineAt, advice };
+    }
+  }
+}
+
+function ownerOfAssigned(run: Run, { silentSince, now }: RunFacts): Ownership {
+  const attempt = currentAttempt(run);
+  const who = run.target.name;
+  if (attempt?.lost !== undefined) {
+    const advice = `Look at ${who}; when nothing of it runs there, \`jobs resolve ${run.run}\`.`;
+    return { owner: "operator", deadlineAt: attempt.lost.at, advice };
+  }
+  if (silentSince !== undefined) {
+    // Nobody ends what may run for ever without contact but an operator; until then the host may come back.
+    const advice = `Look at ${who}: it says nothing of the run. When nothing of it runs there, \`jobs resolve ${run.run}\`.`;
+    const isServers = attempt?.lostAfterMs !== null && attempt?.lostAfterMs !== undefined;
+    const deadlineAt = later(silentSince, isServers ? (attempt.lostAfterMs ?? 0) + MINUTE_MS : 60 * MINUTE_MS);
+    return { owner: isServers ? "server" : "operator", deadlineAt, advice };
+  }
+  if (run.cancel !== undefined) {
+    const deadlineAt = later(run.cancel.requestedAt, (attempt?.graceMs ?? 0) + END_WITHIN_MS);
+    return { owner: "agent", who, deadlineAt, advice: `Look at ${who}: it does not end it.` };
+  }
+  if (attempt !== undefined && attempt.startedAt === undefined) {
+    const deadlineAt = later(attempt.assignedAt, START_WITHIN_MS);
+    return { owner: "agent", who, deadlineAt, advice: `Look at ${who}: it does not start it.` };
+  }
+  return { owner: "agent", who, deadlineAt: later(now, CONTACT_WITHIN_MS), advice: `Look at ${who}.` };
+}
+
+function later(instant: string, ms: number): string {
+  return new Date(Date.parse(instant) + ms).toISOString();
+}

@@ -1,0 +1,220 @@
+import { describe, expect, test } from "vitest";
+import type { Run } from "../domain/run.ts";
+import {
+  after,
+  assignedRun,
+  contextOf,
+  NOW,
+  runningRun,
+  sampleAgent,
+  sampleRun,
+  sampleSubmission,
+  viewOf,
+} from "../testing/sample-runs.ts";
+import { decideHold, decideRelease } from "./hold.ts";
+import { blockers, placeInLine } from "./line.ts";
+import { reconcile } from "./reconcile.ts";
+import { decideSubmit } from "./submit.ts";
+import type { Decision, DecisionContext, JobView } from "./view.ts";
+
+const LIVE = runningRun({ run: "live0001" });
+const next = (run: string, change: Partial<Run> = {}): Run => sampleRun({ run, overlap: "queue", ...change });
+
+function written(decision: Decision): Run {
+  if (decision.kind !== "write") throw new Error(`not a write but ${JSON.stringify(decision)}`);
+  return decision.run;
+}
+
+/** Reconciles until nothing is left to do; the runs as they stand then. */
+function settle(view: JobView, context: DecisionContext): readonly Run[] {
+  let runs = view.runs;
+  for (let steps = 0; ; steps++) {
+    const decision = reconcile(viewWith(view, runs), context);
+    if (decision.kind !== "write") return runs;
+    if (steps > 20) throw new Error("no end of steps");
+    runs = runs.map((run) => (run.run === decision.run.run ? decision.run : run));
+  }
+}
+
+function viewWith(view: JobView, runs: readonly Run[]): JobView {
+  return { ...view, runs };
+}
+
+describe("a submission while the job is busy", () => {
+  test.each(["queue", "queue-latest", "replace"] as const)("is accepted with %s, and waits for the run", (overlap) => {
+    const run = written(decideSubmit(viewOf(LIVE), sampleSubmission({ policy: { overlap } }), contextOf()));
+    expect(run).toMatchObject({ state: "pending", waitingFor: "previous-run", overlap, attempts: [] });
+  });
+
+  test("uses the policy of the job's definition unless it says another", () => {
+    const definition = {
+      v: 1 as const,
+      job: "nightly",
+      writeId: "d1",
+      policy: { overlap: "queue" as const, graceMs: 1 },
+      updatedAt: NOW,
+      updatedBy: "bob",
+    };
+    const view = { ...viewOf(LIVE), definition };
+    expect(written(decideSubmit(view, sampleSubmission(), contextOf()))).toMatchObject({
+      overlap: "queue",
+      graceMs: 1,
+    });
+    const rejected = decideSubmit(view, sampleSubmission({ policy: { overlap: "reject" } }), contextOf());
+    expect(rejected).toMatchObject({
+      kind: "reject",
+      error: { code: "job-busy", details: { link: "/v1/runs/live0001" } },
+    });
+  });
+
+  test("is refused once as many wait as may", () => {
+    const waiting = ["run00002", "run00003"].map((run) => next(run));
+    const submit = (overlap: "queue" | "queue-latest" | "replace", queueLimit: number): Decision =>
+      decideSubmit(viewOf(LIVE, ...waiting), sampleSubmission({ policy: { overlap, queueLimit } }), contextOf());
+    expect(submit("queue", 2)).toMatchObject({
+      kind: "reject",
+      error: { code: "queue-full", field: "name", details: { waiting: 2, run: "run00002" } },
+    });
+    expect(submit("queue", 3).kind).toBe("write");
+    expect(submit("queue-latest", 2).kind).toBe("write");
+    expect(submit("replace", 2).kind).toBe("write");
+  });
+});
+
+describe("queue-latest", () => {
+  test("leaves the latest alone waiting; the others are skipped and say for whom", () => {
+    const waiting = ["run00002", "run00003", "run00004"].map((run) => next(run, { overlap: "queue-latest" }));
+    const runs = settle(viewOf(LIVE, ...waiting), contextOf());
+    expect(runs.map(({ state, reason, cancel }) => [state, reason, cancel?.replacedBy])).toEqual([
+      ["running", undefined, undefined],
+      ["skipped", "replaced-by", "run00004"],
+      ["skipped", "replaced-by", "run00004"],
+      ["pending", undefined, undefined],
+    ]);
+  });
+
+  test("takes nobody's place who waits in a queue", () => {
+    const runs = settle(viewOf(LIVE, next("run00002"), next("run00003", { overlap: "queue-latest" })), contextOf());
+    expect(runs.map(({ state }) => state)).toEqual(["running", "pending", "pending"]);
+  });
+});
+
+describe("replace", () => {
+  test("asks the host to end what runs, skips what waits, and starts only once that has ended", () => {
+    const view = viewOf(LIVE, next("run00002"), next("run00003", { overlap: "replace" }));
+    const runs = settle(view, contextOf());
+    expect(runs).toMatchObject([
+      { state: "running", cancel: { replacedBy: "run00003", by: "ada" } },
+      { state: "skipped", reason: "replaced-by" },
+      { state: "pending", waitingFor: "previous-run", attempts: [] },
+    ]);
+    const ended = { ...(runs[0] as Run), state: "cancelled" as const, times: { submittedAt: NOW, endedAt: NOW } };
+    expect(settle(viewOf(ended, runs[2] as Run), contextOf())[1]).toMatchObject({ attempts: [{ number: 1 }] });
+  });
+
+  test("of several that wait only the last one is left", () => {
+    const two = ["run00002", "run00003"].map((run) => next(run, { overlap: "replace" }));
+    const runs = settle(viewOf(LIVE, ...two), contextOf());
+    expect(runs[1]).toMatchObject({ state: "skipped", cancel: { replacedBy: "run00003" } });
+    expect(runs[0]).toMatchObject({ cancel: { replacedBy: "run00003" } });
+  });
+
+  test("does not touch those behind it in line", () => {
+    const view = viewOf(LIVE, next("run00002", { overlap: "replace" }), next("run00003"));
+    expect(settle(view, contextOf())[2]).toMatchObject({ state: "pending", waitingFor: "previous-run" });
+  });
+});
+
+describe("a held run", () => {
+  const held = next("run00001", { hold: { at: NOW, by: "bob" }, waitingFor: "held" });
+
+  test("does not start, and those behind it pass it", () => {
+    const runs = settle(viewOf(held, next("run00002")), contextOf());
+    expect(runs.map(({ attempts, waitingFor }) => [attempts.length, waitingFor])).toEqual([
+      [0, "held"],
+      [1, undefined],
+    ]);
+  });
+
+  test("is let go at its old place, and its wait begins anew", () => {
+    const view = viewOf(held, runningRun({ run: "run00002", overlap: "queue" }), next("run00003"));
+    const released = written(decideRelease(view, { run: "run00001", by: "bob" }, contextOf([], { now: after(9) })));
+    expect(released).toMatchObject({ waitingFor: "previous-run", times: { pendingAt: after(9) } });
+    expect(released.hold).toBeUndefined();
+    const line = viewWith(view, [released, ...view.runs.slice(1)]);
+    expect(placeInLine(line, released)).toBe(1);
+    expect(blockers(line, line.runs[2] as Run).map(({ run }) => run)).toEqual(["run00001", "run00002"]);
+  });
+
+  test("can be held only while no host has it, and twice is once", () => {
+    const hold = (run: Run): Decision => decideHold(viewOf(run), { run: run.run, by: "bob" }, contextOf());
+    expect(hold(sampleRun())).toMatchObject({ kind: "write", run: { hold: { by: "bob" }, waitingFor: "held" } });
+    expect(hold(held)).toMatchObject({ kind: "known" });
+    expect(hold(assignedRun())).toMatchObject({ kind: "reject", error: { code: "run-started", field: "run" } });
+    expect(decideHold(viewOf(), { run: "run00009", by: "bob" }, contextOf())).toMatchObject({
+      kind: "reject",
+      error: { code: "run-unknown" },
+    });
+  });
+
+  test("may be submitted held", () => {
+    const run = written(decideSubmit(viewOf(), sampleSubmission({ isHeld: true }), contextOf()));
+    expect(run).toMatchObject({ hold: { by: "ada", at: NOW }, waitingFor: "held", attempts: [] });
+    expect(run).not.toHaveProperty("isHeld");
+  });
+});
+
+describe("a pause", () => {
+  const definition = { v: 1 as const, job: "nightly", writeId: "d1", policy: {}, updatedAt: NOW, updatedBy: "bob" };
+  const paused = { ...definition, paused: { at: NOW, by: "bob" } };
+
+  test("of the job lets nothing start; what is submitted waits", () => {
+    const view = { ...viewOf(), definition: paused };
+    expect(written(decideSubmit(view, sampleSubmission(), contextOf()))).toMatchObject({ waitingFor: "job-paused" });
+    expect(settle({ ...viewOf(sampleRun()), definition: paused }, contextOf())[0]).toMatchObject({
+      waitingFor: "job-paused",
+      attempts: [],
+    });
+    expect(settle({ ...viewOf(sampleRun()), definition }, contextOf())[0]?.attempts).toHaveLength(1);
+  });
+
+  test("of everything does so for every job", () => {
+    const context = contextOf([sampleAgent()], { isPaused: true });
+    expect(settle(viewOf(sampleRun()), context)[0]).toMatchObject({ waitingFor: "all-paused", attempts: [] });
+  });
+});
+
+test("a run that waited for too long is skipped, but not while it is held", () => {
+  const late = contextOf([], { now: after(1_000) });
+  const [run] = settle(viewOf(next("run00001", { waitAtMostMs: 1_000 })), late);
+  expect(run).toMatchObject({ state: "skipped", reason: "expired-in-queue", times: { endedAt: after(1_000) } });
+  const early = contextOf([], { now: after(999) });
+  expect(settle(viewOf(next("run00001", { waitAtMostMs: 1_000 })), early)[0]).toMatchObject({ state: "pending" });
+  const held = next("run00001", { waitAtMostMs: 1_000, hold: { at: NOW, by: "bob" } });
+  expect(settle(viewOf(held), late)[0]).toMatchObject({ state: "pending" });
+});
+
+describe("an attempt that a host runs and no record accounts for", () => {
+  const context = (run: string, attempt: number): DecisionContext => {
+    const { agents, ...rest } = contextOf();
+    return { ...rest, agents: { ...agents, liveOf: () => [{ agent: "agent-a", run, attempt }] } };
+  };
+
+  test("keeps its job busy", () => {
+    const busy = decideSubmit(viewOf(), sampleSubmission(), context("run00009", 1));
+    expect(busy).toMatchObject({
+      kind: "reject",
+      error: { code: "job-busy", details: { run: "run00009", agent: "agent-a" } },
+    });
+    const queued = decideSubmit(viewOf(), sampleSubmission({ policy: { overlap: "queue" } }), context("run00009", 1));
+    expect(written(queued)).toMatchObject({ waitingFor: "left-over", attempts: [] });
+    expect(settle(viewOf(sampleRun()), context("run00009", 1))[0]).toMatchObject({ waitingFor: "left-over" });
+  });
+
+  test("is another one than the current attempt of a live run", () => {
+    const line = [runningRun({ overlap: "queue" }), next("run00002")];
+    expect(settle(viewOf(...line), context("run00001", 1))[1]).toMatchObject({ waitingFor: "previous-run" });
+    const again = sampleRun({ overlap: "queue" });
+    expect(settle(viewOf(again), context("run00001", 1))[0]).toMatchObject({ waitingFor: "left-over" });
+  });
+});

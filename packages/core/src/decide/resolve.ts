@@ -1,0 +1,43 @@
+import { currentAttempt, hasEnded, type Run } from "../domain/run.ts";
+import { JobsError } from "../errors.ts";
+import { onLiveRun } from "./live-run.ts";
+import { endedAsLost } from "./lose.ts";
+import { write, type Decision, type DecisionContext, type JobView } from "./view.ts";
+import { withAttempt } from "./with-attempt.ts";
+
+/** An operator says that nothing of a run is running any more: what the system itself cannot know. */
+export interface Resolution {
+  readonly run: string;
+  readonly by: string;
+  readonly note?: string | undefined;
+}
+
+/** Ends a run of which its host says nothing, or frees a job from processes that were left over. */
+export function decideResolve(view: JobView, resolution: Resolution, context: DecisionContext): Decision {
+  return onLiveRun(view, resolution.run, (run) => resolve(run, resolution, context));
+}
+
+function resolve(run: Run, { by, note }: Resolution, context: DecisionContext): Decision {
+  const attempt = currentAttempt(run);
+  const resolved = { at: context.now, by, ...(note === undefined ? {} : { note }) };
+  if (hasEnded(run)) {
+    if ((attempt?.exit?.leftOverPids?.length ?? 0) === 0)
+      return reject(run, "It has ended, and nothing of it is left over.");
+    return write({ ...withAttempt(run, { exit: { ...attempt?.exit, leftOverPids: [] } }), resolved }, context);
+  }
+  if (attempt === undefined) return reject(run, "No host has it: cancel it instead.");
+  const agent = context.agents.get(attempt.agent);
+  const isListed = agent?.held.some((held) => held.run === run.run && held.attempt === attempt.number) ?? false;
+  // A host that is in contact and holds it can be asked; one that holds it no more will never tell.
+  if (agent?.licence !== undefined && (isListed || attempt.startedAt === undefined))
+    return reject(run, `${run.target.name} is in contact and answers for it: cancel it instead.`);
+  return write(endedAsLost({ ...run, resolved }, context.now), context);
+}
+
+function reject(run: Run, why: string): Decision {
+  const message = `There is nothing to resolve in run ${run.run}. ${why}`;
+  return {
+    kind: "reject",
+    error: new JobsError("nothing-to-resolve", message, { field: "run", details: { run: run.run } }),
+  };
+}

@@ -1,0 +1,73 @@
+import { z } from "zod";
+import { OverlapPolicy } from "./overlap.ts";
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+/** What becomes of a run whose host was silent for too long. */
+export const OnLost = z.enum(["fail", "retry", "hold"]);
+export type OnLost = z.infer<typeof OnLost>;
+
+/** The least silence after which an attempt may be called lost, milliseconds: three times a licence. */
+export const LOST_AFTER_MIN_MS = 3 * MINUTE_MS;
+
+/**
+ * How runs of a job behave when something is in their way. A submission may say it, else the job's definition does, else
+ * the defaults; what held at the submission is frozen in the run.
+ */
+export const PolicySettings = z.object({
+  /** What happens while another run of the job lives; `reject` if nobody says. */
+  overlap: OverlapPolicy.optional(),
+  /** Runs of the job that may wait at once, this one included; 100. */
+  queueLimit: z.int().min(1).max(1_000).optional(),
+  /** A run that waited for so long is skipped (`expired-in-queue`), milliseconds; 24 hours. */
+  waitAtMostMs: z
+    .int()
+    .min(1_000)
+    .max(30 * DAY_MS)
+    .optional(),
+  /** Silence of the host after which an attempt is ended there, and called lost; at least 3 minutes; null: never. 1 hour; with `allow`: never. */
+  lostAfterMs: z
+    .int()
+    .min(LOST_AFTER_MIN_MS)
+    .max(30 * DAY_MS)
+    .nullable()
+    .optional(),
+  /** Between asking a script to end (SIGTERM) and ending it (SIGKILL), milliseconds; 10 seconds. */
+  graceMs: z
+    .int()
+    .min(0)
+    .max(10 * MINUTE_MS)
+    .optional(),
+  /** What becomes of a lost run: it fails, it gets another attempt, or it keeps its job busy until somebody resolves it. `fail`. */
+  onLost: OnLost.optional(),
+});
+export type PolicySettings = z.infer<typeof PolicySettings>;
+
+/** A policy with nothing left open. */
+export type Policy = { readonly [K in keyof PolicySettings]-?: Exclude<PolicySettings[K], undefined> };
+
+const QUEUE_LIMIT = 100;
+const GRACE_MS = 10_000;
+/** Of a run that may not overlap another, milliseconds. */
+const LOST_AFTER_MS = 60 * MINUTE_MS;
+
+/** What holds for a run: what was asked for, else what the job says, else the defaults. */
+export function policyOf(asked: PolicySettings, ofJob: PolicySettings = {}): Policy {
+  const given = <K extends keyof PolicySettings>(key: K): PolicySettings[K] => asked[key] ?? ofJob[key];
+  const overlap = given("overlap") ?? "reject";
+  // Null is something said, too: never.
+  const lostAfterMs = asked.lostAfterMs === undefined ? ofJob.lostAfterMs : asked.lostAfterMs;
+  return {
+    overlap,
+    queueLimit: given("queueLimit") ?? QUEUE_LIMIT,
+    waitAtMostMs: given("waitAtMostMs") ?? DAY_MS,
+    lostAfterMs: lostAfterMs === undefined ? defaultLostAfterMs(overlap) : lostAfterMs,
+    graceMs: given("graceMs") ?? GRACE_MS,
+    onLost: given("onLost") ?? "fail",
+  };
+}
+
+function defaultLostAfterMs(overlap: OverlapPolicy): number | null {
+  return overlap === "allow" ? null : LOST_AFTER_MS;
+}

@@ -1,0 +1,63 @@
+/** What one server asks of the deciding one, and what that answers. Each may be sent again. */
+import { z } from "zod";
+import { JobDefinition, Settings } from "../domain/job.ts";
+import { PolicySettings } from "../domain/policy.ts";
+import { Run } from "../domain/run.ts";
+
+const Base = z.looseObject({ v: z.literal(1), by: z.string() });
+const OfJob = Base.extend({ job: z.string() });
+const OfRun = OfJob.extend({ run: z.string() });
+const Note = z.string().max(1_000).optional();
+
+export const Command = z.discriminatedUnion("kind", [
+  OfJob.extend({
+    kind: z.literal("submit"),
+    submission: Run.pick({
+      job: true,
+      run: true,
+      target: true,
+      payload: true,
+      requestDigest: true,
+      submittedBy: true,
+      rerunOf: true,
+    }).extend({ policy: PolicySettings, isHeld: z.boolean().optional() }),
+  }),
+  OfRun.extend({ kind: z.literal("cancel") }),
+  OfRun.extend({ kind: z.literal("hold") }),
+  OfRun.extend({ kind: z.literal("release") }),
+  OfRun.extend({ kind: z.literal("resolve"), note: Note }),
+  OfJob.extend({
+    kind: z.literal("define"),
+    policy: PolicySettings.optional(),
+    pause: z.object({ note: Note }).optional(),
+    resume: z.boolean().optional(),
+  }),
+  Base.extend({ kind: z.literal("pause-all"), note: Note }),
+  Base.extend({ kind: z.literal("resume-all") }),
+]);
+export type Command = z.infer<typeof Command>;
+
+/** What is stored now. `isNew`: false when it already was so. */
+export const CommandAnswer = z.looseObject({
+  isNew: z.boolean(),
+  /** Sequence of the record of the run or the definition. */
+  sequence: z.int(),
+  run: Run.optional(),
+  definition: JobDefinition.optional(),
+  settings: Settings.optional(),
+});
+export type CommandAnswer = z.infer<typeof CommandAnswer>;
+
+/** Who did what, when: kept in AUDIT. */
+export const AuditEntry = z.looseObject({
+  v: z.literal(1),
+  at: z.string(),
+  by: z.string(),
+  action: z.enum(["cancel", "hold", "release", "resolve", "define", "pause", "resume", "pause-all", "resume-all"]),
+  job: z.string().optional(),
+  run: z.string().optional(),
+  note: z.string().optional(),
+  /** What of the policy was set. */
+  policy: PolicySettings.optional(),
+});
+export type AuditEntry = z.infer<typeof AuditEntry>;
