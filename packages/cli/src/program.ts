@@ -4,14 +4,12 @@ import type { GetOptions } from "./commands/artifact-get.ts";
 import type { ListOptions } from "./commands/run-list.ts";
 import type { LogsOptions } from "./commands/run-logs.ts";
 import type { SubmitOptions } from "./commands/run-submit.ts";
-import type { Context, GlobalOptions } from "./context.ts";
+import { RUN, type Execute } from "./execute.ts";
 import type { CliIo } from "./io.ts";
+import { policyOptions } from "./policy-options.ts";
+import { addOperatorCommands } from "./program-operator.ts";
 import { VERSION } from "./version.ts";
 
-/** Runs what a command does; its exit code, when it has one, is the program's. */
-export type Execute = (action: (context: Context) => Promise<number | void>, options: GlobalOptions) => Promise<void>;
-
-const OVERLAPS = ["reject", "allow"] satisfies SubmitOptions["overlap"][];
 const STATES = [
   "submitted",
   "pending",
@@ -21,8 +19,6 @@ const STATES = [
   "cancelled",
   "skipped",
 ] satisfies ListOptions["state"][];
-
-const RUN = "id of a run, or name of a job: then its latest run";
 
 const HELP = `
 Server and token: --url and --token, else JOBS_URL and JOBS_TOKEN, else the file $JOBS_CONFIG,
@@ -36,7 +32,7 @@ Server and token: --url and --token, else JOBS_URL and JOBS_TOKEN, else the file
 
 Exit codes: of "submit --follow" the script's own, 128+n when signal n ended it, 110 cancelled, 111 skipped, 112 lost,
   113 host restarted, 114 host stopped, 115 supervisor ended, 116 refused by the agent, 119 unknown end, 124 timeout.
-  Errors: 64 wrong input, 65 refused script, 66 not found, 69 no answer, 75 job busy, 77 token refused, 78 configuration.
+  Errors: 64 wrong input, 65 refused script, 66 not found, 69 no answer, 75 job busy or queue full, 77 token refused, 78 configuration.
   130 Ctrl-C: the run goes on.`;
 
 /** Builds the program; nothing runs before it is given arguments. */
@@ -56,6 +52,7 @@ export function makeProgram(io: CliIo, execute: Execute): Command {
       outputError: () => undefined, // printed as every other error
     });
   addRunCommands(program, execute);
+  addOperatorCommands(program, execute);
   addArtifactCommands(program, execute);
   program
     .command("agents")
@@ -70,7 +67,7 @@ export function makeProgram(io: CliIo, execute: Execute): Command {
 }
 
 function addRunCommands(program: Command, execute: Execute): void {
-  program
+  const submit = program
     .command("submit")
     .description("Submit a script; prints the id of its run.")
     .argument("[file]", "the script, or - for standard input")
@@ -84,7 +81,9 @@ function addRunCommands(program: Command, execute: Execute): void {
     )
     .option("--interpreter <command>", "command in front of the script; left out: its #! line, else bash")
     .option("--key <key>", "idempotency key: the same key of a job gives the same run")
-    .addOption(new Option("--overlap <policy>", "when a run of the job lives already").choices(OVERLAPS))
+    .option("--hold", "accept it, but do not start it before it is released");
+  for (const option of policyOptions()) submit.addOption(option);
+  submit
     .option("-f, --follow", "print the log as it comes, and exit as the script does")
     .action((file: string | undefined, options: SubmitOptions, command: Command) =>
       execute(

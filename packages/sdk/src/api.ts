@@ -1,7 +1,17 @@
 /** What both doors of the package have, on every platform. */
-export { JobsError, type ErrorCode, type RunView, type StoredLog, type SubmitInput } from "@jobs/core";
+export {
+  JobsError,
+  type AuditEntry,
+  type ErrorCode,
+  type JobView,
+  type Pause,
+  type PolicySettings,
+  type RunView,
+  type StoredLog,
+  type SubmitInput,
+} from "@jobs/core";
 export type { CallOptions } from "./call.ts";
-export { JobsClient } from "./client.ts";
+export { JobsClient, type RerunChanges } from "./client.ts";
 export type { ConnectOptions } from "./connection.ts";
 export type { Retry } from "./follow.ts";
 export type { LogChunk } from "./log-chunk.ts";

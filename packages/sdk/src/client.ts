@@ -1,7 +1,11 @@
 import {
+  type AuditEntry,
+  type JobView,
   type OperationInput,
   type OperationName,
   type OperationOutput,
+  type Pause,
+  type PolicySettings,
   type RunView,
   type SubmitInput,
 } from "@jobs/core";
@@ -10,6 +14,9 @@ import { makeConnection, type ConnectOptions } from "./connection.ts";
 import { RunHandle } from "./run-handle.ts";
 import { submit, type SubmitOptions } from "./submission.ts";
 import type { Transport } from "./transport.ts";
+
+/** What may be changed when a run is repeated. */
+export type RerunChanges = Omit<OperationInput<"rerunRun">, "run">;
 
 /**
  * A connection to one server. It has no life of its own: nothing is opened before something is asked, nothing needs to
@@ -38,7 +45,20 @@ export class JobsClient {
    * const run = await client.submitJob({ name: "hello", script: "echo hello", on: "web-1" });
    */
   async submitJob(input: SubmitInput, options: SubmitOptions = {}): Promise<RunHandle> {
-    const { run, known } = await submit(this.#connection, input, options);
+    const { run, known } = await submit(this.#connection, { operation: "submitRun", input }, options);
+    return new RunHandle({ connection: this.#connection, view: run, known });
+  }
+
+  /**
+   * Submits the same again, as it was or changed; what is left out is as it was. As safe as {@link submitJob}, and
+   * throws as that does; `run-unknown`, `payload-gone`.
+   *
+   * @example
+   * const again = await client.rerunRun(run.id, { env: { LEVEL: "debug" } });
+   */
+  async rerunRun(id: string, changes: RerunChanges = {}, options: SubmitOptions = {}): Promise<RunHandle> {
+    const request = { operation: "rerunRun", input: { ...changes, run: id } } as const;
+    const { run, known } = await submit(this.#connection, request, options);
     return new RunHandle({ connection: this.#connection, view: run, known });
   }
 
@@ -67,6 +87,77 @@ export class JobsClient {
     return await this.#call("cancelRun", { run: id }, options);
   }
 
+  /** Keeps a run that waits from starting; those behind it pass it. Throws `run-started` when a host has it. */
+  async holdRun(id: string, options: CallOptions = {}): Promise<RunView> {
+    return await this.#call("holdRun", { run: id }, options);
+  }
+
+  /** Lets a held run go on, at its old place in line. */
+  async releaseRun(id: string, options: CallOptions = {}): Promise<RunView> {
+    return await this.#call("releaseRun", { run: id }, options);
+  }
+
+  /**
+   * Says, as an operator, that nothing of a run is running any more: ends one of which its host says nothing, or frees
+   * its job from left-over processes. Be sure of it: the next run may start at once. It is kept in the audit.
+   *
+   * @throws JobsError `nothing-to-resolve` while the host is in contact and answers for the run, or when it is over.
+   */
+  async resolveRun(id: string, note?: string, options: CallOptions = {}): Promise<RunView> {
+    return await this.#call("resolveRun", { run: id, ...noted(note) }, options);
+  }
+
+  /** Runs whose next step should have been done by now; `next` says who has to do it, and what to do about it. */
+  async listOverdue(options: CallOptions = {}): Promise<RunView[]> {
+    return (await this.#call("listOverdue", {}, options)).runs;
+  }
+
+  /** A job: its policy, whether it is paused, its live runs in line. Throws `job-unknown`. */
+  async getJob(name: string, options: CallOptions = {}): Promise<JobView> {
+    return await this.#call("getJob", { name }, options);
+  }
+
+  /**
+   * Sets what runs of a job do unless a submission says otherwise; what is left out has its default again. Runs that
+   * were accepted keep theirs.
+   *
+   * @example
+   * await client.saveJob("nightly-backup", { overlap: "queue", onLost: "hold" });
+   */
+  async saveJob(name: string, policy: PolicySettings, options: CallOptions = {}): Promise<JobView> {
+    return await this.#call("saveJob", { name, policy }, options);
+  }
+
+  /** No run of the job starts until it is resumed; what runs goes on, what is submitted waits. Throws `job-unknown`. */
+  async pauseJob(name: string, note?: string, options: CallOptions = {}): Promise<JobView> {
+    return await this.#call("pauseJob", { name, ...noted(note) }, options);
+  }
+
+  /** Runs of the job may start again. Throws `job-unknown`. */
+  async resumeJob(name: string, options: CallOptions = {}): Promise<JobView> {
+    return await this.#call("resumeJob", { name }, options);
+  }
+
+  /** No run of any job starts until {@link resumeAll}. */
+  async pauseAll(note?: string, options: CallOptions = {}): Promise<Pause | undefined> {
+    return (await this.#call("pauseAll", noted(note), options)).paused;
+  }
+
+  /** Runs may start again; those of a paused job still wait. */
+  async resumeAll(options: CallOptions = {}): Promise<void> {
+    await this.#call("resumeAll", {}, options);
+  }
+
+  /** Since when everything is paused, and by whom; undefined when it is not. */
+  async getPause(options: CallOptions = {}): Promise<Pause | undefined> {
+    return (await this.#call("getPause", {}, options)).paused;
+  }
+
+  /** Who cancelled, held, resolved, paused or changed what, the newest first, 50 when no limit is given. */
+  async listAudit(limit?: number, options: CallOptions = {}): Promise<AuditEntry[]> {
+    return (await this.#call("listAudit", limit === undefined ? {} : { limit }, options)).entries;
+  }
+
   /** The files of a run that are known by now; all of them once `settled`. Throws `run-unknown`. */
   async listArtifacts(id: string, options: CallOptions = {}): Promise<OperationOutput<"listArtifacts">> {
     return await this.#call("listArtifacts", { run: id }, options);
@@ -84,4 +175,8 @@ export class JobsClient {
   ): Promise<OperationOutput<N>> {
     return await call(this.#connection, { operation, input }, options);
   }
+}
+
+function noted(note: string | undefined): { note?: string } {
+  return note === undefined ? {} : { note };
 }

@@ -188,6 +188,18 @@ export class RunHandle {
     return this.#view;
   }
 
+  /** Keeps it from starting while it still waits; those behind it pass it. Throws `run-started` when a host has it. */
+  async hold(options: WaitOptions = {}): Promise<RunView> {
+    this.#see(await call(this.#connection, { operation: "holdRun", input: { run: this.id } }, options));
+    return this.#view;
+  }
+
+  /** Lets it go on after a hold, at its old place in line. */
+  async release(options: WaitOptions = {}): Promise<RunView> {
+    this.#see(await call(this.#connection, { operation: "releaseRun", input: { run: this.id } }, options));
+    return this.#view;
+  }
+
   /** The files that the script left in `$JOBS_OUTPUT`; waits until the run is settled. Throws as {@link result}. */
   async artifacts(options: WaitOptions = {}): Promise<RunArtifact[]> {
     const { output } = await this.settled(options);

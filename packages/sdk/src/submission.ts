@@ -2,7 +2,7 @@
  * A submission whose answer was lost may have been accepted. So each carries an idempotency key and is sent again, with
  * the same key, until there is an answer: the server then returns the run it made the first time.
  */
-import { JobsError, type ErrorCode, type OperationOutput, type SubmitInput } from "@jobs/core";
+import { JobsError, type ErrorCode, type OperationInput, type OperationOutput } from "@jobs/core";
 import { Backoff, pause } from "./backoff.ts";
 import { call } from "./call.ts";
 import type { Connection } from "./connection.ts";
@@ -21,24 +21,29 @@ const TRY_MS = 10_000;
 /** Errors after which nobody knows whether the run was accepted, or that pass by themselves. */
 const REPEATED: ReadonlySet<ErrorCode> = new Set(["server-unreachable", "no-deciding-server", "store-unavailable"]);
 
+/** What makes a new run: a script, or an earlier run that is repeated. */
+type Request =
+  | { readonly operation: "submitRun"; readonly input: OperationInput<"submitRun"> }
+  | { readonly operation: "rerunRun"; readonly input: OperationInput<"rerunRun"> };
+
 /** Submits once, however often it must be sent. */
 export async function submit(
   connection: Connection,
-  input: SubmitInput,
+  { operation, input }: Request,
   { timeoutMs = TIMEOUT_MS, signal }: SubmitOptions = {},
 ): Promise<OperationOutput<"submitRun">> {
-  const keyed = { ...input, key: input.key ?? randomKey() };
+  const key = input.key ?? randomKey();
+  const request = { operation, input: { ...input, key } } as Request;
   const giveUpAt = performance.now() + timeoutMs;
   const backoff = new Backoff({ firstMs: 100, lastMs: 2000 });
   for (;;) {
     try {
       const leftMs = Math.max(1, giveUpAt - performance.now());
-      const request = { operation: "submitRun", input: keyed } as const;
       return await call(connection, request, { signal, timeoutMs: Math.min(TRY_MS, leftMs) });
     } catch (error) {
       if (!(error instanceof JobsError) || !REPEATED.has(error.code)) throw error;
       const delayMs = backoff.nextDelayMs();
-      if (performance.now() + delayMs >= giveUpAt) throw givenUp(error, keyed.key);
+      if (performance.now() + delayMs >= giveUpAt) throw givenUp(error, key);
       await pause(delayMs, signal);
     }
   }

@@ -151,7 +151,7 @@ export class Commands implements Service {
       case "pause-all":
         return settings.change((before) => paused(before, command, this.#options.now()));
       case "resume-all":
-        return settings.change(({ paused: _, ...rest }) => rest);
+        return settings.change(resumed);
     }
   }
 
@@ -197,6 +197,11 @@ function subjectOf(command: Exclude<Command, { kind: "submit" }>): Pick<AuditEnt
 
 function noteOf(note: string | undefined): Pick<AuditEntry, "note"> {
   return note === undefined ? {} : { note };
+}
+
+function resumed(before: Settings): Settings {
+  const { paused: _, ...rest } = before;
+  return rest;
 }
 
 function paused(before: Settings, { by, note }: { by: string; note?: string | undefined }, at: string): Settings {

@@ -1,21 +1,22 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { JobsError } from "@jobs/core";
-import type { SubmitInput } from "@jobs/sdk";
+import type { RunHandle, SubmitInput } from "@jobs/sdk";
 import type { Context } from "../context.ts";
 import { exitCodeOfRun } from "../exit-codes.ts";
 import { printState, printToEnd } from "../follow-run.ts";
 import type { CliIo } from "../io.ts";
+import { policyOf, type PolicyOptions } from "../policy-options.ts";
 
 /** Options of `jobs submit`. */
-export interface SubmitOptions {
+export interface SubmitOptions extends PolicyOptions {
   readonly command?: string;
   readonly name?: string;
   readonly on?: string;
   readonly env?: readonly string[];
   readonly interpreter?: string;
   readonly key?: string;
-  readonly overlap?: NonNullable<SubmitInput["overlap"]>;
+  readonly hold?: boolean;
   readonly follow?: boolean;
 }
 
@@ -27,6 +28,16 @@ export async function submitRun(context: Context, file: string | undefined, opti
     if (io.interrupt.aborted) output.note(`jobs: It may have been accepted; look: jobs list --job '${input.name}'`);
     throw error;
   });
+  return printSubmitted(context, run, options);
+}
+
+/** Prints the run that was made, or with `--follow` its log; the exit code for it. */
+export async function printSubmitted(
+  context: Context,
+  run: RunHandle,
+  options: Pick<SubmitOptions, "key" | "follow">,
+): Promise<number> {
+  const { output } = context;
   if (run.known && options.key !== undefined)
     output.note("jobs: The key was used before: nothing new was submitted, this is that run.");
   if (options.follow === true) {
@@ -41,7 +52,7 @@ export async function submitRun(context: Context, file: string | undefined, opti
 }
 
 async function inputOf(file: string | undefined, options: SubmitOptions, io: CliIo): Promise<SubmitInput> {
-  const { command, on, interpreter, key, overlap } = options;
+  const { command, on, interpreter, key, hold } = options;
   if ((command === undefined) === (file === undefined)) {
     throw new JobsError("invalid-request", "Give a script: a FILE, - for standard input, or -c COMMAND; one of them.", {
       field: "script",
@@ -60,7 +71,8 @@ async function inputOf(file: string | undefined, options: SubmitOptions, io: Cli
     ...(interpreter === undefined ? {} : { interpreter: interpreter.trim().split(/\s+/) }),
     ...(options.env === undefined ? {} : { env: Object.fromEntries(options.env.map(assignmentOf)) }),
     ...(key === undefined ? {} : { key }),
-    ...(overlap === undefined ? {} : { overlap }),
+    ...(hold === undefined ? {} : { hold }),
+    ...policyOf(options),
   };
 }
 

@@ -1,12 +1,5 @@
 /** What each operation of the table does. */
-import {
-  JobsError,
-  viewOfRun,
-  type JobView,
-  type OperationName,
-  type operations,
-  type OperationOutput,
-} from "@jobs/core";
+import { JobsError, type JobView, type OperationName, type operations, type OperationOutput } from "@jobs/core";
 import type { AuditStore } from "@jobs/core/jetstream";
 import type { z } from "zod";
 import type { Commands, RunAction } from "../commands.ts";

@@ -49,7 +49,7 @@ export async function accept(
     ...(isHeld ? { isHeld } : {}),
     target: { kind: "agent", agent: agent.id, name: agent.name },
     payload,
-    requestDigest: sha256(JSON.stringify([payload.sha256, agent.id, Object.entries(policy).sort(), isHeld])),
+    requestDigest: sha256(JSON.stringify([payload.sha256, agent.id, sortedEntries(policy), isHeld])),
     submittedBy: by,
   };
 }
@@ -90,4 +90,9 @@ function runIdOf(job: string, key: string | undefined): string {
 
 function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
+}
+
+/** What was asked for, in one order, however it was written. */
+function sortedEntries(policy: PolicySettings): readonly (readonly [string, unknown])[] {
+  return Object.entries(policy).toSorted(([one], [other]) => (one < other ? -1 : 1));
 }
