@@ -48,7 +48,7 @@ export const RunView = z.object({
   blockedBy: z.string().optional(),
   /** When it is skipped if it still waits. */
   waitEndsAt: z.string().optional(),
-  /** Since when its host says nothing of it: nobody knows how it stands. Shown after 15 s. */
+  /** Since when its host says nothing of it: nobody knows how it stands. Shown within 15 s. */
   silentSince: z.string().optional(),
   /** Its host was silent for too long. */
   lostAt: z.string().optional(),
@@ -139,7 +139,7 @@ export type JobView = z.infer<typeof JobView>;
 export const AgentSummary = z.object({
   id: z.string(),
   name: z.string(),
-  /** True while its beats come; false once it was silent for 15 s. */
+  /** True while its beats come; false within 15 s of its silence. */
   inContact: z.boolean(),
   lastBeatAt: z.string().optional(),
   slots: z.number(),

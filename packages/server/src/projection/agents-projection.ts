@@ -3,8 +3,11 @@ import type { AgentRecord, AgentSummary, Beat, HostReport } from "@jobs/core";
 import { JobsError, LOST_AFTER_MIN_MS } from "@jobs/core";
 import type { AgentView, LiveOnHost } from "@jobs/core/decide";
 
-/** Silence after which an agent is shown as not in contact and is assigned nothing, milliseconds. */
-export const CONTACT_MS = 15_000;
+/**
+ * Silence after which an agent is shown as not in contact and is assigned nothing, milliseconds: two beats that did not
+ * come. With the way to those who look it is shown within 15 s.
+ */
+export const CONTACT_MS = 13_000;
 
 /**
  * What a host said to be running keeps its job busy for so long after its last beat, milliseconds: no attempt may be
