@@ -7,22 +7,7 @@ import { performance } from "node:perf_hooks";
  */
 import { JobsError, startAll, stopAll } from "@jobs/core";
 import { FileStore } from "@jobs/core/artifacts";
-import {
-  AgentStore,
-  AuditStore,
-  BeatStore,
-  connectNats,
-  ensureTopology,
-  EvidenceStore,
-  HistoryStore,
-  InboxStore,
-  JobStore,
-  LogStore,
-  watchContact,
-  watchReconnects,
-  type NatsLink,
-  type StreamWatch,
-} from "@jobs/core/jetstream";
+import { connectNats, watchContact, type NatsLink, type StreamWatch } from "@jobs/core/jetstream";
 import { pino } from "pino";
 import { Commands } from "./commands.ts";
 import type { ServerOptions } from "./config.ts";
@@ -33,6 +18,7 @@ import { Enroller } from "./duties/enroller.ts";
 import { EvidenceDesk } from "./duties/evidence-desk.ts";
 import { Messenger } from "./duties/messenger.ts";
 import { Releaser } from "./duties/releaser.ts";
+import { RestoreGate } from "./duties/restore-gate.ts";
 import { SettingsKeeper } from "./duties/settings-keeper.ts";
 import { Settler } from "./duties/settler.ts";
 import { createApp, type Health } from "./http/app.ts";
@@ -48,6 +34,7 @@ import { RunPresenter } from "./projection/run-presenter.ts";
 import { Runs } from "./projection/runs.ts";
 import { Silence } from "./projection/silence.ts";
 import { ViewMark } from "./projection/view-mark.ts";
+import { openStores } from "./stores.ts";
 import { ShellChecker } from "./submission/shell-checker.ts";
 import { ShellSyntax } from "./submission/shell-syntax.ts";
 import { VERSION } from "./version.ts";
@@ -98,7 +85,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   const log = (options.log ?? pino({ level: "silent" })).child({ server: id });
   const stopping = new AbortController();
   undo.push(() => Promise.resolve(stopping.abort()));
-  const store = await openStore(link, stopping.signal);
+  const store = await openStores(link, { signal: stopping.signal, nowMs });
   const { secret } = options;
   let url = "";
   const baseUrl = (): string => options.publicUrl ?? url;
@@ -142,7 +129,8 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     if (lease.isHeld && mark.isCurrent()) return;
     throw new JobsError("no-deciding-server", "This server may not decide just now: try again.");
   };
-  const { inbox, history, evidence } = store;
+  const { inbox, history, evidence, epoch } = store;
+  const gate = new RestoreGate({ agents, epoch, monotonicMs });
   const decider = new Decider({
     store: store.jobs,
     history,
@@ -150,6 +138,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     jobs,
     agents,
     silence,
+    isRestoring: () => gate.isClosed(),
     now,
     monotonicMs,
     log,
@@ -164,7 +153,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     jobs,
     agents,
     decider,
-    messenger: new Messenger({ inbox, artifacts, epoch: store.epoch, monotonicMs, log }),
+    messenger: new Messenger({ inbox, artifacts, epoch, monotonicMs, log }),
     settler: new Settler({
       decider,
       history,
@@ -177,8 +166,8 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
       monotonicMs,
       log,
     }),
-    releaser: new Releaser({ inbox, evidence, logs: store.logs, history: finished, jobs, epoch: store.epoch, log }),
-    enroller: new Enroller({ store: store.agents, inbox, agents, now, log }),
+    releaser: new Releaser({ inbox, evidence, logs: store.logs, history: finished, jobs, epoch, log }),
+    enroller: new Enroller({ store: store.agents, inbox, agents, epoch, now, log }),
     log,
   });
 
@@ -248,33 +237,6 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
 
 /** How often those who follow a run hear of what has changed beside its record, milliseconds. */
 const REFRESH_MS = 1_000;
-
-/** The stores, and the streams below them: made at start, and again after a reconnect, for what is in memory goes with its nats-server. */
-async function openStore(link: NatsLink, signal: AbortSignal) {
-  let { epoch } = await ensureTopology(link, nowMs);
-  watchReconnects(link, () => void again());
-  const again = async (): Promise<void> => {
-    while (!signal.aborted) {
-      try {
-        ({ epoch } = await ensureTopology(link, nowMs));
-        return;
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, 250)); // JetStream is not ready yet
-      }
-    }
-  };
-  return {
-    epoch: () => epoch,
-    jobs: new JobStore(link),
-    history: new HistoryStore(link),
-    inbox: new InboxStore(link),
-    evidence: new EvidenceStore(link),
-    logs: new LogStore(link),
-    beats: new BeatStore(link),
-    agents: new AgentStore(link),
-    audit: new AuditStore(link),
-  };
-}
 
 function healthOf({
   id,

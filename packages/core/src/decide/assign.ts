@@ -23,6 +23,7 @@ function findObstacle(view: JobView, run: Run, context: DecisionContext): Run["w
   if (run.hold !== undefined) return "held";
   if (view.definition?.paused !== undefined) return "job-paused";
   if (context.isPaused) return "all-paused";
+  if (context.isRestoring) return "restored-store";
   if (blockers(view, run).length > 0) return "previous-run";
   return unaccounted(view, context).length > 0 ? "left-over" : undefined;
 }

@@ -63,6 +63,12 @@ function ownerOfWaiting(run: Run, { blockedBy }: RunFacts): Ownership {
       return { owner: "operator", deadlineAt, advice: `\`jobs resume '${run.job}'\`, or cancel it.` };
     case "all-paused":
       return { owner: "operator", deadlineAt, advice: "`jobs resume --all`, or cancel it." };
+    case "restored-store":
+      return {
+        owner: "operator",
+        deadlineAt,
+        advice: "Start the agents that are out of contact; after an hour none is waited for.",
+      };
     case "left-over":
       return { owner: "operator", deadlineAt, advice: "End what is left over of an earlier run on its host." };
     case "previous-run":

@@ -49,6 +49,8 @@ export interface DecisionContext {
   };
   /** Everything is paused. */
   readonly isPaused: boolean;
+  /** The store was restored, and hosts that may run something were not heard since. */
+  readonly isRestoring: boolean;
   /** RFC 3339, UTC. */
   readonly now: string;
   readonly writeId: string;

@@ -10,5 +10,7 @@ export const AgentRecord = z.looseObject({
   slots: z.int().positive(),
   labels: z.record(z.string(), z.string()),
   enrolledAt: Instant,
+  /** The store epoch in which it was last heard. In a newer one nothing starts before it is heard again. */
+  epoch: z.string().optional(),
 });
 export type AgentRecord = z.infer<typeof AgentRecord>;

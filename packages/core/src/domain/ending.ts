@@ -68,6 +68,8 @@ function describePending(run: Run, { silentSince, blockedBy }: Contact): string 
       return `Waiting for the runs it depends on.${after}`;
     case "left-over":
       return `Waiting: a host still runs an attempt of the job that no record accounts for.${after}`;
+    case "restored-store":
+      return `Waiting: the store was restored, and not every host has said yet what runs on it.${after}`;
     case "held":
       return `Held by ${run.hold?.by ?? "an operator"}: it starts once it is released.${after}`;
     case "job-paused":

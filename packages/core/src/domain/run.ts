@@ -31,6 +31,8 @@ export const WaitingFor = z.enum([
   "slot",
   /** Processes that no record accounts for run on a host. */
   "left-over",
+  /** The store was restored: not every host has said yet what it runs. */
+  "restored-store",
   "held",
   "job-paused",
   "all-paused",

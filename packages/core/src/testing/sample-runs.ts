@@ -96,7 +96,7 @@ export function contextOf(
     liveOf: () => [],
     silentMs: () => 0,
   };
-  return { agents: looked, isPaused: false, now: NOW, writeId: "w1", ...change };
+  return { agents: looked, isPaused: false, isRestoring: false, now: NOW, writeId: "w1", ...change };
 }
 
 export function viewOf(...runs: readonly Run[]): JobView {

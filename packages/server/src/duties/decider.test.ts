@@ -45,6 +45,7 @@ async function serverWithStaleView(assertMayDecide = (): void => undefined): Pro
     store,
     history,
     finished: new HistoryIndex(),
+    isRestoring: () => false,
     jobs,
     agents,
     silence: { silentMs: () => 0 },

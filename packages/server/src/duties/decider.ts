@@ -35,6 +35,8 @@ export interface DeciderOptions {
   readonly agents: AgentsProjection;
   readonly silence: Pick<Silence, "silentMs">;
   readonly finished: HistoryIndex;
+  /** The store was restored, and hosts that may run something were not heard since. */
+  readonly isRestoring: () => boolean;
   readonly now: () => string;
   readonly monotonicMs: () => number;
   /** Throws `no-deciding-server` while this server may not decide. */
@@ -239,6 +241,7 @@ export class Decider {
     return {
       now: now(),
       writeId: randomUUID(),
+      isRestoring: this.#options.isRestoring(),
       isPaused: jobs.settings.settings.paused !== undefined,
       agents: {
         get: (id) => {

@@ -8,6 +8,7 @@ export interface EnrollerOptions {
   readonly store: AgentStore;
   readonly inbox: InboxStore;
   readonly agents: AgentsProjection;
+  readonly epoch: () => string;
   readonly now: () => string;
   readonly log: Logger;
 }
@@ -27,10 +28,21 @@ export class Enroller {
   async onReport(agent: string, report: HostReport): Promise<void> {
     const known = this.#options.agents.findRecord(agent);
     const { name, slots, labels } = report;
-    if (known !== undefined && known.name === name && known.slots === slots && sameLabels(known.labels, labels)) return;
+    const epoch = this.#options.epoch();
+    if (known?.epoch === epoch && known.name === name && known.slots === slots && sameLabels(known.labels, labels))
+      return;
     if (this.#enrolling.has(agent)) return;
     this.#enrolling.add(agent);
-    const record: AgentRecord = { v: 1, enrolledAt: this.#options.now(), ...known, id: agent, name, slots, labels };
+    const record: AgentRecord = {
+      v: 1,
+      enrolledAt: this.#options.now(),
+      ...known,
+      id: agent,
+      name,
+      slots,
+      labels,
+      epoch,
+    };
     try {
       await this.#options.store.put(record);
       this.#options.log.info({ agent, name }, known === undefined ? "an agent enrolled" : "an agent changed");

@@ -111,6 +111,13 @@ export class AgentsProjection {
     };
   }
 
+  /** Agents known from an earlier epoch of the store that were not heard in this one: nobody knows what runs on their hosts. */
+  unheard(epoch: string): readonly string[] {
+    return [...this.#agents].flatMap(([agent, { record, beat }]) =>
+      beat === undefined && record?.epoch !== undefined && record.epoch !== epoch ? [agent] : [],
+    );
+  }
+
   /** The attempts of a job that hosts said to be running just now, whatever the records say. */
   liveOf(job: string): readonly LiveOnHost[] {
     const live: LiveOnHost[] = [];
