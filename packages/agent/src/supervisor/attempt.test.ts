@@ -7,6 +7,7 @@ import type { JournalRecord } from "./attempt-record.ts";
 import { Attempt } from "./attempt.ts";
 import { bootId } from "./boot-clock.ts";
 import type { AttemptSpec, AttemptStatus } from "./protocol.ts";
+import { WarmShell } from "./warm-shell.ts";
 
 test("what cannot be journaled is not started", async () => {
   await using fixture = await AttemptFixture.make();
@@ -90,6 +91,7 @@ class AttemptFixture {
         stateDir,
         bootId: bootId(),
         environment: {},
+        shell: new WarmShell({ stateDir, log: () => undefined }),
         journal: { append: (record) => this.#append(record) },
         onStatus: ({ phase }) => this.history.push(`told ${phase}`),
         onOutput: () => undefined,

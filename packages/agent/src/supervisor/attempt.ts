@@ -1,12 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AttemptFolder } from "./attempt-folder.ts";
 import { attemptName, type AttemptRecord } from "./attempt-record.ts";
-import { bootClockMs } from "./boot-clock.ts";
 import { ProcessTree } from "./containment.ts";
 import { buildEnvironment, markerOf, type HostEnvironment } from "./environment.ts";
 import type { Journal } from "./journal.ts";
 import { openMask, type Mask } from "./mask.ts";
-import { findProcess, isAlive, type ProcessIdentity } from "./process-table.ts";
+import { isAlive, type ProcessIdentity } from "./process-table.ts";
 import type {
   AttemptExit,
   AttemptKey,
@@ -17,8 +16,9 @@ import type {
   Refusal,
   SpoolGrowth,
 } from "./protocol.ts";
-import { Pty, type LeaderExit } from "./pty.ts";
+import type { LeaderExit, Pty } from "./pty.ts";
 import { measureSpool, Spool } from "./spool.ts";
+import type { WarmShell } from "./warm-shell.ts";
 
 /** What a script leaves running behind it gets this long to end by itself. */
 const LEFT_OVER_GRACE_MS = 2_000;
@@ -31,6 +31,7 @@ export interface AttemptHost {
   readonly bootId: string;
   readonly environment: HostEnvironment;
   readonly journal: Pick<Journal, "append">;
+  readonly shell: Pick<WarmShell, "startScript">;
   readonly onStatus: (status: AttemptStatus) => void;
   readonly onOutput: (attempt: Attempt, growth: Required<SpoolGrowth>) => void;
   readonly log: (message: string) => void;
@@ -189,29 +190,26 @@ export class Attempt {
   }
 
   #spawn(spec: AttemptSpec): void {
-    const { stateDir, environment } = this.#host;
-    const earliestTicks = Math.floor(bootClockMs() / 10) - 1;
+    const { stateDir, environment, shell } = this.#host;
     const { outputDir, workDir, scriptPath } = this.folder;
-    const pty = Pty.spawn({
-      file: "/bin/sh",
-      // Input is at its end, so that nothing waits for a key for ever; output stays a terminal.
-      args: ["-c", 'exec "$@" </dev/null', "sh", ...spec.interpreter, scriptPath],
-      env: buildEnvironment({ spec, stateDir, outputDir, host: environment }),
-      directory: workDir,
-      columns: spec.columns,
-      rows: spec.rows,
-      onBytes: (bytes) => this.#spool?.push(this.#mask.push(bytes)),
-      onLeaderExit: (exit) => {
-        this.#leaderExit = exit;
-        this.#tree?.noteExit();
+    const { interpreter, columns, rows } = spec;
+    const env = buildEnvironment({ spec, stateDir, outputDir, host: environment });
+    const { pty, lowestPid } = shell.startScript(
+      { interpreter, scriptPath, env, directory: workDir },
+      { columns, rows },
+      {
+        onBytes: (bytes) => this.#spool?.push(this.#mask.push(bytes)),
+        onLeaderExit: (exit) => {
+          this.#leaderExit = exit;
+          this.#tree?.noteExit();
+        },
+        onDrained: () => void this.#finish(),
       },
-      onDrained: () => void this.#finish(),
-    });
-    const startTicks = findProcess(pty.pid)?.startTicks ?? earliestTicks;
-    const leader: ProcessIdentity = { pid: pty.pid, startTicks };
+    );
+    const { leader } = pty;
     this.#pty = pty;
-    this.#tree = new ProcessTree({ leader, knowsSession: true, marker: this.#marker() });
-    this.#change({ phase: "started", pid: pty.pid, startedAt: new Date().toISOString() }, { leader });
+    this.#tree = new ProcessTree({ leader, lowestPid, knowsSession: true, marker: this.#marker() });
+    this.#change({ phase: "started", pid: leader.pid, startedAt: new Date().toISOString() }, { leader });
     this.#journalInPassing();
     this.#tell();
   }

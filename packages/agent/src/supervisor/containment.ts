@@ -14,7 +14,7 @@ const KILL_TIMEOUT_MS = 5_000;
 const LONGEST_PAUSE_MS = 100;
 /** Scans of a busy host may always meet a process that vanishes; so often is enough to believe that none was ours. */
 const UNSURE_SCANS = 3;
-/** No host uses up all its process numbers within this time, so until then ours are above the leader's. */
+/** No host uses up all its process numbers within this time, so until then ours are above `lowestPid`. */
 const NUMBERS_RISE_MS = 2_000;
 
 export interface ProcessTreeOptions {
@@ -22,6 +22,11 @@ export interface ProcessTreeOptions {
   readonly leader: ProcessIdentity | undefined;
   /** True when the leader was forked just now, or was seen alive: else its session number may be another's by now. */
   readonly knowsSession: boolean;
+  /**
+   * All its processes but the leader have numbers from here on, unless the kernel has begun anew with low ones since
+   * this object was made. Not the leader's number when the leader is older than that: it may have begun anew before.
+   */
+  readonly lowestPid?: number;
   /** `NAME=value` entries that all of its processes inherit in their environment. */
   readonly marker: readonly string[];
 }
@@ -139,7 +144,8 @@ export class ProcessTree {
       else if (entry.startTicks >= lowestTicks) candidates.push(entry);
     }
     const members = new Map<number, ProcessEntry>();
-    // Forked just now it has neither its session nor its environment yet, and still is the one to end.
+    // Forked just now it has neither its session nor its environment yet, and still is the one to end. One that had
+    // waited for its script has a number from any time.
     if (leaderNow !== undefined && !isLeaderNumberReused) members.set(leaderNow.pid, leaderNow);
     for (const entry of candidates) {
       const environment = entry.sessionPid === session ? undefined : readEnvironment(entry.pid);
@@ -156,10 +162,9 @@ export class ProcessTree {
 
   /** An ordinary exit soon after the start need not look at the hundreds of processes that were there before. */
   #lowestPid(): number {
-    const { leader, knowsSession } = this.#options;
-    if (leader === undefined || !knowsSession) return 0;
+    const { lowestPid = 0 } = this.#options;
     if (performance.now() - this.#bornAtMs > NUMBERS_RISE_MS) return 0;
-    return newestPid() >= leader.pid ? leader.pid : 0;
+    return newestPid() >= lowestPid ? lowestPid : 0;
   }
 }
 

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs";
 import { afterEach, expect, test, vi } from "vitest";
 import { Pty } from "./pty.ts";
 
@@ -11,13 +12,8 @@ test("a drain that is paused waits for the disk, however long that takes, and lo
   let onDrained!: () => void;
   const drained = new Promise<void>((resolve) => (onDrained = resolve));
   await new Promise<void>((onExited) => {
-    pty = Pty.spawn({
-      file: "/bin/sh",
-      args: ["-c", "printf unread"],
-      env: {},
-      directory: "/",
-      columns: 80,
-      rows: 24,
+    const program = { file: "/bin/sh", args: ["-c", "printf unread"], env: {}, directory: "/", columns: 80, rows: 24 };
+    pty = Pty.spawn(program, {
       onBytes: (bytes) => chunks.push(bytes),
       onLeaderExit: () => onExited(),
       onDrained: () => {
@@ -33,3 +29,24 @@ test("a drain that is paused waits for the disk, however long that takes, and lo
   await drained;
   expect(Buffer.concat(chunks).toString()).toBe("unread");
 });
+
+test("a process does not get the terminals of others, whatever descriptors are free between them", async () => {
+  const gaps = Array.from({ length: 40 }, () => openSync("/dev/null", "r"));
+  const first = runOnPty("sleep 300");
+  for (const gap of gaps) closeSync(gap);
+  const second = runOnPty("ls -l /proc/$$/fd");
+  expect(await second.output).not.toContain("ptmx");
+  process.kill(first.pty.leader.pid, "SIGKILL");
+  await first.output;
+});
+
+function runOnPty(script: string): { readonly pty: Pty; readonly output: Promise<string> } {
+  const chunks: Buffer[] = [];
+  let onDrained!: () => void;
+  const drained = new Promise<void>((resolve) => (onDrained = resolve));
+  const pty = Pty.spawn(
+    { file: "/bin/sh", args: ["-c", script], env: {}, directory: "/", columns: 80, rows: 24 },
+    { onBytes: (bytes) => chunks.push(bytes), onLeaderExit: () => undefined, onDrained },
+  );
+  return { pty, output: drained.then(() => Buffer.concat(chunks).toString()) };
+}

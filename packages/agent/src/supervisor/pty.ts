@@ -3,6 +3,8 @@ import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { constants as osConstants } from "node:os";
 import { ReadStream } from "node:tty";
 import { native } from "node-pty";
+import { bootClockMs } from "./boot-clock.ts";
+import { findProcess, type ProcessIdentity } from "./process-table.ts";
 
 /** How long a drain may stand still: a script can stop its terminal (`tcflow`), and then it never ends. */
 const DRAIN_WATCHDOG_MS = 5_000;
@@ -12,19 +14,28 @@ const DRAIN_LIMIT_BYTES = 4 * 1024 * 1024;
 
 const SIGNAL_NAMES = new Map(Object.entries(osConstants.signals).map(([name, number]) => [number, name]));
 
+/** This side's ends of all ptys: the native half leaves them open in what is executed later. */
+const openMasters = new Set<number>();
+
 /** How the leader ended: one of the two. */
 export interface LeaderExit {
   readonly exitCode?: number;
   readonly signal?: string;
 }
 
-export interface PtyOptions {
+export interface PtySize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export interface PtyProgram extends PtySize {
   readonly file: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly directory: string;
-  readonly columns: number;
-  readonly rows: number;
+}
+
+export interface PtyListener {
   readonly onBytes: (bytes: Buffer) => void;
   /** The leader is gone; bytes it printed may still come. */
   readonly onLeaderExit: (exit: LeaderExit) => void;
@@ -40,10 +51,10 @@ export interface PtyOptions {
  * sentinel is written into the terminal behind everything the leader printed; when the reader meets it, all is read.
  */
 export class Pty {
-  readonly pid: number;
-  readonly #options: PtyOptions;
+  readonly leader: ProcessIdentity;
   readonly #stream: ReadStream;
   readonly #terminal: number;
+  #listener: PtyListener;
   #sentinel: Buffer | undefined;
   #sentinelWritten = 0;
   #held: Buffer = Buffer.alloc(0);
@@ -54,11 +65,11 @@ export class Pty {
   #isDrained = false;
 
   /** @throws when the host has no pty, no process or no descriptor left */
-  static spawn(options: PtyOptions): Pty {
-    // Makes sure that there is a descriptor for the terminal after the fork: then it would be too late to refuse.
-    const reserved = openSync("/dev/null", "r");
-    const environment = Object.entries(options.env).map(([name, value]) => `${name}=${value}`);
-    const { file, args, directory, columns, rows } = options;
+  static spawn(program: PtyProgram, listener: PtyListener): Pty {
+    const reserved = reserveDescriptors();
+    const environment = Object.entries(program.env).map(([name, value]) => `${name}=${value}`);
+    const { file, args, directory, columns, rows } = program;
+    const earliestTicks = Math.floor(bootClockMs() / 10) - 1;
     let pty: Pty | undefined;
     const onExit = (code: number, signal: number) => {
       if (pty !== undefined) pty.#leaderExited(code, signal);
@@ -67,29 +78,42 @@ export class Pty {
     try {
       forked = native.fork(file, args, environment, directory, columns, rows, -1, -1, true, "", onExit);
     } finally {
-      closeSync(reserved);
+      for (const descriptor of reserved) closeSync(descriptor);
     }
     try {
+      openMasters.add(forked.fd);
       // In the same turn as the fork, so that the reader never sees a hang-up.
       const terminal = openSync(forked.pty, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
-      pty = new Pty(options, { pid: forked.pid, terminal, stream: new ReadStream(forked.fd) });
+      const leader = { pid: forked.pid, startTicks: findProcess(forked.pid)?.startTicks ?? earliestTicks };
+      const stream = new ReadStream(forked.fd);
+      stream.once("close", () => openMasters.delete(forked.fd));
+      pty = new Pty(listener, { leader, terminal, stream });
       return pty;
     } catch (error) {
       // Some microseconds old: it has not come to the script yet.
       process.kill(forked.pid, "SIGKILL");
       closeSync(forked.fd);
+      openMasters.delete(forked.fd);
       throw error;
     }
   }
 
-  private constructor(options: PtyOptions, opened: { pid: number; terminal: number; stream: ReadStream }) {
-    this.#options = options;
-    this.pid = opened.pid;
+  private constructor(
+    listener: PtyListener,
+    opened: { leader: ProcessIdentity; terminal: number; stream: ReadStream },
+  ) {
+    this.#listener = listener;
+    this.leader = opened.leader;
     this.#terminal = opened.terminal;
     this.#stream = opened.stream;
     this.#stream.on("data", (bytes: Buffer) => this.#read(bytes));
     this.#stream.on("error", () => this.#finishDrain());
     this.#stream.on("end", () => this.#finishDrain());
+  }
+
+  /** From now on somebody else hears of it. */
+  handOver(listener: PtyListener): void {
+    this.#listener = listener;
   }
 
   /** Stops reading: soon the script blocks in its next write, and nothing more piles up here. */
@@ -112,7 +136,7 @@ export class Pty {
 
   #leaderExited(code: number, signal: number): void {
     // A death by signal comes with exit code 0.
-    this.#options.onLeaderExit(
+    this.#listener.onLeaderExit(
       signal > 0 ? { signal: SIGNAL_NAMES.get(signal) ?? `SIG${signal}` } : { exitCode: code },
     );
     // Capitals and digits pass every output mode of a terminal unchanged.
@@ -135,12 +159,12 @@ export class Pty {
 
   #read(bytes: Buffer): void {
     if (this.#isDrained) return;
-    if (this.#sentinel === undefined) return this.#options.onBytes(bytes);
+    if (this.#sentinel === undefined) return this.#listener.onBytes(bytes);
     const all = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     const index = all.indexOf(this.#sentinel);
     const readyBytes = index >= 0 ? index : Math.max(0, all.length - this.#sentinel.length + 1);
     this.#held = all.subarray(readyBytes);
-    if (readyBytes > 0) this.#options.onBytes(all.subarray(0, readyBytes));
+    if (readyBytes > 0) this.#listener.onBytes(all.subarray(0, readyBytes));
     if (index >= 0) {
       this.#held = Buffer.alloc(0);
       return this.#finishDrain();
@@ -162,9 +186,29 @@ export class Pty {
     this.#isDrained = true;
     clearTimeout(this.#watchdog);
     clearTimeout(this.#retry);
-    if (this.#held.length > 0) this.#options.onBytes(this.#held);
+    if (this.#held.length > 0) this.#listener.onBytes(this.#held);
     closeSync(this.#terminal);
     this.#stream.destroy();
-    this.#options.onDrained();
+    this.#listener.onDrained();
   }
+}
+
+/**
+ * Takes every free descriptor up to one above all masters.
+ *
+ * - With a free one among them the native half stops there to close them in the child: it would hold the terminals of
+ *   other scripts, could read them, and they would not hang up with this process.
+ * - The one above is for the terminal, after the fork: then it would be too late to refuse.
+ */
+function reserveDescriptors(): readonly number[] {
+  const highest = Math.max(...openMasters);
+  const reserved: number[] = [];
+  try {
+    do reserved.push(openSync("/dev/null", "r"));
+    while (reserved.at(-1)! < highest);
+  } catch (error) {
+    for (const descriptor of reserved) closeSync(descriptor);
+    throw error;
+  }
+  return reserved;
 }

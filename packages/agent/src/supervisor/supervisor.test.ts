@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { bootClockMs } from "./boot-clock.ts";
 import { connectSupervisor } from "./launch.ts";
 import { findProcess } from "./process-table.ts";
+import { findShells } from "./testing/find-shells.ts";
 import { buildSupervisorBundle, processGone, SupervisedHost } from "./testing/supervised-host.ts";
 
 /** Prints the number of a process that has left the session and has no parent any more, when it has. */
@@ -177,6 +178,18 @@ describe("a supervisor that was killed", () => {
     expect(findProcess(daemon)).toBeUndefined();
   });
 
+  test("leaves no shell that waits for a script, not even beside one that ignores its end", async () => {
+    await using host = await SupervisedHost.open();
+    const shell = await host.shellWaits();
+    // No shell exports such a name, so this one is forked while the other one waits.
+    const env = { "not-a-name": "" };
+    host.client.start(host.spec({ env, script: "trap '' HUP TERM; echo ready; while :; do sleep 1; done\n" }));
+    await host.logWith("run-1.1", "ready");
+    await host.killSupervisor();
+    await processGone(shell);
+    expect(findShells(host.stateDir)).toEqual([]);
+  });
+
   test("never has an attempt started again", async () => {
     await using host = await SupervisedHost.open();
     const counter = join(host.stateDir, "starts");
@@ -222,6 +235,7 @@ describe("the supervisor", () => {
     });
     await closed;
     await processGone(host.client.hello.pid);
+    expect(findShells(host.stateDir)).toEqual([]);
   });
 
   test("ends by itself when nothing is left to do for it", async () => {
@@ -231,6 +245,7 @@ describe("the supervisor", () => {
     const client = await connectSupervisor({ stateDir, env: process.env, session: "s", listener, idleExitMs: 30 });
     client.close();
     await processGone(client.hello.pid);
+    expect(findShells(stateDir)).toEqual([]);
     await rm(stateDir, { recursive: true });
   });
 
