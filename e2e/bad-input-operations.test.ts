@@ -22,55 +22,171 @@ async function call(path: string, body: unknown): Promise<{ status: number; code
 const submission = { name: "bad operations", script: "echo", on: "alpha" };
 const NONE = "nosuchrun0000";
 
-test.each<[string, string, unknown, number, string, string | undefined]>([
+interface BadCall {
+  readonly path: string;
+  readonly body?: unknown;
+  readonly status: number;
+  readonly code: string;
+  readonly field: string;
+}
+
+test.each<[string, BadCall]>([
   [
     "an overlap policy that there is not",
-    "/v1/runs",
-    { ...submission, overlap: "sometimes" },
-    400,
-    "invalid-request",
-    "overlap",
+    {
+      path: "/v1/runs",
+      body: { ...submission, overlap: "sometimes" },
+      status: 400,
+      code: "invalid-request",
+      field: "overlap",
+    },
   ],
-  ["a queue of nobody", "/v1/runs", { ...submission, queueLimit: 0 }, 400, "invalid-request", "queueLimit"],
-  ["a queue without an end", "/v1/runs", { ...submission, queueLimit: 1_001 }, 400, "invalid-request", "queueLimit"],
-  ["half a place in the queue", "/v1/runs", { ...submission, queueLimit: 1.5 }, 400, "invalid-request", "queueLimit"],
-  ["no time to wait", "/v1/runs", { ...submission, waitAtMostMs: 0 }, 400, "invalid-request", "waitAtMostMs"],
+  [
+    "a queue of nobody",
+    {
+      path: "/v1/runs",
+      body: { ...submission, queueLimit: 0 },
+      status: 400,
+      code: "invalid-request",
+      field: "queueLimit",
+    },
+  ],
+  [
+    "a queue without an end",
+    {
+      path: "/v1/runs",
+      body: { ...submission, queueLimit: 1_001 },
+      status: 400,
+      code: "invalid-request",
+      field: "queueLimit",
+    },
+  ],
+  [
+    "half a place in the queue",
+    {
+      path: "/v1/runs",
+      body: { ...submission, queueLimit: 1.5 },
+      status: 400,
+      code: "invalid-request",
+      field: "queueLimit",
+    },
+  ],
+  [
+    "no time to wait",
+    {
+      path: "/v1/runs",
+      body: { ...submission, waitAtMostMs: 0 },
+      status: 400,
+      code: "invalid-request",
+      field: "waitAtMostMs",
+    },
+  ],
   [
     "lost sooner than a licence ends",
-    "/v1/runs",
-    { ...submission, lostAfterMs: 60_000 },
-    400,
-    "invalid-request",
-    "lostAfterMs",
+    {
+      path: "/v1/runs",
+      body: { ...submission, lostAfterMs: 60_000 },
+      status: 400,
+      code: "invalid-request",
+      field: "lostAfterMs",
+    },
   ],
-  ["a grace of an hour", "/v1/runs", { ...submission, graceMs: 3_600_000 }, 400, "invalid-request", "graceMs"],
-  ["another end of a lost run", "/v1/runs", { ...submission, onLost: "forget" }, 400, "invalid-request", "onLost"],
-  ["a hold that is no yes or no", "/v1/runs", { ...submission, hold: "yes" }, 400, "invalid-request", "hold"],
-  ["a hold of no run", `/v1/runs/${NONE}/hold`, {}, 404, "run-unknown", "run"],
-  ["a release of no run", `/v1/runs/${NONE}/release`, {}, 404, "run-unknown", "run"],
-  ["a resolution of no run", `/v1/runs/${NONE}/resolve`, {}, 404, "run-unknown", "run"],
-  ["a note without an end", `/v1/runs/${NONE}/resolve`, { note: "x".repeat(1_001) }, 400, "invalid-request", "note"],
-  ["a repetition of no run", `/v1/runs/${NONE}/rerun`, {}, 404, "run-unknown", "run"],
-  ["a repetition under another name", `/v1/runs/${NONE}/rerun`, { name: "other" }, 400, "name-invalid", "name"],
-  ["an id that is none", "/v1/runs/A/hold", {}, 400, "invalid-request", "run"],
-  ["a job without a name", "/v1/job", { name: " ", policy: {} }, 400, "name-invalid", "name"],
-  ["a job without a policy", "/v1/job", { name: "j" }, 400, "invalid-request", "policy"],
+  [
+    "a grace of an hour",
+    {
+      path: "/v1/runs",
+      body: { ...submission, graceMs: 3_600_000 },
+      status: 400,
+      code: "invalid-request",
+      field: "graceMs",
+    },
+  ],
+  [
+    "another end of a lost run",
+    {
+      path: "/v1/runs",
+      body: { ...submission, onLost: "forget" },
+      status: 400,
+      code: "invalid-request",
+      field: "onLost",
+    },
+  ],
+  [
+    "a hold that is no yes or no",
+    { path: "/v1/runs", body: { ...submission, hold: "yes" }, status: 400, code: "invalid-request", field: "hold" },
+  ],
+  ["a hold of no run", { path: `/v1/runs/${NONE}/hold`, body: {}, status: 404, code: "run-unknown", field: "run" }],
+  [
+    "a release of no run",
+    { path: `/v1/runs/${NONE}/release`, body: {}, status: 404, code: "run-unknown", field: "run" },
+  ],
+  [
+    "a resolution of no run",
+    { path: `/v1/runs/${NONE}/resolve`, body: {}, status: 404, code: "run-unknown", field: "run" },
+  ],
+  [
+    "a note without an end",
+    {
+      path: `/v1/runs/${NONE}/resolve`,
+      body: { note: "x".repeat(1_001) },
+      status: 400,
+      code: "invalid-request",
+      field: "note",
+    },
+  ],
+  [
+    "a repetition of no run",
+    { path: `/v1/runs/${NONE}/rerun`, body: {}, status: 404, code: "run-unknown", field: "run" },
+  ],
+  [
+    "a repetition under another name",
+    { path: `/v1/runs/${NONE}/rerun`, body: { name: "other" }, status: 400, code: "name-invalid", field: "name" },
+  ],
+  ["an id that is none", { path: "/v1/runs/A/hold", body: {}, status: 400, code: "invalid-request", field: "run" }],
+  [
+    "a job without a name",
+    { path: "/v1/job", body: { name: " ", policy: {} }, status: 400, code: "name-invalid", field: "name" },
+  ],
+  [
+    "a job without a policy",
+    { path: "/v1/job", body: { name: "j" }, status: 400, code: "invalid-request", field: "policy" },
+  ],
   [
     "a policy with a field that there is not",
-    "/v1/job",
-    { name: "j", policy: { colour: 1 } },
-    400,
-    "invalid-request",
-    "policy",
+    {
+      path: "/v1/job",
+      body: { name: "j", policy: { colour: 1 } },
+      status: 400,
+      code: "invalid-request",
+      field: "policy",
+    },
   ],
-  ["a policy with a wrong value", "/v1/job", { name: "j", policy: { graceMs: -1 } }, 400, "invalid-request", "policy"],
-  ["a job that there is not", "/v1/job?name=never", undefined, 404, "job-unknown", "name"],
-  ["a pause of a job that there is not", "/v1/job/pause", { name: "never" }, 404, "job-unknown", "name"],
-  ["a resume of a job that there is not", "/v1/job/resume", { name: "never" }, 404, "job-unknown", "name"],
-  ["a pause with what there is not", "/v1/pause", { until: "noon" }, 400, "invalid-request", "until"],
-  ["an audit of nothing", "/v1/audit?limit=0", undefined, 400, "invalid-request", "limit"],
-])("%s: a clear error that names the field, and nothing stored", async (_, path, body, status, code, field) => {
-  expect(await call(path, body)).toMatchObject({ status, code, ...(field === undefined ? {} : { field }) });
+  [
+    "a policy with a wrong value",
+    {
+      path: "/v1/job",
+      body: { name: "j", policy: { graceMs: -1 } },
+      status: 400,
+      code: "invalid-request",
+      field: "policy",
+    },
+  ],
+  ["a job that there is not", { path: "/v1/job?name=never", status: 404, code: "job-unknown", field: "name" }],
+  [
+    "a pause of a job that there is not",
+    { path: "/v1/job/pause", body: { name: "never" }, status: 404, code: "job-unknown", field: "name" },
+  ],
+  [
+    "a resume of a job that there is not",
+    { path: "/v1/job/resume", body: { name: "never" }, status: 404, code: "job-unknown", field: "name" },
+  ],
+  [
+    "a pause with what there is not",
+    { path: "/v1/pause", body: { until: "noon" }, status: 400, code: "invalid-request", field: "until" },
+  ],
+  ["an audit of nothing", { path: "/v1/audit?limit=0", status: 400, code: "invalid-request", field: "limit" }],
+])("%s: a clear error that names the field, and nothing stored", async (_, { path, body, ...error }) => {
+  expect(await call(path, body)).toMatchObject(error);
   const { client } = stack;
   expect([await client.listRuns(), await client.listAudit(), await client.getPause()]).toEqual([[], [], undefined]);
   await expect(client.getJob("j")).rejects.toMatchObject({ code: "job-unknown" });

@@ -14,7 +14,11 @@ echo attempt $JOBS_ATTEMPT_NUMBER
 while :; do sleep 0.2; done`;
 
 /** Asks until the run's view holds; throws after `limitMs`. */
-async function until(client: JobsClient, run: RunHandle, limitMs: number, holds: (view: RunView) => boolean) {
+async function until(
+  run: RunHandle,
+  holds: (view: RunView) => boolean,
+  { client, limitMs }: { client: JobsClient; limitMs: number },
+): Promise<RunView> {
   const giveUpAt = performance.now() + limitMs;
   for (;;) {
     const view = await client.getRun(run.id);
@@ -44,7 +48,7 @@ test(
     const [failing, retrying, holding, allowing] = runs as [RunHandle, RunHandle, RunHandle, RunHandle];
     const pids: number[] = [];
     for (const [index, run] of runs.entries()) {
-      await until(client, run, 10_000, ({ state }) => state === "running");
+      await until(run, ({ state }) => state === "running", { client, limitMs: 10_000 });
       const folder = join(stack.directory, `agent-${names[index]}`, "attempts", `${run.id}.1`);
       let text = "";
       while (text === "") text = await readFile(join(folder, "pid"), "utf8").catch(() => "");
@@ -54,12 +58,8 @@ test(
     for (const agent of stack.agents) await agent.stop();
     const silentFrom = performance.now();
     for (const run of runs) {
-      const view = await until(
-        client,
-        run,
-        15_000 - (performance.now() - silentFrom),
-        (one) => one.silentSince !== undefined,
-      );
+      const limitMs = 15_000 - (performance.now() - silentFrom);
+      const view = await until(run, ({ silentSince }) => silentSince !== undefined, { client, limitMs });
       expect(view).toMatchObject({ state: "running" });
       expect(view.sentence).toContain("nobody knows yet how it stands");
     }
@@ -70,13 +70,13 @@ test(
     expect((await client.listAudit(1))[0]).toMatchObject({ action: "resolve", run: allowing.id, note: "switched off" });
 
     const limitMs = LOST_AFTER_MS + 20_000;
-    const failed = await until(client, failing, limitMs, ({ lostAt }) => lostAt !== undefined);
+    const failed = await until(failing, ({ lostAt }) => lostAt !== undefined, { client, limitMs });
     expect(failed).toMatchObject({ state: "failed", reason: "lost" });
     expect(performance.now() - silentFrom).toBeGreaterThan(LOST_AFTER_MS - 6_000);
     expect(pids.slice(0, 3).map(isAlive)).toEqual([false, false, false]); // their supervisors ended them before
-    const retried = await until(client, retrying, 10_000, ({ lostAt }) => lostAt !== undefined);
+    const retried = await until(retrying, ({ lostAt }) => lostAt !== undefined, { client, limitMs: 10_000 });
     expect(retried).toMatchObject({ state: "pending", waitingFor: "agent" });
-    const held = await until(client, holding, 10_000, ({ lostAt }) => lostAt !== undefined);
+    const held = await until(holding, ({ lostAt }) => lostAt !== undefined, { client, limitMs: 10_000 });
     expect(held).toMatchObject({ state: "running", next: { owner: "operator" } });
     expect((await client.listOverdue()).map(({ run }) => run)).toContain(holding.id);
     const again = { name: holding.job, script: "echo", on: "alpha" };
