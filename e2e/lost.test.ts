@@ -46,6 +46,7 @@ test(
       runs.push(await client.submitJob({ name: freshName(), script: SCRIPT, on, ...policy }));
     }
     const [failing, retrying, holding, allowing] = runs as [RunHandle, RunHandle, RunHandle, RunHandle];
+    const retriedLog = logOf(retrying);
     const pids: number[] = [];
     for (const [index, run] of runs.entries()) {
       await until(run, ({ state }) => state === "running", { client, limitMs: 10_000 });
@@ -84,6 +85,7 @@ test(
 
     for (const name of names) await stack.startAgent(name);
     expect(await retrying.settled()).toMatchObject({ state: "completed", attempt: 2 });
+    expect(await retriedLog).toEqual(["1: attempt 1", "2: attempt 2"]); // each attempt has a log of its own, whole
     expect(await holding.settled()).toMatchObject({
       state: "failed",
       reason: "lost",
@@ -99,6 +101,13 @@ test(
   },
   LOST_AFTER_MS + 120_000,
 );
+
+/** The lines of a run's log, each with its attempt. */
+async function logOf(run: RunHandle): Promise<string[]> {
+  const lines: string[] = [];
+  for await (const { attempt, text } of run.logs()) lines.push(`${attempt}: ${text.trim()}`);
+  return lines;
+}
 
 /** True while there is a process of this number that has not ended. */
 function isAlive(pid: number): boolean {

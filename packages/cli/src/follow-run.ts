@@ -15,6 +15,7 @@ export async function printLog({ output, io }: Context, run: RunHandle, { from, 
   const signal = io.interrupt;
   let reached = from;
   let isCut = false;
+  let attempt: number | undefined;
   run.on("retry", ({ error }) => {
     if (!isCut) output.note(`${error.message} Trying again …`);
     isCut = true;
@@ -23,6 +24,11 @@ export async function printLog({ output, io }: Context, run: RunHandle, { from, 
   try {
     for await (const chunk of run.logs({ from, live, signal })) {
       isCut = false;
+      if (attempt !== undefined && chunk.attempt !== attempt) {
+        output.note(`jobs: Attempt ${chunk.attempt} begins.`);
+        reached = 0;
+      }
+      ({ attempt } = chunk);
       if (chunk.offset > reached) output.note(`Bytes ${reached}–${chunk.offset - 1} of the log are lost.`);
       await printChunk(output, chunk);
       reached = chunk.offset + chunk.bytes.length;
@@ -53,8 +59,8 @@ export function printState(output: Output, view: RunView): void {
 }
 
 async function printChunk(output: Output, chunk: LogChunk): Promise<void> {
-  const { offset, bytes } = chunk;
-  if (output.isJson) output.json({ type: "log", offset, sizeBytes: bytes.length, text: chunk.text });
+  const { attempt, offset, bytes } = chunk;
+  if (output.isJson) output.json({ type: "log", attempt, offset, sizeBytes: bytes.length, text: chunk.text });
   else await output.bytes(bytes);
 }
 

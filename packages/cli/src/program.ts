@@ -26,7 +26,7 @@ Server and token: --url and --token, else JOBS_URL and JOBS_TOKEN, else the file
 
 --json: one JSON document; while following one a line:
   {"type":"run","run":{…}}                                  at first and at each change of state
-  {"type":"log","offset":n,"sizeBytes":n,"text":"…"}        text in UTF-8; without --json the bytes come unchanged
+  {"type":"log","attempt":n,"offset":n,"sizeBytes":n,"text":"…"}  text in UTF-8; without --json the bytes come unchanged
   {"type":"log-end","lengthBytes":n,"complete":true,…}
   Errors are one line on stderr: {"error":{"code","message","field"?,"details"?}}
 

@@ -130,6 +130,7 @@ test("submit --follow --json gives one document a line", async () => {
   expect(told.filter((one) => one.startsWith("log"))).toEqual(["log", "log-end"]);
   expect(lines.find(({ type }) => type === "log")).toEqual({
     type: "log",
+    attempt: 1,
     offset: 0,
     sizeBytes: LOG.length,
     text: "hi ünï\n\uFFFD\0",

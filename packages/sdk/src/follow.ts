@@ -107,7 +107,7 @@ export class Follow {
   #open(): void {
     if (!this.isOpen) return;
     const { connection, run } = this.#options;
-    const query = this.log === undefined || this.#logEnded ? "" : `?log=${this.log.nextOffset}`;
+    const query = this.log === undefined || this.#logEnded ? "" : logQuery(this.log);
     const url = connection.url.replace(/^http/, "ws") + streams.follow(run) + query;
     let wasOpened = false;
     this.#openedAt = performance.now();
@@ -156,6 +156,7 @@ export class Follow {
   #receiveBytes(content: Uint8Array): void {
     if (this.log === undefined || this.#logEnded) return;
     const frame = decodeLogFrame(content);
+    this.log.begin(frame.attempt);
     const reached = this.log.nextOffset;
     if (frame.offset > reached && this.#gapAt !== reached) {
       this.#gapAt = reached;
@@ -227,6 +228,11 @@ export class Follow {
     this.close(error);
     this.#options.onChange(error);
   }
+}
+
+/** Where to go on: an offset means something only within the log of its attempt. */
+function logQuery({ nextOffset, attempt }: LogBuffer): string {
+  return `?log=${nextOffset}${attempt === undefined ? "" : `&attempt=${attempt}`}`;
 }
 
 /** True for errors that the next try would meet again. */

@@ -2,7 +2,7 @@ import type { LogFrame, StoredLog } from "@jobs/core";
 
 /** What a reader of a log gets: bytes; once, that all kept so far was read; at last, how the log ended. */
 export type LogItem =
-  | { readonly kind: "bytes"; readonly frame: Omit<LogFrame, "attempt"> }
+  | { readonly kind: "bytes"; readonly frame: LogFrame }
   | { readonly kind: "caught-up" }
   | { readonly kind: "end"; readonly log: StoredLog };
 
@@ -19,6 +19,7 @@ export class LogBuffer {
   readonly #items: LogItem[] = [];
   #sizeBytes = 0;
   #nextOffset: number;
+  #attempt: number | undefined;
   #isFull = false;
   #failure: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
@@ -33,16 +34,29 @@ export class LogBuffer {
     return this.#nextOffset;
   }
 
+  /** The attempt whose log the bytes so far are of; undefined before the first. */
+  get attempt(): number | undefined {
+    return this.#attempt;
+  }
+
   /** True from when it was full until it has drained. */
   get isFull(): boolean {
     return this.#isFull;
   }
 
+  /** A frame of a later attempt begins another log. */
+  begin(attempt: number): void {
+    if (this.#attempt !== undefined && attempt > this.#attempt) this.#nextOffset = 0;
+    this.#attempt = Math.max(attempt, this.#attempt ?? 0);
+  }
+
   /** Takes a frame, without the bytes that were taken before. Its offset may be higher than expected: the caller judged that. */
-  take({ offset, bytes }: Omit<LogFrame, "attempt">): void {
+  take({ attempt, offset, bytes }: LogFrame): void {
+    this.begin(attempt);
+    if (attempt !== this.#attempt) return; // of an attempt that another one has replaced
     const known = Math.max(0, this.#nextOffset - offset);
     if (known >= bytes.length) return;
-    const frame = { offset: offset + known, bytes: bytes.subarray(known) };
+    const frame = { attempt, offset: offset + known, bytes: bytes.subarray(known) };
     this.#nextOffset = offset + bytes.length;
     this.#sizeBytes += frame.bytes.length + FRAME_BYTES;
     this.#isFull ||= this.#sizeBytes >= FULL_BYTES;

@@ -23,7 +23,7 @@ function chunksOf(log: Uint8Array, frameLengths: readonly number[], from = 0): L
   let at = 0;
   for (const length of [...frameLengths, log.length]) {
     const bytes = log.subarray(at, at + length);
-    chunks.push(chunker.chunk({ offset: from + at, bytes }));
+    chunks.push(chunker.chunk({ attempt: 1, offset: from + at, bytes }));
     at += bytes.length;
   }
   const rest = chunker.rest();
@@ -48,8 +48,8 @@ test("a text is what a decoder of the stream gives at its place, in whatever ord
 
 test("a character that a gap cuts is in the text behind the gap as U+FFFD, whichever texts are read", () => {
   const chunker = new LogChunker(7);
-  const first = chunker.chunk({ offset: 7, bytes: Uint8Array.of(0x61, 0xf0, 0x9f) });
-  const second = chunker.chunk({ offset: 20, bytes: Uint8Array.of(0x9a, 0x62) });
+  const first = chunker.chunk({ attempt: 1, offset: 7, bytes: Uint8Array.of(0x61, 0xf0, 0x9f) });
+  const second = chunker.chunk({ attempt: 1, offset: 20, bytes: Uint8Array.of(0x9a, 0x62) });
   expect(second.text).toBe("\uFFFD\uFFFDb");
   expect(first.text).toBe("a");
   expect(chunker.rest()).toBeUndefined();
@@ -57,14 +57,14 @@ test("a character that a gap cuts is in the text behind the gap as U+FFFD, which
 
 test("a log that ends in the middle of a character has one more chunk, once", () => {
   const chunker = new LogChunker(0);
-  chunker.chunk({ offset: 0, bytes: Uint8Array.of(0xe2) });
-  chunker.chunk({ offset: 1, bytes: Uint8Array.of(0x82) });
-  expect(chunker.rest()).toEqual({ offset: 2, bytes: new Uint8Array(), text: "\uFFFD" });
+  chunker.chunk({ attempt: 1, offset: 0, bytes: Uint8Array.of(0xe2) });
+  chunker.chunk({ attempt: 1, offset: 1, bytes: Uint8Array.of(0x82) });
+  expect(chunker.rest()).toEqual({ attempt: 1, offset: 2, bytes: new Uint8Array(), text: "\uFFFD" });
   expect(chunker.rest()).toBeUndefined();
 });
 
 test("a copy of a chunk has its text", () => {
-  const chunk = new LogChunker(0).chunk({ offset: 0, bytes: Buffer.from("ñ") });
+  const chunk = new LogChunker(0).chunk({ attempt: 1, offset: 0, bytes: Buffer.from("ñ") });
   expect({ ...chunk }).toMatchObject({ offset: 0, text: "ñ" });
   expect(JSON.parse(JSON.stringify(chunk))).toMatchObject({ offset: 0, text: "ñ" });
 });

@@ -2,6 +2,8 @@ import type { LogFrame } from "@jobs/core";
 
 /** A piece of a run's log. */
 export interface LogChunk {
+  /** The attempt whose log it is of, from 1: each has a log of its own, and a later one begins at offset 0 again. */
+  readonly attempt: number;
   /** Where it begins, bytes from the log's start. Higher than where the piece before ended only if those bytes are lost. */
   readonly offset: number;
   readonly bytes: Uint8Array;
@@ -23,19 +25,22 @@ export class LogChunker {
   /** What of the chunks so far is not in their texts yet. */
   #cut: Uint8Array = NO_BYTES;
   #endOffset: number;
+  #attempt: number | undefined;
 
   constructor(from: number) {
     this.#endOffset = from;
   }
 
-  chunk({ offset, bytes }: Omit<LogFrame, "attempt">): LogChunk {
-    const isGap = offset > this.#endOffset;
+  chunk({ attempt, offset, bytes }: LogFrame): LogChunk {
+    // Where another log begins the one before ends, perhaps in the middle of a character.
+    const isGap = offset > this.#endOffset || (this.#attempt !== undefined && attempt !== this.#attempt);
+    this.#attempt = attempt;
     const lost = isGap ? this.#cut : NO_BYTES;
     const before = isGap ? NO_BYTES : this.#cut;
     const cut = cutCharacter(bytes.length < 3 ? join(before, bytes) : bytes);
     this.#cut = cut;
     this.#endOffset = offset + bytes.length;
-    return new LazyChunk({ offset, bytes }, () => {
+    return new LazyChunk({ attempt, offset, bytes }, () => {
       const whole = join(before, bytes);
       return DECODER.decode(lost) + DECODER.decode(whole.subarray(0, whole.length - cut.length));
     });
@@ -47,7 +52,9 @@ export class LogChunker {
     this.#cut = NO_BYTES;
     return cut.length === 0
       ? undefined
-      : new LazyChunk({ offset: this.#endOffset, bytes: NO_BYTES }, () => DECODER.decode(cut));
+      : new LazyChunk({ attempt: this.#attempt ?? 1, offset: this.#endOffset, bytes: NO_BYTES }, () =>
+          DECODER.decode(cut),
+        );
   }
 }
 
@@ -60,13 +67,15 @@ class LazyChunk implements LogChunk {
     },
   };
 
+  readonly attempt: number;
   readonly offset: number;
   readonly bytes: Uint8Array;
   declare readonly text: string;
   readonly #decode: () => string;
   #text: string | undefined;
 
-  constructor({ offset, bytes }: Pick<LogChunk, "offset" | "bytes">, decode: () => string) {
+  constructor({ attempt, offset, bytes }: LogFrame, decode: () => string) {
+    this.attempt = attempt;
     this.offset = offset;
     this.bytes = bytes;
     this.#decode = decode;

@@ -299,3 +299,29 @@ test.each([
   if (Socket === undefined) expect(offsets).toEqual([0]);
   else expect(offsets.length).toBeGreaterThan(1);
 });
+
+test("the log of a later attempt follows that of the one before, from its beginning, also over a broken connection", async () => {
+  let opened = 0;
+  await using server = await startContractServer({
+    ...answer(running),
+    follow(socket) {
+      opened++;
+      socket.send({ type: "run", run: viewOf() });
+      if (opened === 1) {
+        socket.sendLog(0, Buffer.from("the first"));
+        socket.sendLog(0, Buffer.from("the "), 2);
+        return socket.cut();
+      }
+      socket.sendLog(socket.from ?? 0, Buffer.from("the second").subarray(socket.from), 2);
+      socket.send({ type: "log-end", lengthBytes: 10, complete: true });
+    },
+  });
+  const run = await connect(server).run(running.run);
+  const texts: string[] = [];
+  for await (const { attempt, offset, text } of run.logs()) texts.push(`${attempt}@${offset} ${text}`);
+  expect(texts).toEqual(["1@0 the first", "2@0 the ", "2@4 second"]);
+  expect(server.sockets.map(({ from, attempt }) => [from, attempt])).toEqual([
+    [0, undefined],
+    [4, 2],
+  ]);
+});

@@ -21,8 +21,11 @@ export interface FollowSocket {
   readonly run: string;
   /** The offset asked for; undefined when no log was asked for. */
   readonly from: number | undefined;
+  /** The attempt that the offset is of, when the client names one. */
+  readonly attempt: number | undefined;
   send(frame: ServerFrame): void;
-  sendLog(offset: number, bytes: Uint8Array): void;
+  /** Of the first attempt, unless another one is named. */
+  sendLog(offset: number, bytes: Uint8Array, attempt?: number): void;
   close(code: number): void;
   /** Breaks the connection without a closing handshake. */
   cut(): void;
@@ -108,11 +111,13 @@ function hasToken(request: IncomingMessage): boolean {
 function followSocket(request: IncomingMessage, socket: WebSocket): FollowSocket {
   const url = new URL(request.url ?? "", "http://server");
   const from = url.searchParams.get("log");
+  const of = url.searchParams.get("attempt");
   return {
     run: url.pathname.split("/")[3] ?? "",
     from: from === null ? undefined : Number(from),
+    attempt: of === null ? undefined : Number(of),
     send: (frame) => socket.send(JSON.stringify(frame)),
-    sendLog: (offset, bytes) => socket.send(encodeLogFrame({ attempt: 1, offset, bytes })),
+    sendLog: (offset, bytes, attempt = 1) => socket.send(encodeLogFrame({ attempt, offset, bytes })),
     close: (code) => socket.close(code),
     cut: () => socket.terminate(),
     bufferedBytes: () => socket.bufferedAmount,

@@ -110,7 +110,8 @@ export class Decider {
     change: DefinitionChange,
   ): Promise<Omit<Settled, "record"> & { definition?: JobDefinition }> {
     const settled = await this.#decide(job, (view, context) => decideDefine(view, change, context));
-    if (settled?.record.kind === "definition") return { ...settled, definition: settled.record.definition };
+    if (settled?.record.kind === "definition")
+      return { isNew: settled.isNew, sequence: settled.sequence, definition: settled.record.definition };
     const { definition } = this.#options.jobs.view(job);
     return { isNew: false, sequence: 0, ...(definition === undefined ? {} : { definition }) };
   }

@@ -56,6 +56,7 @@ function followOperation(): Schema {
     parameters: [
       { name: "run", in: "path", required: true, schema: { type: "string" } },
       { name: "log", in: "query", required: false, schema: { type: "integer", minimum: 0 } },
+      { name: "attempt", in: "query", required: false, schema: { type: "integer", minimum: 1 } },
     ],
     responses: { 101: { description: "Switching to WebSocket; see protocol/frames.ts for the frames." } },
   };

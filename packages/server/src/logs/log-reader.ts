@@ -18,6 +18,12 @@ export interface LogReaderOptions {
   readonly log: Logger;
 }
 
+/** Where a reader goes on: an offset in the log of an attempt; of the current one when none is named. */
+export interface LogPosition {
+  readonly from: number;
+  readonly attempt?: number | undefined;
+}
+
 const AGAIN_MS = 100;
 /** After this long without a chunk it is looked whether one was missed, milliseconds. */
 const QUIET_MS = 5_000;
@@ -36,11 +42,11 @@ export class LogReader {
    */
   async *read(
     run: string,
-    from: number,
+    { from, attempt: ofAttempt }: LogPosition,
     signal: AbortSignal,
   ): AsyncGenerator<LogFrame | "caught-up", StoredLog | undefined> {
     let position = from;
-    let read: number | undefined;
+    let read = ofAttempt;
     for await (const view of this.#options.runs.follow(run, signal)) {
       if (view.times.settledAt !== undefined) {
         yield* this.#kept(view, read === undefined || read === view.attempt ? position : 0);

@@ -109,3 +109,13 @@ test("attempts count for their agent while they are not known to have ended, and
   jobs.applySnapshot("nightly", { asOf: 9, entries: [] });
   expect(jobs.assignedTo("alpha")).toBe(0);
 });
+
+test("a view is as fresh as what was applied last, however often it was looked at before", () => {
+  const jobs = new JobsProjection({ monotonicMs: () => 0 });
+  for (let sequence = 1; sequence <= 4; sequence++) {
+    const id = sequence % 2 === 0 ? "run00001" : "run00002";
+    jobs.apply(stored(sequence, run({ run: id, writeId: `w${sequence}` })));
+    const { guard, runs } = jobs.view("nightly");
+    expect([guard, runs.find((one) => one.run === id)?.writeId]).toEqual([sequence, `w${sequence}`]);
+  }
+});

@@ -21,6 +21,8 @@ interface JobState {
   readonly entries: Map<string, Entry>;
   /** Deliveries up to here were overtaken by a read of the job. */
   floor: number;
+  /** Made when it is asked for, until something of the job changes. */
+  view?: GuardedView | undefined;
 }
 
 /** One job as it was read, and the guard that a write made from this view must carry. */
@@ -112,17 +114,7 @@ export class JobsProjection extends EventEmitter<Events> {
     const state = this.#jobs.get(job);
     if (state === undefined) return { job, runs: [], definition: undefined, guard: 0, isUnreadable: false };
     this.#forgetExpiredMarkers(state);
-    let guard = 0;
-    const runs: Run[] = [];
-    let definition: JobDefinition | undefined;
-    let isUnreadable = false;
-    for (const entry of state.entries.values()) {
-      guard = Math.max(guard, entry.sequence);
-      if (entry.run !== undefined) runs.push(entry.run);
-      definition ??= entry.definition;
-      isUnreadable ||= entry.kind === "unreadable";
-    }
-    return { job, runs: runs.sort(bySubmission), definition, guard, isUnreadable };
+    return (state.view ??= viewOf(job, state));
   }
 
   /** True while a marker stands in the place of this run's record: it has ended and is in HISTORY. */
@@ -174,6 +166,7 @@ export class JobsProjection extends EventEmitter<Events> {
       ...(entry.run === undefined ? {} : { run: entry.run }),
       ...(entry.definition === undefined ? {} : { definition: entry.definition }),
     });
+    state.view = undefined;
     if (entry.kind === "definition") this.emit("defined", entry.job);
     if (entry.run === undefined) {
       if (before !== undefined) this.emit("removed", before);
@@ -186,6 +179,7 @@ export class JobsProjection extends EventEmitter<Events> {
   #drop(state: JobState, subject: string): void {
     const before = state.entries.get(subject)?.run;
     state.entries.delete(subject);
+    state.view = undefined;
     if (before === undefined) return;
     this.#unindex(before);
     this.emit("removed", before);
@@ -215,9 +209,25 @@ export class JobsProjection extends EventEmitter<Events> {
   #forgetExpiredMarkers(state: JobState): void {
     const before = this.#monotonicMs() - MARKER_TTL_SECONDS * 1000;
     for (const [subject, entry] of state.entries) {
-      if (entry.kind === "marker" && entry.seenAtMs < before) state.entries.delete(subject);
+      if (entry.kind !== "marker" || entry.seenAtMs >= before) continue;
+      state.view = undefined;
+      state.entries.delete(subject);
     }
   }
+}
+
+function viewOf(job: string, { entries }: JobState): GuardedView {
+  let guard = 0;
+  const runs: Run[] = [];
+  let definition: JobDefinition | undefined;
+  let isUnreadable = false;
+  for (const entry of entries.values()) {
+    guard = Math.max(guard, entry.sequence);
+    if (entry.run !== undefined) runs.push(entry.run);
+    definition ??= entry.definition;
+    isUnreadable ||= entry.kind === "unreadable";
+  }
+  return { job, runs: runs.sort(bySubmission), definition, guard, isUnreadable };
 }
 
 function bySubmission(one: Run, other: Run): number {

@@ -16,7 +16,7 @@ import {
 import type { Logger } from "pino";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Auth } from "../http/auth.ts";
-import type { LogReader } from "../logs/log-reader.ts";
+import type { LogPosition, LogReader } from "../logs/log-reader.ts";
 import type { Runs } from "../projection/runs.ts";
 
 export interface FollowOptions {
@@ -68,15 +68,24 @@ export class FollowSockets {
       this.#options.auth.fromUpgrade(request.headers);
       const log = url.searchParams.get("log");
       const from = log === null ? undefined : Number(log);
-      const isRight = RunId.safeParse(id).success && (from === undefined || (Number.isSafeInteger(from) && from >= 0));
+      const attempt = url.searchParams.get("attempt");
+      const at = attempt === null ? undefined : Number(attempt);
+      const isAttempt = at === undefined || (Number.isSafeInteger(at) && at > 0);
+      const isRight =
+        isAttempt && RunId.safeParse(id).success && (from === undefined || (Number.isSafeInteger(from) && from >= 0));
       if (!isRight) throw new JobsError("invalid-request", "The run's id or the offset is not right.");
-      this.#sockets.handleUpgrade(request, socket, head, (accepted) => void this.#serve(accepted, id, from));
+      this.#sockets.handleUpgrade(
+        request,
+        socket,
+        head,
+        (accepted) => void this.#serve(accepted, id, from === undefined ? undefined : { from, attempt: at }),
+      );
     } catch (error) {
       refuse(socket, toJobsError(error));
     }
   }
 
-  async #serve(socket: WebSocket, run: string, from: number | undefined): Promise<void> {
+  async #serve(socket: WebSocket, run: string, position: LogPosition | undefined): Promise<void> {
     const gone = new AbortController();
     const stopPinging = keepAlive(socket);
     socket.on("close", () => gone.abort());
@@ -84,7 +93,7 @@ export class FollowSockets {
     try {
       await this.#options.runs.get(run);
       const { signal } = gone;
-      const log = from === undefined ? undefined : this.#sendLog(socket, { run, from, signal });
+      const log = position === undefined ? undefined : this.#sendLog(socket, { run, signal, ...position });
       await Promise.all([this.#sendViews(socket, run, signal), log]);
       socket.close(CloseCode.done);
     } catch (thrown) {
@@ -115,10 +124,10 @@ export class FollowSockets {
 
   async #sendLog(
     socket: WebSocket,
-    { run, from, signal }: { run: string; from: number; signal: AbortSignal },
+    { run, signal, ...position }: LogPosition & { run: string; signal: AbortSignal },
   ): Promise<void> {
-    const chunks = this.#options.logs.read(run, from, signal);
-    let offset = from;
+    const chunks = this.#options.logs.read(run, position, signal);
+    let offset = position.from;
     let isCaughtUp = false;
     for (;;) {
       const next = await chunks.next();

@@ -1,0 +1,122 @@
+import type { JobView } from "@jobs/sdk";
+import { startContractServer, viewOf, type Answer, type Request } from "@jobs/sdk/testing";
+import { expect, test } from "vitest";
+import { durationMsOf } from "./duration.ts";
+import { runCommand } from "./testing/run-command.ts";
+
+const held = viewOf({ state: "pending", waitingFor: "held", heldBy: "ada", place: 2, sentence: "Held by ada." });
+const deadlineAt = "2026-11-23T11:00:00.000Z";
+const stuck = viewOf({ next: { owner: "operator", deadlineAt, advice: "Look at web-1." } });
+const paused = { at: "2026-11-23T10:00:00.000Z", by: "ada", note: "upgrade" };
+const job: JobView = { job: "nightly", policy: { overlap: "queue", lostAfterMs: null }, paused, runs: [held] };
+
+function answer({ method, path }: Request): Answer {
+  const run = `/v1/runs/${held.run}`;
+  if (path === run) return { body: held };
+  if (method === "POST" && path === `${run}/rerun`) return { status: 201, body: { run: held, known: false } };
+  if (method === "POST" && path.startsWith(`${run}/`)) return { body: held };
+  if (path === "/v1/overdue") return { body: { runs: [stuck] } };
+  if (path === "/v1/audit")
+    return { body: { entries: [{ v: 1, at: paused.at, by: "ada", action: "pause", job: "nightly" }] } };
+  if (path.startsWith("/v1/job")) return { body: job };
+  if (path === "/v1/pause") return { body: { paused } };
+  if (path === "/v1/resume") return { body: {} };
+  return { status: 404, body: { error: { code: "run-unknown", message: "There is no such run." } } };
+}
+
+async function startServer() {
+  const server = await startContractServer({ answer });
+  const posted = (): unknown => {
+    const last = server.requests.findLast(({ method }) => method === "POST");
+    return last === undefined ? undefined : [last.path, last.body];
+  };
+  return Object.assign(server, { env: { JOBS_URL: server.url, JOBS_TOKEN: server.token }, posted });
+}
+
+test.each(["hold", "release"])("%s says where that led", async (action) => {
+  await using server = await startServer();
+  expect(await runCommand([action, held.run], server)).toMatchObject({ exitCode: 0, stdout: "Held by ada.\n" });
+  expect(server.posted()).toEqual([`/v1/runs/${held.run}/${action}`, undefined]);
+});
+
+test("resolve sends the note", async () => {
+  await using server = await startServer();
+  await runCommand(["resolve", held.run, "--note", "host burnt down"], server);
+  expect(server.posted()).toMatchObject([`/v1/runs/${held.run}/resolve`, { note: "host burnt down" }]);
+});
+
+test("rerun prints the new run's id, and sends only what is to change, with a key", async () => {
+  await using server = await startServer();
+  const done = await runCommand(["rerun", held.run, "--on", "web-2", "--overlap", "replace"], server);
+  expect(done).toMatchObject({ exitCode: 0, stdout: `${held.run}\n` });
+  expect(server.posted()).toEqual([
+    `/v1/runs/${held.run}/rerun`,
+    { on: "web-2", overlap: "replace", key: expect.any(String) as string },
+  ]);
+});
+
+test("pause and resume take a job or --all, and one of them", async () => {
+  await using server = await startServer();
+  const done = await runCommand(["pause", "nightly", "--note", "upgrade"], server);
+  expect(done.stdout).toContain("nightly is paused by ada");
+  expect(server.posted()).toEqual(["/v1/job/pause", { name: "nightly", note: "upgrade" }]);
+  expect((await runCommand(["pause", "--all"], server)).stdout).toContain("Everything is paused by ada");
+  expect((await runCommand(["resume", "--all"], server)).exitCode).toBe(0);
+  expect(server.posted()).toEqual(["/v1/resume", undefined]);
+  expect(await runCommand(["pause"], server)).toMatchObject({ exitCode: 64 });
+  expect(await runCommand(["resume", "nightly", "--all"], server)).toMatchObject({ exitCode: 64 });
+});
+
+test("job shows policy, pause and line; with options it sets the policy as a whole", async () => {
+  await using server = await startServer();
+  const shown = await runCommand(["job", "nightly"], server);
+  for (const text of ["overlap queue, lostAfterMs never", "by ada: upgrade", held.run, "Held by ada."])
+    expect(shown.stdout).toContain(text);
+  expect(server.posted()).toBeUndefined();
+  const options = ["--overlap", "queue", "--queue-limit", "5", "--wait-at-most", "2h", "--lost-after", "never"];
+  await runCommand(["job", "nightly", ...options, "--on-lost", "hold", "--grace", "500ms"], server);
+  expect(server.posted()).toEqual([
+    "/v1/job",
+    {
+      name: "nightly",
+      policy: {
+        overlap: "queue",
+        queueLimit: 5,
+        waitAtMostMs: 7_200_000,
+        lostAfterMs: null,
+        graceMs: 500,
+        onLost: "hold",
+      },
+    },
+  ]);
+  await runCommand(["job", "nightly", "--defaults"], server);
+  expect(server.posted()).toEqual(["/v1/job", { name: "nightly", policy: {} }]);
+});
+
+test("overdue and audit are tables for people and one document for programs", async () => {
+  await using server = await startServer();
+  const overdue = await runCommand(["overdue"], server);
+  for (const text of [stuck.run, "operator", "Look at web-1."]) expect(overdue.stdout).toContain(text);
+  expect(JSON.parse((await runCommand(["overdue", "--json"], server)).stdout)).toEqual({ runs: [stuck] });
+  const audit = await runCommand(["audit", "--limit", "5"], server);
+  for (const text of ["ada", "pause", "nightly"]) expect(audit.stdout).toContain(text);
+  expect(server.requests.at(-1)?.query.get("limit")).toBe("5");
+  expect(await runCommand(["audit", "--limit", "many"], server)).toMatchObject({ exitCode: 64 });
+});
+
+test("status shows place, hold and what it is behind", async () => {
+  await using server = await startServer();
+  const { stdout } = await runCommand(["status", held.run], server);
+  expect(stdout).toMatch(/place in line\s+2/);
+  expect(stdout).toMatch(/held by\s+ada/);
+});
+
+test("a time is a number and a unit", () => {
+  expect(["500ms", "30s", "5m", "2h", "1d"].map((text) => durationMsOf(text, "x"))).toEqual([
+    500, 30_000, 300_000, 7_200_000, 86_400_000,
+  ]);
+  for (const text of ["", "5", "m", "-1s", "1.5h", "1w", "5 m"])
+    expect(() => durationMsOf(text, "graceMs")).toThrow(
+      expect.objectContaining({ code: "invalid-request", field: "graceMs" }) as Error,
+    );
+});
