@@ -11,7 +11,7 @@ export { OverlapPolicy } from "./domain/overlap.ts";
 export { LOST_AFTER_MIN_MS, OnLost, policyOf, PolicySettings, type Policy } from "./domain/policy.ts";
 export { Payload, PAYLOAD_INLINE_MAX_BYTES, PayloadContent, SCRIPT_MAX_BYTES } from "./domain/payload.ts";
 export { Reason } from "./domain/reason.ts";
-export { currentAttempt, hasEnded, isBusy, isWaiting, Run, RunOutput, RunState } from "./domain/run.ts";
+export { currentAttempt, hasEnded, isBusy, isWaiting, Run, RunOutput, RunState, WaitingFor } from "./domain/run.ts";
 export { checkScript, interpreterOf, programOf } from "./domain/script.ts";
 export { Target } from "./domain/target.ts";
 export {

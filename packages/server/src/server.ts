@@ -21,10 +21,12 @@ import { Releaser } from "./duties/releaser.ts";
 import { RestoreGate } from "./duties/restore-gate.ts";
 import { SettingsKeeper } from "./duties/settings-keeper.ts";
 import { Settler } from "./duties/settler.ts";
-import { createApp, type Health } from "./http/app.ts";
+import { createApp } from "./http/app.ts";
 import { Auth } from "./http/auth.ts";
+import { healthOf, type Health } from "./http/health.ts";
 import { LogKeeper } from "./logs/log-keeper.ts";
 import { LogReader } from "./logs/log-reader.ts";
+import { Metrics } from "./metrics/metrics.ts";
 import { AgentsProjection } from "./projection/agents-projection.ts";
 import { isKnownOver, trackAttempts } from "./projection/attempts-on-hosts.ts";
 import { startFeeds } from "./projection/feeds.ts";
@@ -129,6 +131,19 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     if (lease.isHeld && mark.isCurrent()) return;
     throw new JobsError("no-deciding-server", "This server may not decide just now: try again.");
   };
+  let isConnected = true;
+  const metrics = new Metrics({
+    jobs,
+    finished,
+    agents,
+    presenter,
+    lease,
+    mark,
+    connection: link.connection,
+    isConnected: () => isConnected,
+    nowMs,
+    monotonicMs,
+  });
   const { inbox, history, evidence, epoch } = store;
   const gate = new RestoreGate({ agents, epoch, monotonicMs });
   const decider = new Decider({
@@ -141,6 +156,8 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     isRestoring: () => gate.isClosed(),
     now,
     monotonicMs,
+    onOutcome: (outcome) => metrics.onOutcome(outcome),
+    onStored: (run, before) => metrics.onStored(run, before),
     log,
     signal: stopping.signal,
     assertMayDecide,
@@ -200,7 +217,6 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   const auth = new Auth(options.tokens);
   const reader = new LogReader({ logs: store.logs, artifacts, runs, jobs, log });
   const follow = new FollowSockets({ runs, auth, log, logs: reader, slowReaderMs: options.slowReaderMs });
-  let isConnected = true;
   const contact = watchContact(link, (isBack) => (isConnected = isBack));
   undo.push(() => Promise.resolve(contact.stop()));
   const health = (): Health => healthOf({ id, isConnected, mark, lease });
@@ -217,6 +233,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     secret,
     nowMs,
     health,
+    metrics,
     syntax,
     version: VERSION,
     log,
@@ -237,26 +254,3 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
 
 /** How often those who follow a run hear of what has changed beside its record, milliseconds. */
 const REFRESH_MS = 1_000;
-
-function healthOf({
-  id,
-  isConnected,
-  mark,
-  lease,
-}: {
-  id: string;
-  isConnected: boolean;
-  mark: ViewMark;
-  lease: DecidingLease;
-}): Health {
-  const isCurrent = mark.isCurrent();
-  const holder = lease.holder;
-  return {
-    status: isConnected && isCurrent && holder !== undefined ? "ok" : "degraded",
-    server: id,
-    version: VERSION,
-    nats: isConnected ? "connected" : "disconnected",
-    view: isCurrent ? "current" : "stale",
-    ...(holder === undefined ? {} : { deciding: holder }),
-  };
-}

@@ -23,7 +23,10 @@ export function placeInLine(view: JobView, run: Run): number | undefined {
  * Attempts of the job that run on a host though no record accounts for them: left over after an end that was decided
  * without the host, or of a store that was restored. Nothing may start beside them.
  */
-export function unaccounted(view: JobView, { agents }: DecisionContext): readonly LiveOnHost[] {
+export function unaccounted(
+  view: JobView,
+  { agents }: { readonly agents: Pick<DecisionContext["agents"], "liveOf"> },
+): readonly LiveOnHost[] {
   return agents.liveOf(view.job).filter(({ agent, run, attempt }) => {
     const known = view.runs.find((one) => one.run === run);
     const current = known === undefined || !isBusy(known) ? undefined : currentAttempt(known);

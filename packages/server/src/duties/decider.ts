@@ -43,6 +43,8 @@ export interface DeciderOptions {
   readonly assertMayDecide: () => void;
   /** For figures: a decision was written, or met somebody else's. */
   readonly onOutcome?: (outcome: "stored" | "conflict" | "unknown") => void;
+  /** For figures: this server decided on a run and it is stored; not when the acknowledgement was lost. */
+  readonly onStored?: (run: Run, before: Run | undefined) => void;
   readonly log: Logger;
   /** The server stops: what is still of unknown outcome stays so. */
   readonly signal: AbortSignal;
@@ -164,6 +166,7 @@ export class Decider {
         this.#options.onOutcome?.(outcome.kind);
         if (outcome.kind === "stored") {
           this.#options.jobs.apply(entryOf(record, outcome.sequence));
+          if (record.kind === "run") this.#options.onStored?.(record.run, findRun(view, record.run));
           return { record, sequence: outcome.sequence, isNew: true };
         }
         written.add(writeIdOf(record));
@@ -260,6 +263,10 @@ export class Decider {
 function recordOf(decision: Extract<Decision, { kind: "write" | "define" }>): JobRecord {
   if (decision.kind === "define") return { kind: "definition", definition: decision.definition };
   return { kind: "run", run: decision.run };
+}
+
+function findRun({ runs }: GuardedView, { run }: Run): Run | undefined {
+  return runs.find((one) => one.run === run);
 }
 
 function writeIdOf(record: JobRecord): string {

@@ -2,27 +2,19 @@
 import { httpStatusOf, JobsError, operations, toJobsError, type OperationName } from "@jobs/core";
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
+import type { Metrics } from "../metrics/metrics.ts";
 import type { Auth } from "./auth.ts";
+import type { Health } from "./health.ts";
 import { parseInput } from "./input.ts";
 import { registerObjectRoutes, type ObjectRoutesOptions } from "./objects.ts";
 import { openApiDocument } from "./openapi.ts";
 import { operationHandlers, type OperationsOptions } from "./operations.ts";
 
-/** What `/healthz` tells. */
-export interface Health {
-  readonly status: "ok" | "degraded";
-  readonly server: string;
-  readonly version: string;
-  readonly nats: "connected" | "disconnected";
-  readonly view: "current" | "stale";
-  /** The deciding server, if there is one. */
-  readonly deciding?: string;
-}
-
 export interface AppOptions extends OperationsOptions, ObjectRoutesOptions {
   readonly auth: Auth;
   readonly version: string;
   readonly health: () => Health;
+  readonly metrics: Pick<Metrics, "contentType" | "text" | "onRejected">;
   readonly log: Logger;
 }
 
@@ -46,6 +38,7 @@ export function createApp(options: AppOptions): FastifyInstance {
   app.setErrorHandler((thrown, _request, reply) => {
     const error = fromFastify(thrown);
     const status = httpStatusOf(error.code);
+    options.metrics.onRejected(error.code);
     if (status >= 500) options.log.error({ err: thrown }, "a request failed");
     return reply.code(status).send(error.toBody());
   });
@@ -61,6 +54,10 @@ export function createApp(options: AppOptions): FastifyInstance {
   app.get("/healthz", (_request, reply) => {
     const health = options.health();
     return reply.code(health.status === "ok" ? 200 : 503).send(health);
+  });
+  app.get("/metrics", async (request, reply) => {
+    options.auth.fromHeaders(request.headers);
+    return reply.type(options.metrics.contentType).send(await options.metrics.text());
   });
   const document = openApiDocument(options.version);
   app.get("/openapi.json", () => document);

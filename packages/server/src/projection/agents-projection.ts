@@ -130,11 +130,20 @@ export class AgentsProjection {
     return live.filter((held) => !this.#options.isKnownOver(held));
   }
 
+  /** Jobs of which a host said in its last beat that something runs. */
+  jobsOnHosts(): Iterable<string> {
+    return this.#hostsOf.keys();
+  }
+
+  /** By their names. */
   list(): readonly AgentSummary[] {
-    const summaries: AgentSummary[] = [];
+    return [...this.summaries()].sort((one, other) => one.name.localeCompare(other.name));
+  }
+
+  *summaries(): Iterable<AgentSummary> {
     for (const { record, report, beatAt } of this.#agents.values()) {
       if (record === undefined) continue;
-      summaries.push({
+      yield {
         id: record.id,
         name: record.name,
         inContact: this.isInContact(record.id),
@@ -143,9 +152,8 @@ export class AgentsProjection {
         labels: report?.labels ?? record.labels,
         ...(beatAt === undefined ? {} : { lastBeatAt: beatAt }),
         ...(report === undefined ? {} : { version: report.version }),
-      });
+      };
     }
-    return summaries.sort((one, other) => one.name.localeCompare(other.name));
   }
 
   /** The agent that a submission names by name or id, or the only one there is; throws when that is not one. */

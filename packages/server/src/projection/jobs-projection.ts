@@ -96,6 +96,14 @@ export class JobsProjection extends EventEmitter<Events> {
     this.emit("settings");
   }
 
+  /** How many jobs are paused, each by itself. */
+  pausedJobs(): number {
+    let count = 0;
+    for (const { entries } of this.#jobs.values())
+      for (const { definition } of entries.values()) if (definition?.paused !== undefined) count++;
+    return count;
+  }
+
   /** Jobs with a live run. */
   liveJobs(): Iterable<string> {
     return new Set([...this.#runs.values()].map(({ run }) => run.job));

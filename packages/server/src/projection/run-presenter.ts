@@ -1,6 +1,6 @@
 /** A live run as the API shows it: its record, and what is known beside it. */
-import { currentAttempt, isWaiting, viewOfRun, type LiveFacts, type Run, type RunView } from "@jobs/core";
-import { blockers, placeInLine } from "@jobs/core/decide";
+import { currentAttempt, hasEnded, isWaiting, viewOfRun, type LiveFacts, type Run, type RunView } from "@jobs/core";
+import { blockers, ownerOf, placeInLine, type Ownership } from "@jobs/core/decide";
 import { CONTACT_MS } from "./agents-projection.ts";
 import type { JobsProjection } from "./jobs-projection.ts";
 import type { Silence } from "./silence.ts";
@@ -23,20 +23,31 @@ export class RunPresenter {
   }
 
   /** True when its next step should have been done by now. */
-  isOverdue({ next }: RunView): boolean {
+  isOverdue({ next }: Pick<RunView, "next">): boolean {
     return next !== undefined && Date.parse(next.deadlineAt) < this.#options.nowMs();
   }
 
+  /** Who has to do its next step, and by when; without a look at the other runs of its job. */
+  ownershipOf(run: Run): Ownership | undefined {
+    return ownerOf(run, { now: new Date(this.#options.nowMs()).toISOString(), silentSince: this.silentSince(run) });
+  }
+
+  /** Since when its host says nothing of it, RFC 3339; undefined while it does, or when no host has it. */
+  silentSince(run: Run): string | undefined {
+    const { silence, nowMs } = this.#options;
+    const attempt = currentAttempt(run);
+    if (attempt === undefined || hasEnded(run)) return undefined;
+    const silentMs = silence.sinceHeardMs({ agent: attempt.agent, run: run.run, attempt: attempt.number });
+    return silentMs < CONTACT_MS ? undefined : new Date(nowMs() - silentMs).toISOString();
+  }
+
   #factsOf(run: Run): LiveFacts {
-    const { jobs, silence, nowMs } = this.#options;
+    const { jobs, nowMs } = this.#options;
     const now = new Date(nowMs()).toISOString();
     if (isWaiting(run)) {
       const view = jobs.view(run.job);
       return { now, place: placeInLine(view, run), blockedBy: blockers(view, run).at(-1)?.run };
     }
-    const attempt = currentAttempt(run);
-    if (attempt === undefined || run.times.endedAt !== undefined) return { now };
-    const silentMs = silence.sinceHeardMs({ agent: attempt.agent, run: run.run, attempt: attempt.number });
-    return silentMs < CONTACT_MS ? { now } : { now, silentSince: new Date(nowMs() - silentMs).toISOString() };
+    return { now, silentSince: this.silentSince(run) };
   }
 }

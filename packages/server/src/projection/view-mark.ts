@@ -48,7 +48,12 @@ export class ViewMark implements Service {
   }
 
   isCurrent(): boolean {
-    return this.#options.monotonicMs() - this.#confirmedAtMs < CONFIRMED_FOR_MS;
+    return this.ageMs() < CONFIRMED_FOR_MS;
+  }
+
+  /** How long ago the view was certainly current, milliseconds; infinite when nobody can tell. */
+  ageMs(): number {
+    return this.#options.monotonicMs() - this.#confirmedAtMs;
   }
 
   /** The view is another store's, or is being filled anew. */
