@@ -1,7 +1,7 @@
 import type { AgentRecord, Beat, Run } from "@jobs/core";
 import { entryOf } from "@jobs/core/jetstream";
 import { expect, test } from "vitest";
-import { AgentsProjection } from "../projection/agents-projection.ts";
+import { AgentsProjection, CONTACT_MS } from "../projection/agents-projection.ts";
 import { isKnownOver, trackAttempts } from "../projection/attempts-on-hosts.ts";
 import { HistoryIndex } from "../projection/history-index.ts";
 import { JobsProjection } from "../projection/jobs-projection.ts";
@@ -121,11 +121,11 @@ test("silent, overdue and left-over runs are counted, each with the owner of its
   store(running);
   const exit = { exitCode: 0, leftOverPids: [7] };
   store(run({ run: "run00002", job: "b", state: "completed", attempts: [{ ...attempt, exit }], times: ended }));
-  clock.ms = 14_000;
+  clock.ms = CONTACT_MS - 1;
   let seen = await figures();
   expect([seen.get("jobs_runs_silent"), seen.get("jobs_runs_left_over")]).toEqual(["0", "1"]);
   expect(seen.get('jobs_runs_overdue{owner="operator"}')).toBe("1"); // of what is left over, at once
-  clock.ms = 16_000;
+  clock.ms = CONTACT_MS;
   seen = await figures();
   expect(seen.get("jobs_runs_silent")).toBe("1");
   clock.ms = 62 * 60_000; // never called lost by itself: after an hour somebody should look
@@ -152,7 +152,7 @@ test("agents and their slots are summed by contact; what hosts run without a rec
   expect(seen.get("jobs_attempts_unaccounted")).toBe("1");
   finished.add(run({ ...running, ...foreign, attempts: [{ ...attempt, exit: { exitCode: 0 } }], times: ended }));
   expect((await figures()).get("jobs_attempts_unaccounted")).toBe("0"); // its end is known by now
-  clock.ms = 15_000;
+  clock.ms = CONTACT_MS;
   expect((await figures()).get('jobs_agents{contact="no"}')).toBe("2");
 });
 

@@ -13,7 +13,7 @@ import { measureServer, roundTripSeconds, type RoundTripOptions, type ServerFigu
 
 export interface MetricsOptions {
   readonly jobs: RunFiguresOptions["jobs"] & AgentFiguresOptions["jobs"] & ServerFiguresOptions["jobs"];
-  readonly finished: Pick<HistoryIndex, "views">;
+  readonly finished: Pick<HistoryIndex, "endings">;
   readonly agents: AgentFiguresOptions["agents"];
   readonly presenter: RunFiguresOptions["presenter"];
   readonly lease: ServerFiguresOptions["lease"];
@@ -109,18 +109,11 @@ export class Metrics {
    * down would be taken for one that began again, so what was shown stays until there are more.
    */
   #showFinished(): void {
-    const counts = new Map<string, { readonly labels: { state: string; reason: string }; count: number }>();
-    for (const { view } of this.#options.finished.views()) {
-      const labels = { state: view.state, reason: view.reason ?? "" };
-      const key = `${labels.state} ${labels.reason}`;
-      const known = counts.get(key);
-      if (known === undefined) counts.set(key, { labels, count: 1 });
-      else known.count++;
-    }
-    for (const [key, { labels, count }] of counts) {
+    for (const { state, reason, count } of this.#options.finished.endings()) {
+      const key = `${state} ${reason}`;
       const shown = this.#shown.get(key) ?? 0;
       if (count <= shown) continue;
-      this.#finished.inc(labels, count - shown);
+      this.#finished.inc({ state, reason }, count - shown);
       this.#shown.set(key, count);
     }
   }

@@ -8,10 +8,20 @@ export interface FinishedRun {
   readonly attempts: readonly { readonly agent: string; readonly number: number; readonly isOver: boolean }[];
 }
 
+/** How many runs have ended so. */
+export interface EndingCount {
+  readonly state: string;
+  readonly reason: string;
+  readonly count: number;
+}
+
 export class HistoryIndex {
   readonly #runs = new Map<string, FinishedRun>();
+  /** Counted as they come: there may be very many, and a scrape must not look at each. */
+  readonly #endings = new Map<string, EndingCount>();
 
   add(run: Run): void {
+    if (!this.#runs.has(run.run)) this.#count(run);
     const attempts = run.attempts.map((one) => ({ agent: one.agent, number: one.number, isOver: isOverOnHost(one) }));
     this.#runs.set(run.run, {
       job: run.job,
@@ -22,6 +32,11 @@ export class HistoryIndex {
 
   reset(): void {
     this.#runs.clear();
+    this.#endings.clear();
+  }
+
+  endings(): Iterable<EndingCount> {
+    return this.#endings.values();
   }
 
   find(run: string): FinishedRun | undefined {
@@ -30,5 +45,10 @@ export class HistoryIndex {
 
   views(): Iterable<FinishedRun> {
     return this.#runs.values();
+  }
+
+  #count({ state, reason = "" }: { state: string; reason?: string | undefined }): void {
+    const key = `${state} ${reason}`;
+    this.#endings.set(key, { state, reason, count: (this.#endings.get(key)?.count ?? 0) + 1 });
   }
 }
