@@ -1,11 +1,11 @@
 import { access, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 /** What is killed here is killed with SIGKILL, in mid-run; the run goes on, the log has no gap, the result arrives. */
-import { connectNats } from "@jobs/core/jetstream";
 import { connect } from "@jobs/sdk";
 import { expect, test } from "vitest";
 import { counting, expectWhole, LineReader } from "./support/counting-run.ts";
 import { startAgentProcess, startServerProcess, type RunningProcess } from "./support/processes.ts";
+import { replicated } from "./support/replicated.ts";
 import { freshName, startStack, TOKEN, type Stack } from "./support/stack.ts";
 
 async function serverEnv(stack: Stack, port: number): Promise<Record<string, string>> {
@@ -123,25 +123,6 @@ test("an agent is killed in mid-run: the script goes on, and the next agent take
   await touch(until);
   await expectWhole(run, reader);
 });
-
-/** Waits until every stream has a leader and all its copies are current: only then may the next node be killed. */
-async function replicated(url: string): Promise<void> {
-  const { connection, jsm } = await connectNats({ url, user: "server", password: "server", name: "test" });
-  for (;;) {
-    const streams = await jsm.streams
-      .list()
-      .next()
-      .catch(() => []);
-    const isCurrent = streams.every(
-      ({ cluster }) =>
-        cluster?.leader !== undefined &&
-        cluster.replicas?.length === 2 &&
-        cluster.replicas.every(({ current }) => current),
-    );
-    if (streams.length > 0 && isCurrent) return connection.close();
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
 
 async function touch(file: string): Promise<void> {
   await writeFile(file, "");
