@@ -1,11 +1,12 @@
-import { access, writeFile } from "node:fs/promises";
+import { access, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 /** What is killed here is killed with SIGKILL, in mid-run; the run goes on, the log has no gap, the result arrives. */
-import { connectNats } from "@jobs/core/jetstream";
 import { connect } from "@jobs/sdk";
 import { expect, test } from "vitest";
+import { findPids, isAlive } from "./chaos/proc.ts";
 import { counting, expectWhole, LineReader } from "./support/counting-run.ts";
 import { startAgentProcess, startServerProcess, type RunningProcess } from "./support/processes.ts";
+import { replicated } from "./support/replicated.ts";
 import { freshName, startStack, TOKEN, type Stack } from "./support/stack.ts";
 
 async function serverEnv(stack: Stack, port: number): Promise<Record<string, string>> {
@@ -17,6 +18,17 @@ async function serverEnv(stack: Stack, port: number): Promise<Record<string, str
     JOBS_TOKENS: `tester:${TOKEN}`,
     JOBS_SECRET: "0123456789abcdef0123456789abcdef",
     JOBS_ARTIFACTS_DIR: join(stack.directory, "artifacts"),
+  };
+}
+
+function agentEnv(stack: Stack): Record<string, string> {
+  return {
+    NATS_URL: stack.nats.url,
+    NATS_USER: "alpha",
+    NATS_PASSWORD: "alpha",
+    JOBS_AGENT_ID: "alpha",
+    JOBS_AGENT_NAME: "alpha",
+    JOBS_AGENT_STATE_DIR: join(stack.directory, "agent-alpha"),
   };
 }
 
@@ -100,14 +112,7 @@ test("one of three nats-servers is killed in mid-run, and each of the others aft
 test("an agent is killed in mid-run: the script goes on, and the next agent takes it up", async () => {
   await using stack = await startStack();
   await stack.agents[0]?.stop();
-  const env = {
-    NATS_URL: stack.nats.url,
-    NATS_USER: "alpha",
-    NATS_PASSWORD: "alpha",
-    JOBS_AGENT_ID: "alpha",
-    JOBS_AGENT_NAME: "alpha",
-    JOBS_AGENT_STATE_DIR: join(stack.directory, "agent-alpha"),
-  };
+  const env = agentEnv(stack);
   const first = startAgentProcess(env);
   const until = join(stack.directory, "end");
   const run = await stack.client.submitJob({
@@ -124,24 +129,31 @@ test("an agent is killed in mid-run: the script goes on, and the next agent take
   await expectWhole(run, reader);
 });
 
-/** Waits until every stream has a leader and all its copies are current: only then may the next node be killed. */
-async function replicated(url: string): Promise<void> {
-  const { connection, jsm } = await connectNats({ url, user: "server", password: "server", name: "test" });
-  for (;;) {
-    const streams = await jsm.streams
-      .list()
-      .next()
-      .catch(() => []);
-    const isCurrent = streams.every(
-      ({ cluster }) =>
-        cluster?.leader !== undefined &&
-        cluster.replicas?.length === 2 &&
-        cluster.replicas.every(({ current }) => current),
-    );
-    if (streams.length > 0 && isCurrent) return connection.close();
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
+test("agent, supervisor and NATS are killed in mid-run: the next agent ends what is left before NATS is back", async () => {
+  await using stack = await startStack();
+  await stack.agents[0]?.stop();
+  const env = agentEnv(stack);
+  const first = startAgentProcess(env);
+  const file = join(stack.directory, "end");
+  const note = `read -r -a stat </proc/$$/stat; echo "$$ \${stat[21]}" >${file}.pid`;
+  const run = await stack.client.submitJob({
+    name: freshName(),
+    script: `trap '' HUP; ${note}; ${counting(file)}`,
+    on: "alpha",
+  });
+  await new LineReader(run).lines(20);
+  const [pid = 0, startTicks = 0] = (await readFile(`${file}.pid`, "utf8")).split(" ").map(Number);
+  const [supervisor] = findPids(["--state-dir", env["JOBS_AGENT_STATE_DIR"] ?? ""]);
+  const [node] = stack.nats.nodes;
+  await node?.kill("SIGKILL");
+  await first.kill("SIGKILL");
+  process.kill(supervisor ?? 0, "SIGKILL");
+  expect(isAlive({ pid, startTicks })).toBe(true);
+  await using _ = startAgentProcess(env);
+  await expect.poll(() => isAlive({ pid, startTicks }), { timeout: 20_000 }).toBe(false);
+  await node?.start();
+  expect(await run.result()).toMatchObject({ state: "failed", reason: "supervisor-ended" });
+}, 60_000);
 
 async function touch(file: string): Promise<void> {
   await writeFile(file, "");

@@ -179,6 +179,15 @@ test("the deciding server sleeps and wakes up: it decides nothing on what it rem
   expect(await linesOf(count)).toEqual(["key", "short", "next"]);
 }, 60_000);
 
+test("a submission that was passed on to the deciding server in its sleep is accepted by the next one, not waited for", async () => {
+  await using pair = await startPair();
+  const { deciding, other } = pair;
+  deciding.process.signal("SIGSTOP");
+  const input = { name: freshName(), script: "echo awake", on: "alpha" };
+  const run = await other.client.submitJob(input, { timeoutMs: 8_000 });
+  expect(await run.result()).toMatchObject({ state: "completed" });
+}, 60_000);
+
 test.each([
   ["the deciding server, killed as soon as it has the request", "deciding", false],
   ["the deciding server, killed as soon as the run is known", "deciding", true],

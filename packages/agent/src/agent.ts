@@ -24,6 +24,7 @@ import { hostReport } from "./host-report.ts";
 import { SessionFile } from "./session-file.ts";
 import { SupervisorLink } from "./supervisor-link.ts";
 import { bootClockMs } from "./supervisor/boot-clock.ts";
+import { ensureSupervisor } from "./supervisor/launch.ts";
 import { VERSION } from "./version.ts";
 
 export interface RunningAgent extends AsyncDisposable {
@@ -39,13 +40,17 @@ export interface RunningAgent extends AsyncDisposable {
 /** Connects to NATS and the supervisor, joins the chain of beats and pulls. Resolves once it can be assigned attempts. */
 export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const log = (options.log ?? pino({ level: "silent" })).child({ agent: options.id });
-  await mkdir(options.stateDir, { recursive: true, mode: 0o700 });
+  const { stateDir, env } = options;
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  const session = randomUUID();
+  // NATS may be away for longer than an attempt may live unattended, and nobody else would end it in time.
+  await ensureSupervisor({ stateDir, env, session });
   const link = await connectNats({
     ...options.nats,
     name: `jobs-agent-${options.id}`,
     inboxPrefix: agentInboxPrefix(options.id),
   });
-  const parts = build(options, link, log);
+  const parts = build({ ...options, session }, link, log);
   try {
     await parts.start();
   } catch (error) {
@@ -56,11 +61,10 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   return { id: options.id, stop, end, broken, [Symbol.asyncDispose]: stop };
 }
 
-function build(options: AgentOptions, link: NatsLink, log: Logger) {
-  const { id, stateDir, env } = options;
+function build(options: AgentOptions & { readonly session: string }, link: NatsLink, log: Logger) {
+  const { id, stateDir, env, session } = options;
   const path = env["PATH"] ?? DEFAULT_PATH;
   const slots = options.slots ?? defaultSlots();
-  const session = randomUUID();
   const beats = new AgentBeats(link, id);
   const evidence = new EvidenceStore(link);
   let isInboxReachable = false;

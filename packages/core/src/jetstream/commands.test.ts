@@ -30,3 +30,12 @@ test("a command is answered by the server that it is for; its error comes back a
   await one.connection.flush();
   await expect(requestCommand(two, "server-1", 1)).rejects.toMatchObject({ code: "no-deciding-server" });
 });
+
+test("a server that never answers is given up long before a take-over is over", async () => {
+  await using nats = await startNats();
+  await using one = await openLink(nats);
+  await using two = await openLink(nats);
+  serveCommands(one, "server-1", () => new Promise(() => undefined));
+  await one.connection.flush();
+  await expect(requestCommand(two, "server-1", 1)).rejects.toMatchObject({ code: "no-deciding-server" });
+}, 5_000);

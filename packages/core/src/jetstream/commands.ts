@@ -4,7 +4,11 @@ import { JobsError } from "../errors.ts";
 import { subjects } from "../protocol/subjects.ts";
 import type { NatsLink } from "./connection.ts";
 
-const TIMEOUT_MS = 10_000;
+/**
+ * A server that was killed, sleeps or is cut off never answers, and a request on its way to it may be lost: then it is
+ * asked again, or the one that decides by then, well before somebody loses patience. Milliseconds.
+ */
+const TIMEOUT_MS = 1_000;
 
 /** Answers commands sent to `server`; `handle` gets and gives JSON values, its {@link JobsError} goes back to the asker. */
 export function serveCommands(

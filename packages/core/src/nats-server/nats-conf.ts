@@ -20,6 +20,8 @@ export interface NatsClusterOptions {
   /** TCP port for the other members. */
   readonly port: number;
   readonly routes: readonly string[];
+  /** Tell clients the addresses of the other members. Default true; false where they reach each one by another way. */
+  readonly isAdvertised?: boolean;
 }
 
 /** What decides over the configuration file; a port of -1 is any free one. */
@@ -71,7 +73,15 @@ function plainConf({ serverName, host, port, monitorPort, users, cluster, files,
     },
     ...(cluster === undefined
       ? {}
-      : { cluster: { name: cluster.name, host, port: cluster.port, routes: cluster.routes } }),
+      : {
+          cluster: {
+            name: cluster.name,
+            host,
+            port: cluster.port,
+            routes: cluster.routes,
+            ...(cluster.isAdvertised === false ? { no_advertise: true } : {}),
+          },
+        }),
     ...(users.length === 0 ? {} : { authorization: { users: users.map(plainUser) } }),
   };
 }

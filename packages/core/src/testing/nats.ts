@@ -31,6 +31,11 @@ export interface NatsFixture extends AsyncDisposable {
 
 export type NatsFixtureOptions = Pick<NatsServerProcessOptions, "users" | "maxPayloadBytes" | "monitorPort">;
 
+export interface NatsClusterFixtureOptions extends NatsFixtureOptions {
+  /** False: clients stay on the addresses that they were given, e.g. those of something in between. */
+  readonly isAdvertised?: boolean;
+}
+
 const CLUSTER_SIZE = 3;
 const CLUSTER_ATTEMPTS = 3;
 const CLUSTER_TIMEOUT_MS = 30_000;
@@ -45,7 +50,10 @@ export async function startNats(options: NatsFixtureOptions = {}): Promise<NatsF
 }
 
 /** Starts three nodes and waits until a stream with three replicas can be made; takes some seconds. */
-export async function startNatsCluster(options: NatsFixtureOptions = {}): Promise<NatsFixture> {
+export async function startNatsCluster({
+  isAdvertised = true,
+  ...options
+}: NatsClusterFixtureOptions = {}): Promise<NatsFixture> {
   const { file } = await findProgram();
   for (let attempt = 1; ; attempt += 1) {
     const ports = await freePorts(CLUSTER_SIZE);
@@ -54,7 +62,7 @@ export async function startNatsCluster(options: NatsFixtureOptions = {}): Promis
       const fixture = await startNodes((dir) =>
         ports.map((port, index) => {
           const serverName = `n${index + 1}`;
-          const cluster = { name: "test", port, routes };
+          const cluster = { name: "test", port, routes, isAdvertised };
           return new NatsServerProcess({ ...options, file, dataDir: join(dir, serverName), serverName, cluster });
         }),
       );

@@ -68,11 +68,17 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
     return live === undefined ? undefined : this.#options.presenter.present(live.run);
   }
 
-  /** Throws `run-unknown`, but not before this server has seen all that is stored: another one may have accepted it just now. */
+  /**
+   * Throws `run-unknown`, but not before this server has seen all that is stored: another one may have accepted it just
+   * now; `store-unavailable` when it cannot see that.
+   */
   async get(id: string): Promise<RunView> {
     const known = this.find(id);
     if (known !== undefined) return known;
-    await this.#options.catchUp();
+    await this.#options.catchUp().catch((cause: unknown) => {
+      const message = `This server does not hear from NATS, and cannot tell whether there is a run ${id}: try again.`;
+      throw new JobsError("store-unavailable", message, { cause });
+    });
     const found = this.find(id);
     if (found !== undefined) return found;
     throw unknown(id, "run");

@@ -1,0 +1,18 @@
+import { expect, test } from "vitest";
+import { HistoryIndex } from "./history-index.ts";
+import { JobsProjection } from "./jobs-projection.ts";
+import { Runs } from "./runs.ts";
+
+function runsWith(catchUp: () => Promise<void>): Runs {
+  return new Runs({ jobs: new JobsProjection({ monotonicMs: () => 0 }), history: new HistoryIndex(), catchUp });
+}
+
+test("a run that is not there is unknown once all that is stored was seen", async () => {
+  await expect(runsWith(() => Promise.resolve()).get("r")).rejects.toMatchObject({ code: "run-unknown" });
+});
+
+test("a server that cannot see what is stored does not call a run unknown, nor that a fault of its own", async () => {
+  const cause = new Error("the mark did not come back");
+  const runs = runsWith(() => Promise.reject(cause));
+  await expect(runs.get("r")).rejects.toMatchObject({ code: "store-unavailable", cause });
+});
