@@ -122,7 +122,10 @@ test.each(NAMES)("the OpenAPI document has %s with its path, method, parameters 
   expect(operation?.parameters.map((one) => one.name).toSorted()).toEqual(wanted.toSorted());
   for (const parameter of operation?.parameters ?? []) {
     expect(parameter.in).toBe(inPath.includes(parameter.name) ? "path" : "query");
-    expect(parameter.required).toBe(inPath.includes(parameter.name)); // no query parameter of today must be given
+    const field = (input.shape as Record<string, { safeParse(value: undefined): { success: boolean } }>)[
+      parameter.name
+    ];
+    expect(parameter.required).toBe(field?.safeParse(undefined).success === false);
     expect(Object.keys(parameter.schema)).not.toEqual([]);
   }
   expect(operation?.requestBody !== undefined).toBe(method === "POST" && others.length > 0);

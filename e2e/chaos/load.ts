@@ -10,16 +10,16 @@ import type { SeededRandom } from "./seeded-random.ts";
 import type { ChaosSystem, ServerPart } from "./system.ts";
 
 /** The policies that are drawn; every one that a submission may ask for belongs here. */
-export const POLICIES: readonly OverlapPolicy[] = ["reject", "reject", "allow"];
+export const POLICIES: readonly OverlapPolicy[] = ["reject", "reject", "queue", "queue-latest", "replace", "allow"];
 export const JOBS = Array.from({ length: 6 }, (_, index) => `chaos-${index + 1}`);
 
 /** After these nobody knows whether the run was accepted. */
 const UNKNOWN: ReadonlySet<ErrorCode> = new Set(["server-unreachable", "no-deciding-server", "store-unavailable"]);
 /** More submissions under way at once would only wait for one another. */
 const MAX_UNDER_WAY = 100;
+/** So many scripts more each job has to run when calm comes. */
+const QUEUE_LIMIT = 4;
 const LOOK_TIMEOUT_MS = 2_000;
-
-type SubmittableOverlap = NonNullable<SubmitInput["overlap"]>;
 
 export class Load {
   readonly #system: ChaosSystem;
@@ -121,7 +121,8 @@ export class Load {
       script: scriptOf(shape),
       env: environmentOf(this.#system.directory, overlap === "allow"),
       on: host,
-      overlap: overlap as SubmittableOverlap,
+      overlap,
+      queueLimit: QUEUE_LIMIT,
     };
   }
 

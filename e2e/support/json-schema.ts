@@ -23,7 +23,7 @@ const lengthOf = (text: string): number => Array.from(text).length;
 const NOTES = new Set(["$schema", "description", "default", "format", "title", "examples"]);
 
 const CHECKS: Readonly<Record<string, Check>> = {
-  type: (value, type) => TYPES[String(type)]?.(value) ?? false,
+  type: (value, type) => [type].flat().some((one) => TYPES[String(one)]?.(value) ?? false),
   enum: (value, all) => (all as unknown[]).includes(value),
   const: (value, one) => value === one,
   anyOf: (value, all) => (all as JsonSchema[]).some((one) => matches(value, one)),

@@ -1,10 +1,19 @@
 import { expect, test } from "vitest";
 import { HistoryIndex } from "./history-index.ts";
 import { JobsProjection } from "./jobs-projection.ts";
+import { RunPresenter } from "./run-presenter.ts";
 import { Runs } from "./runs.ts";
 
 function runsWith(catchUp: () => Promise<void>): Runs {
-  return new Runs({ jobs: new JobsProjection({ monotonicMs: () => 0 }), history: new HistoryIndex(), catchUp });
+  const jobs = new JobsProjection({ monotonicMs: () => 0 });
+  const presenter = new RunPresenter({ jobs, silence: { sinceHeardMs: () => 0 }, nowMs: () => 0 });
+  return new Runs({
+    jobs,
+    history: new HistoryIndex(),
+    presenter,
+    findFinished: () => Promise.resolve(undefined),
+    catchUp,
+  });
 }
 
 test("a run that is not there is unknown once all that is stored was seen", async () => {
