@@ -1,7 +1,7 @@
 /** Commands go to the deciding server, wherever they came in. */
 import { JobsError, Run, type Service } from "@jobs/core";
 import type { Submission } from "@jobs/core/decide";
-import { requestCommand, serveCommands, subjectOfRun, type NatsLink } from "@jobs/core/jetstream";
+import { requestCommand, serveCommands, type NatsLink } from "@jobs/core/jetstream";
 import { z } from "zod";
 import type { Decided, Decider } from "./duties/decider.ts";
 import type { DecidingLease } from "./duties/deciding-lease.ts";
@@ -94,7 +94,7 @@ export class Commands implements Service {
     const decided = Answer.parse(await requestCommand(link, holder, command));
     const { run, sequence } = decided;
     // It is stored: whoever asks this server next finds it, even before its watch delivers it.
-    if (decided.isNew) jobs.apply({ kind: "run", job: run.job, subject: subjectOfRun(run), sequence, run });
+    if (decided.isNew) jobs.announce(run, sequence);
     return decided;
   }
 

@@ -113,12 +113,8 @@ export class Decider {
         if (!view.runs.some((one) => one.run === run.run)) return;
         const outcome = await this.#resolved(() => this.#options.store.remove(run, view.guard));
         if (outcome.kind === "stored") {
-          this.#options.jobs.apply({
-            kind: "marker",
-            job: run.job,
-            subject: subjectOfRun(run),
-            sequence: outcome.sequence,
-          });
+          const { sequence } = outcome;
+          this.#options.jobs.applyOwn({ kind: "marker", job: run.job, subject: subjectOfRun(run), sequence }, view);
           return;
         }
         await this.#readAgain(run.job);
@@ -144,14 +140,10 @@ export class Decider {
         if (decision.kind === "known") return this.#decided(decision.run, false);
         const outcome = await this.#write(decision.run, view.guard);
         if (outcome.kind === "stored") {
-          this.#options.jobs.apply({
-            kind: "run",
-            job,
-            subject: subjectOfRun(decision.run),
-            sequence: outcome.sequence,
-            run: decision.run,
-          });
-          return { run: decision.run, sequence: outcome.sequence, isNew: true };
+          const { run } = decision;
+          const { sequence } = outcome;
+          this.#options.jobs.applyOwn({ kind: "run", job, subject: subjectOfRun(run), sequence, run }, view);
+          return { run, sequence, isNew: true };
         }
         written.add(decision.run.writeId);
         await this.#readAgain(job);

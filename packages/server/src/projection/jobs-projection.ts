@@ -27,6 +27,8 @@ export interface GuardedView {
   readonly guard: number;
   /** True when there is a record that this version cannot read: nothing may be decided of the job. */
   readonly isUnreadable: boolean;
+  /** How often everything was forgotten before it was read. */
+  readonly generation: number;
 }
 
 export interface LiveRun {
@@ -46,6 +48,9 @@ export class JobsProjection extends EventEmitter<Events> {
   readonly #runs = new Map<string, LiveRun>();
   readonly #assigned = new Map<string, number>();
   readonly #waiting = new Map<string, Set<string>>();
+  /** Runs that other servers said they have stored and that no watch has delivered yet, by subject. */
+  readonly #announced = new Map<string, LiveRun>();
+  #generation = 0;
 
   constructor(options: { monotonicMs: () => number }) {
     super();
@@ -53,7 +58,24 @@ export class JobsProjection extends EventEmitter<Events> {
     this.#monotonicMs = options.monotonicMs;
   }
 
-  /** Takes over what the watch delivered, or what this server's own acknowledged write made. Older than what is known: ignored. */
+  /**
+   * Takes over what this server's own acknowledged write made, on top of the view that it was decided on. Once everything
+   * was forgotten it stands on nothing: it would raise the guard above what has not been read again yet.
+   */
+  applyOwn(entry: JobEntry, view: Pick<GuardedView, "generation">): void {
+    if (view.generation === this.#generation) this.apply(entry);
+  }
+
+  /**
+   * Another server has stored this run: it can be found from now on. It is in no view before the watch delivers it: what
+   * was stored before it may be missing here, and its sequence as a guard would hide that.
+   */
+  announce(run: Run, sequence: number): void {
+    const subject = subjectOfRun(run);
+    if (this.#jobs.get(run.job)?.entries.get(subject) === undefined) this.#announced.set(subject, { run, sequence });
+  }
+
+  /** Takes over what the watch delivered. Older than what is known: ignored. */
   apply(entry: JobEntry): void {
     const state = this.#stateOf(entry.job);
     const known = state.entries.get(entry.subject);
@@ -80,11 +102,14 @@ export class JobsProjection extends EventEmitter<Events> {
     this.#runs.clear();
     this.#assigned.clear();
     this.#waiting.clear();
+    this.#announced.clear();
+    this.#generation++;
   }
 
   view(job: string): GuardedView {
     const state = this.#jobs.get(job);
-    if (state === undefined) return { job, runs: [], guard: 0, isUnreadable: false };
+    const generation = this.#generation;
+    if (state === undefined) return { job, runs: [], guard: 0, isUnreadable: false, generation };
     this.#forgetExpiredMarkers(state);
     let guard = 0;
     const runs: Run[] = [];
@@ -94,7 +119,7 @@ export class JobsProjection extends EventEmitter<Events> {
       if (entry.run !== undefined) runs.push(entry.run);
       isUnreadable ||= entry.kind === "unreadable";
     }
-    return { job, runs: runs.sort(bySubmission), guard, isUnreadable };
+    return { job, runs: runs.sort(bySubmission), guard, isUnreadable, generation };
   }
 
   /** True while a marker stands in the place of this run's record: it has ended and is in HISTORY. */
@@ -111,7 +136,9 @@ export class JobsProjection extends EventEmitter<Events> {
   }
 
   find(run: string): LiveRun | undefined {
-    return this.#runs.get(run);
+    const known = this.#runs.get(run);
+    if (known !== undefined || this.#announced.size === 0) return known;
+    return [...this.#announced.values()].find((one) => one.run.run === run);
   }
 
   runs(): Iterable<LiveRun> {
@@ -139,6 +166,7 @@ export class JobsProjection extends EventEmitter<Events> {
   #set(state: JobState, entry: JobEntry): void {
     const before = state.entries.get(entry.subject)?.run;
     if (before !== undefined) this.#unindex(before);
+    this.#announced.delete(entry.subject);
     state.entries.set(entry.subject, {
       kind: entry.kind,
       sequence: entry.sequence,
