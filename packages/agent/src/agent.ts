@@ -64,6 +64,8 @@ function build(options: AgentOptions, link: NatsLink, log: Logger) {
   const beats = new AgentBeats(link, id);
   const evidence = new EvidenceStore(link);
   let isInboxReachable = false;
+  /** The chain of beats is this agent's: what it says is not said by a clone. */
+  let isChained = false;
   let break_: (error: JobsError) => void = () => undefined;
   const broken = new Promise<JobsError>((resolve) => (break_ = resolve));
 
@@ -78,6 +80,7 @@ function build(options: AgentOptions, link: NatsLink, log: Logger) {
     slots,
     evidence,
     logs: new LogStore(link),
+    maySpeak: () => isChained,
     findLiveLicence: (licence) => chain.findLiveLicence(licence),
     supervisor: () => supervisor.client,
     log,
@@ -101,9 +104,14 @@ function build(options: AgentOptions, link: NatsLink, log: Logger) {
     isInboxReachable: () => isInboxReachable,
     onAcknowledged: (sentAtBootMs) => {
       supervisor.client?.beat(sentAtBootMs);
+      if (!isChained) {
+        isChained = true;
+        attempts.publishAll();
+      }
       attempts.lookForLeftOvers();
     },
     onBroken: (error) => {
+      isChained = false;
       log.fatal(error.message);
       break_(error);
     },
