@@ -85,38 +85,21 @@ export const STORE_FAULTS = {
     about:
       "What another server answers counts as read, and its sequence as the guard: what was stored before it is missed.",
     scale: {
-      nodes: 3,
       servers: 3,
+      hosts: 2,
       jobs: ["nightly"],
+      overlaps: ["allow"],
       clients: 2,
       paceMs: 400,
-      mishapMs: 2_000,
-      kinds: ["nats replica lags", "server killed", "server stopped", "nats leader changed"],
+      mishapMs: 12_000,
+      roughMs: 150_000,
+      kinds: ["server lost while others lag"],
     },
     edits: [
       {
         file: "packages/server/src/projection/jobs-projection.ts",
         find: "if (this.#jobs.get(run.job)?.entries.get(subject) === undefined) this.#announced.set(subject, { run, sequence });",
         replace: 'this.apply({ kind: "run", job: run.job, subject, sequence, run });',
-      },
-    ],
-  },
-  "own-write-on-another-view": {
-    about: "A server's own write is put on top of whatever its view is by now, also one that is being read anew.",
-    scale: {
-      nodes: 3,
-      servers: 2,
-      jobs: ["nightly"],
-      clients: 2,
-      paceMs: 400,
-      mishapMs: 1_000,
-      kinds: ["nats replica lags", "server stopped", "server cut off", "nats leader changed"],
-    },
-    edits: [
-      {
-        file: "packages/server/src/projection/jobs-projection.ts",
-        find: "if (view.generation === this.#generation) this.apply(entry);",
-        replace: "if (view.generation >= 0) this.apply(entry);",
       },
     ],
   },

@@ -59,6 +59,11 @@ export class Consumer {
     if (this.#puller?.take === take) this.#puller = undefined;
   }
 
+  /** The process that pulls, if one does. */
+  get owner(): Connection["owner"] | undefined {
+    return this.#puller?.connection.owner;
+  }
+
   isPulledBy(take: (delivery: Delivery) => void): boolean {
     return this.#puller?.take === take;
   }

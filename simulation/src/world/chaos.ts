@@ -78,6 +78,19 @@ const MISHAPS = {
       lagging.forEach((consumer) => (consumer.lagMs = 0)),
     );
   },
+  "server lost while others lag": ({ kernel, cluster, servers }, random) => {
+    const lost = random.pick(servers);
+    const lagging = cluster
+      .consumers()
+      .filter(({ stream, owner }) => stream.config.name === "KV_jobs" && owner !== lost.process);
+    for (const consumer of lagging) consumer.lagMs = random.between(5_000, 14_000);
+    kernel.plan({ delayMs: random.between(1_000, 5_000), label: "server is lost", owner: undefined }, () =>
+      lost.kill(),
+    );
+    kernel.plan({ delayMs: 20_000, label: "replica catches up", owner: undefined }, () =>
+      lagging.forEach((consumer) => (consumer.lagMs = 0)),
+    );
+  },
   "agent lies": (world) => world.lie(),
   "stuck process freed": ({ sites }, random) => random.pick(sites()).host.freeStuck(),
 } satisfies Record<string, Mishap>;
