@@ -122,9 +122,9 @@ export class Connection {
     this.#heldIn = [];
     const isOld = out.some(({ generation }) => generation !== this.#generation);
     const kept = isOld ? out.slice(0, this.#kernel.random.below(out.length + 1)) : out;
-    for (const { run } of kept) this.#kernel.plan({ delayMs: 0.1, label: "late arrival", owner: undefined }, run);
+    for (const { run } of kept) this.#kernel.plan({ delayMs: 0, label: "late arrival", owner: undefined }, run);
     for (const { generation, label, run } of back)
-      this.owner.does(label, () => generation === this.#generation && run(), 0.1);
+      this.owner.does(label, () => generation === this.#generation && run());
   }
 
   /** The client finds that the connection is gone. */
