@@ -36,6 +36,19 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
+      {
+        // Each starts processes of its own that keep a core busy.
+        resolve,
+        ssr,
+        test: {
+          name: "simulation",
+          include: ["simulation/**/*.test.ts"],
+          testTimeout: 240_000,
+          maxWorkers: 1,
+          maxConcurrency: 2,
+          sequence: { groupOrder: 2 },
+        },
+      },
     ],
   },
 });

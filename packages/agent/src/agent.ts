@@ -68,6 +68,8 @@ function build(options: AgentOptions & { readonly session: string }, link: NatsL
   const beats = new AgentBeats(link, id);
   const evidence = new EvidenceStore(link);
   let isInboxReachable = false;
+  /** The chain of beats is this agent's: what it says is not said by a clone. */
+  let isChained = false;
   let break_: (error: JobsError) => void = () => undefined;
   const broken = new Promise<JobsError>((resolve) => (break_ = resolve));
 
@@ -82,6 +84,7 @@ function build(options: AgentOptions & { readonly session: string }, link: NatsL
     slots,
     evidence,
     logs: new LogStore(link),
+    maySpeak: () => isChained,
     findLiveLicence: (licence) => chain.findLiveLicence(licence),
     supervisor: () => supervisor.client,
     log,
@@ -105,9 +108,14 @@ function build(options: AgentOptions & { readonly session: string }, link: NatsL
     isInboxReachable: () => isInboxReachable,
     onAcknowledged: (sentAtBootMs) => {
       supervisor.client?.beat(sentAtBootMs);
+      if (!isChained) {
+        isChained = true;
+        attempts.publishAll();
+      }
       attempts.lookForLeftOvers();
     },
     onBroken: (error) => {
+      isChained = false;
       log.fatal(error.message);
       break_(error);
     },

@@ -42,6 +42,18 @@ test("a start that comes again is answered, and started once", async () => {
   expect(await readFile(starts, "utf8")).toBe("started\n");
 });
 
+test("nothing is said before it may be, then all of it", async () => {
+  await using host = await AgentHost.open();
+  host.maySpeak = false;
+  host.attempts.onMessage(host.startMessage());
+  await expect.poll(() => readFile(join(host.stateDir, "journal"), "utf8")).toContain('"exited"');
+  host.attempts.publishAll();
+  host.maySpeak = true;
+  host.attempts.publishAll();
+  // Only what was said after that was numbered.
+  expect(await host.evidence(() => true)).toMatchObject({ phase: "exited", revision: 1 });
+});
+
 test("a release of an attempt that runs is not listened to", async () => {
   await using host = await AgentHost.open();
   const { attempts } = host;
@@ -93,6 +105,7 @@ test("what a greeting lists is held, and what it does not list is not", async ()
 class AgentHost {
   attempts!: Attempts;
   readonly stateDir: string;
+  maySpeak = true;
   readonly #nats: NatsFixture;
   readonly #link: NatsLink;
   readonly #seen: Evidence[] = [];
@@ -170,6 +183,7 @@ class AgentHost {
       slots: 4,
       evidence: new EvidenceStore(this.#link),
       logs: new LogStore(this.#link),
+      maySpeak: () => this.maySpeak,
       findLiveLicence: ({ number }) => (number === 1 ? { endsAtBootMs: bootClockMs() + 60_000 } : undefined),
       supervisor: () => supervisor.client,
       log,

@@ -24,6 +24,8 @@ export interface AttemptsOptions {
   readonly slots: number;
   readonly evidence: EvidenceStore;
   readonly logs: LogStore;
+  /** See {@link HeldAttempt}: false until the first beat was acknowledged, and once another agent has this identity. */
+  readonly maySpeak: () => boolean;
   readonly findLiveLicence: (licence: Licence) => { readonly endsAtBootMs: number } | undefined;
   /** The connection to the supervisor, while there is one. */
   readonly supervisor: () => SupervisorClient | undefined;
@@ -179,7 +181,7 @@ export class Attempts {
   }
 
   #hold(key: AttemptKey, isAdopted = false): HeldAttempt {
-    const { agent, session, stateDir, evidence, logs, log } = this.#options;
+    const { agent, session, stateDir, evidence, logs, maySpeak, log } = this.#options;
     const folder = new AttemptFolder(stateDir, attemptName(key.run, key.attempt));
     const held = new HeldAttempt({
       agent,
@@ -189,6 +191,7 @@ export class Attempts {
       logs,
       session,
       isAdopted,
+      maySpeak,
       nextRevision: () => ++this.#revision,
       log,
     });

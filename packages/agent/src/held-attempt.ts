@@ -20,6 +20,8 @@ export interface HeldAttemptOptions {
   readonly session: string;
   /** True for an attempt of an earlier agent process. */
   readonly isAdopted: boolean;
+  /** False until this agent's first beat was acknowledged: a cloned host has nothing to say of its original's attempts. */
+  readonly maySpeak: () => boolean;
   /** The next of a number that rises through the session. */
   readonly nextRevision: () => number;
   readonly log: Logger;
@@ -116,6 +118,7 @@ export class HeldAttempt {
   publish(): void {
     clearTimeout(this.#soon);
     this.#soon = undefined;
+    if (!this.#options.maySpeak()) return; // all is said once it may
     this.#isDue = true;
     if (!this.#isPublishing) this.#published = this.#publishing();
   }

@@ -55,6 +55,16 @@ test("a shipper whose spool cannot be opened stops all the same", async () => {
   await fixture.shipper.stop();
 });
 
+test.each([
+  ["the end of it", "0123"],
+  ["all of it", undefined],
+])("of a spool that lost %s in a crash of the host nothing more is waited for", async (_, spool) => {
+  await using fixture = await ShipperFixture.open({ ...(spool === undefined ? {} : { spool }), note: "0" });
+  fixture.shipper.grow({ lengthBytes: 10 });
+  await fixture.caughtUp(10);
+  expect((await fixture.chunks()).map((chunk) => chunk.split(":")[1]).join("")).toBe(spool ?? "");
+});
+
 /** A shipper to a nats-server of its own. */
 class ShipperFixture {
   readonly shipper: LogShipper;

@@ -49,6 +49,8 @@ export class LogShipper {
   #spool: Promise<FileHandle> | undefined;
   #isReading = false;
   #isStopped = false;
+  /** The host crashed before the end of the spool was on its disk: it never comes, and the server settles without it. */
+  #isCutShort = false;
   #isReady: boolean;
 
   constructor(options: LogShipperOptions) {
@@ -57,9 +59,9 @@ export class LogShipper {
     this.#isReady = !options.isAdopted;
   }
 
-  /** Bytes from the beginning that are all acknowledged. */
+  /** Bytes from the beginning that are all acknowledged; all of them when there are no more to be had. */
   get shippedBytes(): number {
-    return this.#acknowledged;
+    return this.#isCutShort && this.#underWay === 0 ? this.#lengthBytes : this.#acknowledged;
   }
 
   grow({ lengthBytes, bytes }: SpoolGrowth): void {
@@ -101,7 +103,7 @@ export class LogShipper {
         const offset = this.#next;
         const bytes = await this.#read(offset, Math.min(this.#lengthBytes - offset, CHUNK_MAX_BYTES));
         if (round !== this.#round) continue;
-        if (bytes.length === 0) throw new Error("the spool is shorter than the supervisor says");
+        if (bytes.length === 0) return this.#noteCutShort();
         this.#ship(bytes);
       }
     } catch (error) {
@@ -130,12 +132,21 @@ export class LogShipper {
     if (this.#acknowledged === this.#lengthBytes) this.#options.onCaughtUp();
   }
 
+  #noteCutShort(): void {
+    if (!this.#isCutShort)
+      this.#options.log.warn(this.#options.address, "the end of the spool was lost in a crash of the host");
+    this.#isCutShort = true;
+    if (this.#underWay === 0) this.#options.onCaughtUp();
+  }
+
   async #read(offset: number, lengthBytes: number): Promise<Uint8Array> {
     this.#spool ??= open(this.#options.spoolPath, "r");
-    const spool = await this.#spool.catch((error: unknown) => {
+    const spool = await this.#spool.catch((error: NodeJS.ErrnoException) => {
       this.#spool = undefined;
+      if (error.code === "ENOENT") return undefined; // not even its name was on the disk
       throw error;
     });
+    if (spool === undefined) return new Uint8Array();
     const { buffer, bytesRead } = await spool.read(Buffer.allocUnsafe(lengthBytes), 0, lengthBytes, offset);
     return buffer.subarray(0, bytesRead);
   }

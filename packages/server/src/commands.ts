@@ -19,7 +19,7 @@ import {
   type DefinitionChange,
   type Submission,
 } from "@jobs/core/decide";
-import { entryOf, requestCommand, serveCommands, type AuditStore, type NatsLink } from "@jobs/core/jetstream";
+import { requestCommand, serveCommands, type AuditStore, type NatsLink } from "@jobs/core/jetstream";
 import type { Decided, Decider } from "./duties/decider.ts";
 import type { DecidingLease } from "./duties/deciding-lease.ts";
 import type { SettingsKeeper } from "./duties/settings-keeper.ts";
@@ -121,8 +121,8 @@ export class Commands implements Service {
   #takeOver({ isNew, run, definition, settings, sequence }: CommandAnswer): void {
     const { jobs } = this.#options;
     if (!isNew) return;
-    if (run !== undefined) jobs.apply(entryOf({ kind: "run", run }, sequence));
-    if (definition !== undefined) jobs.apply(entryOf({ kind: "definition", definition }, sequence));
+    if (run !== undefined) jobs.announce({ kind: "run", run }, sequence);
+    if (definition !== undefined) jobs.announce({ kind: "definition", definition }, sequence);
     if (settings !== undefined) jobs.applySettings(settings, sequence);
   }
 

@@ -180,6 +180,11 @@ describe("after a refusal", () => {
     expect(written(decideAt(run, pauseMs)).attempts.at(-1)).toMatchObject({ number: count + 1 });
   });
 
+  test("of a server whose clock was ahead there is no pause", () => {
+    const run = refusedTimes(6, "no-room");
+    expect(written(decideAt(run, -3_600_000)).attempts.at(-1)).toMatchObject({ number: 7 });
+  });
+
   test("that only took it back there is no pause", () => {
     expect(decideAt(refusedTimes(6, "never-started"), 0)).toMatchObject({ kind: "write" });
   });

@@ -68,17 +68,20 @@ function replaced(run: Run, { now }: DecisionContext, view: JobView): Run | unde
 
 /** A run that waits: its attempt, if it may have one now; or what else it waits for by now. */
 function promoted(run: Run, context: DecisionContext, view: JobView): Run | undefined {
-  if (currentAttempt(run) !== undefined || run.state !== "pending" || Date.parse(context.now) < retryAt(run))
-    return undefined;
+  if (currentAttempt(run) !== undefined || run.state !== "pending" || isTooSoon(run, context.now)) return undefined;
   const next = assign(view, run, context);
   return currentAttempt(next) === undefined && next.waitingFor === run.waitingFor ? undefined : next;
 }
 
-/** When a run whose last attempt was refused may be tried again: 1 s, 2 s, 4 s … after the refusal, epoch ms. */
-function retryAt(run: Run): number {
+/**
+ * True for 1 s, 2 s, 4 s … after the refusal of the last attempt. Clocks are set, and another server may have another one:
+ * a refusal that is still to come holds up nothing.
+ */
+function isTooSoon(run: Run, now: string): boolean {
   const last = run.attempts.at(-1);
-  if (last?.refusal === undefined || last.exitedAt === undefined || last.refusal.code === "never-started") return 0;
-  return Date.parse(last.exitedAt) + Math.min(1000 * 2 ** (last.number - 1), MAX_RETRY_MS);
+  if (last?.refusal === undefined || last.exitedAt === undefined || last.refusal.code === "never-started") return false;
+  const sinceMs = Date.parse(now) - Date.parse(last.exitedAt);
+  return sinceMs >= 0 && sinceMs < Math.min(1000 * 2 ** (last.number - 1), MAX_RETRY_MS);
 }
 
 /**

@@ -139,7 +139,7 @@ export class Decider {
         if (!view.runs.some((one) => one.run === run.run)) return;
         const outcome = await this.#resolved(() => this.#options.store.remove(run, view.guard));
         if (outcome.kind === "stored")
-          return this.#options.jobs.apply(entryOf({ kind: "marker", run }, outcome.sequence));
+          return this.#options.jobs.applyOwn(entryOf({ kind: "marker", run }, outcome.sequence), view);
         await this.#readAgain(run.job);
       }
     });
@@ -165,7 +165,7 @@ export class Decider {
         const outcome = await this.#write(record, view.guard);
         this.#options.onOutcome?.(outcome.kind);
         if (outcome.kind === "stored") {
-          this.#options.jobs.apply(entryOf(record, outcome.sequence));
+          this.#options.jobs.applyOwn(entryOf(record, outcome.sequence), view);
           if (record.kind === "run") this.#options.onStored?.(record.run, findRun(view, record.run));
           return { record, sequence: outcome.sequence, isNew: true };
         }

@@ -93,7 +93,8 @@ function runHandlers(options: OperationsOptions): RunHandlers {
 function jobHandlers(options: OperationsOptions): Omit<Handlers, keyof RunHandlers | "listAudit" | "listAgents"> {
   const { commands, runs, jobs, presenter } = options;
   const viewOf = (job: string): JobView => {
-    const { definition, runs: live } = jobs.view(job);
+    const { runs: live } = jobs.view(job);
+    const definition = jobs.findDefinition(job);
     const { policy = {}, paused, updatedAt, updatedBy } = definition ?? {};
     return {
       job,
@@ -104,8 +105,8 @@ function jobHandlers(options: OperationsOptions): Omit<Handlers, keyof RunHandle
     };
   };
   const known = (job: string): void => {
-    const { definition, runs: live } = jobs.view(job);
-    if (definition !== undefined || live.length > 0 || runs.list({ job, limit: 1 }).length > 0) return;
+    const { runs: live } = jobs.view(job);
+    if (jobs.findDefinition(job) !== undefined || live.length > 0 || runs.list({ job, limit: 1 }).length > 0) return;
     throw new JobsError("job-unknown", `There is no job “${job}”: nothing of that name has run.`, { field: "name" });
   };
   const paused = (pause: OperationOutput<"getPause">["paused"]): OperationOutput<"getPause"> =>

@@ -119,3 +119,27 @@ test("a view is as fresh as what was applied last, however often it was looked a
     expect([guard, runs.find((one) => one.run === id)?.writeId]).toEqual([sequence, `w${sequence}`]);
   }
 });
+
+test("a run that another server has stored is found, and raises no guard before the watch delivers what came before it", () => {
+  const { jobs } = projection();
+  jobs.apply(stored(3));
+  jobs.announce({ kind: "run", run: run({ run: "run00003" }) }, 9);
+  expect(jobs.find("run00003")?.sequence).toBe(9);
+  expect(jobs.view("nightly")).toMatchObject({ guard: 3, runs: [{ run: "run00001" }] });
+  jobs.apply(stored(7, run({ run: "run00002" })));
+  jobs.apply(stored(9, run({ run: "run00003" })));
+  expect(jobs.view("nightly").guard).toBe(9);
+  jobs.apply({ ...marker(11), subject: subjectOfRun(run({ run: "run00003" })) });
+  expect(jobs.find("run00003")).toBeUndefined();
+});
+
+test("an own write is put on top of the view that it was decided on, and of no other", () => {
+  const { jobs } = projection();
+  jobs.apply(stored(3));
+  const view = jobs.view("nightly");
+  jobs.applyOwn(stored(5), view);
+  expect(jobs.view("nightly").guard).toBe(5);
+  jobs.reset();
+  jobs.applyOwn(stored(8, run({ run: "run00002" })), view);
+  expect(jobs.view("nightly")).toMatchObject({ guard: 0, runs: [] });
+});

@@ -4,7 +4,14 @@ import { EventEmitter } from "node:events";
  * the guard: the last sequence that was read of it, which the next write must name.
  */
 import { currentAttempt, hasEnded, isWaiting, type JobDefinition, type Run, type Settings } from "@jobs/core";
-import { MARKER_TTL_SECONDS, subjectOfRun, type JobEntry, type JobSnapshot } from "@jobs/core/jetstream";
+import {
+  entryOf,
+  MARKER_TTL_SECONDS,
+  subjectOfRun,
+  type JobEntry,
+  type JobRecord,
+  type JobSnapshot,
+} from "@jobs/core/jetstream";
 
 interface Entry {
   readonly kind: JobEntry["kind"];
@@ -33,6 +40,8 @@ export interface GuardedView {
   readonly guard: number;
   /** True when there is a record that this version cannot read: nothing may be decided of the job. */
   readonly isUnreadable: boolean;
+  /** How often everything was forgotten before it was read. */
+  readonly generation: number;
 }
 
 export interface LiveRun {
@@ -57,6 +66,9 @@ export class JobsProjection extends EventEmitter<Events> {
   readonly #assigned = new Map<string, number>();
   readonly #waiting = new Map<string, Set<string>>();
   #settings: { readonly settings: Settings; readonly sequence: number } = NO_SETTINGS;
+  /** What other servers said they have stored and that no watch has delivered yet, by subject. */
+  readonly #announced = new Map<string, JobEntry>();
+  #generation = 0;
 
   constructor(options: { monotonicMs: () => number }) {
     super();
@@ -64,7 +76,25 @@ export class JobsProjection extends EventEmitter<Events> {
     this.#monotonicMs = options.monotonicMs;
   }
 
-  /** Takes over what the watch delivered, or what this server's own acknowledged write made. Older than what is known: ignored. */
+  /**
+   * Takes over what this server's own acknowledged write made, on top of the view that it was decided on. Once everything
+   * was forgotten it stands on nothing: it would raise the guard above what has not been read again yet.
+   */
+  applyOwn(entry: JobEntry, view: Pick<GuardedView, "generation">): void {
+    if (view.generation === this.#generation) this.apply(entry);
+  }
+
+  /**
+   * Another server has stored this: it can be found from now on. It is in no view before the watch delivers it: what was
+   * stored before it may be missing here, and its sequence as a guard would hide that.
+   */
+  announce(record: JobRecord, sequence: number): void {
+    const entry = entryOf(record, sequence);
+    const known = this.#jobs.get(entry.job)?.entries.get(entry.subject);
+    if ((known?.sequence ?? 0) < sequence) this.#announced.set(entry.subject, entry);
+  }
+
+  /** Takes over what the watch delivered. Older than what is known: ignored. */
   apply(entry: JobEntry): void {
     const state = this.#stateOf(entry.job);
     const known = state.entries.get(entry.subject);
@@ -116,13 +146,16 @@ export class JobsProjection extends EventEmitter<Events> {
     this.#runs.clear();
     this.#assigned.clear();
     this.#waiting.clear();
+    this.#announced.clear();
+    this.#generation++;
   }
 
   view(job: string): GuardedView {
     const state = this.#jobs.get(job);
-    if (state === undefined) return { job, runs: [], definition: undefined, guard: 0, isUnreadable: false };
+    const generation = this.#generation;
+    if (state === undefined) return { job, runs: [], definition: undefined, guard: 0, isUnreadable: false, generation };
     this.#forgetExpiredMarkers(state);
-    return (state.view ??= viewOf(job, state));
+    return (state.view ??= { ...viewOf(job, state), generation });
   }
 
   /** True while a marker stands in the place of this run's record: it has ended and is in HISTORY. */
@@ -139,7 +172,16 @@ export class JobsProjection extends EventEmitter<Events> {
   }
 
   find(run: string): LiveRun | undefined {
-    return this.#runs.get(run);
+    const known = this.#runs.get(run);
+    for (const { run: announced, sequence } of this.#announced.values())
+      if (announced?.run === run && sequence > (known?.sequence ?? 0)) return { run: announced, sequence };
+    return known;
+  }
+
+  /** What is said of a job as a whole, as far as this server knows. */
+  findDefinition(job: string): JobDefinition | undefined {
+    for (const { definition } of this.#announced.values()) if (definition?.job === job) return definition;
+    return this.view(job).definition;
   }
 
   runs(): Iterable<LiveRun> {
@@ -167,6 +209,7 @@ export class JobsProjection extends EventEmitter<Events> {
   #set(state: JobState, entry: JobEntry): void {
     const before = state.entries.get(entry.subject)?.run;
     if (before !== undefined) this.#unindex(before);
+    if ((this.#announced.get(entry.subject)?.sequence ?? 0) <= entry.sequence) this.#announced.delete(entry.subject);
     state.entries.set(entry.subject, {
       kind: entry.kind,
       sequence: entry.sequence,
@@ -224,7 +267,7 @@ export class JobsProjection extends EventEmitter<Events> {
   }
 }
 
-function viewOf(job: string, { entries }: JobState): GuardedView {
+function viewOf(job: string, { entries }: JobState): Omit<GuardedView, "generation"> {
   let guard = 0;
   const runs: Run[] = [];
   let definition: JobDefinition | undefined;

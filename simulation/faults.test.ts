@@ -1,0 +1,13 @@
+import { describe, expect, test } from "vitest";
+import { FAULTS, type FaultName } from "./src/faults/index.ts";
+import { Simulation } from "./src/simulated.ts";
+
+const WITHIN_SEEDS = 150;
+
+describe.concurrent("the planted fault", () => {
+  test.each(Object.keys(FAULTS) as FaultName[])("%s is found", async (name) => {
+    await using simulation = await Simulation.build(name);
+    const { violation } = await simulation.run("--seeds", `1..${WITHIN_SEEDS}`, "--minutes", "3");
+    expect(violation?.message).toEqual(expect.any(String));
+  });
+});

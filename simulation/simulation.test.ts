@@ -1,0 +1,56 @@
+import { describe, expect, test } from "vitest";
+import { Simulation } from "./src/simulated.ts";
+
+/** What worlds must have met in so many steps, for the steps to be worth something. */
+const REACHED = [
+  "nats: no answer in time",
+  "nats: refused 10071",
+  "client: job-busy",
+  "client: no-deciding-server",
+  "late arrival",
+  "disconnect",
+  "ack wait",
+  "mishap: server killed",
+  "mishap: supervisor killed",
+  "mishap: host crashed",
+  "mishap: host suspended",
+  "mishap: nats node killed",
+  "mishap: nats disk busy",
+  "reached: everything ended",
+  "reached: disk restored",
+  "reached: left over",
+  "reached: attempt started",
+  "reached: completed exit",
+  "reached: failed exit",
+  "reached: failed signal",
+  "reached: cancelled cancelled-by",
+  "reached: failed host-restarted",
+  "reached: failed supervisor-ended",
+];
+
+/** What only one of the two sizes of NATS does. */
+const REACHED_BY_NODES = {
+  1: ["stalled request"],
+  3: ["nats: refused 10164", "reached: host cloned", "mishap: nats leader changed"],
+};
+
+const STEPS_EACH = 510_000;
+
+describe.concurrent("half a million steps", () => {
+  test.each([1, 3] as const)("on %i nodes break no rule", async (nodes) => {
+    await using simulation = await Simulation.build();
+    const result = await simulation.run("--steps", String(STEPS_EACH), "--nodes", String(nodes));
+    expect(result.violation).toBeUndefined();
+    expect(result.steps).toBeGreaterThanOrEqual(STEPS_EACH);
+    const missed = [...REACHED, ...REACHED_BY_NODES[nodes]].filter((what) => result.counts[what] === undefined);
+    expect(missed).toEqual([]);
+  });
+});
+
+test("a seed gives the same steps each time, whatever ran before it", async () => {
+  await using simulation = await Simulation.build();
+  const [alone, after] = await Promise.all([simulation.run("--seed", "8"), simulation.run("--seeds", "7..8")]);
+  expect(alone.steps).toBeGreaterThan(1_000);
+  expect(after.traceHash).toBe(alone.traceHash);
+  expect((await simulation.run("--seed", "7")).traceHash).not.toBe(alone.traceHash);
+});

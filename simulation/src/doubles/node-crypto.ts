@@ -1,0 +1,13 @@
+/** Takes the place of `node:crypto`: what is random comes from the seed. */
+import { kernel } from "../kernel/machine.ts";
+
+export { createHash, createHmac, timingSafeEqual } from "node:crypto";
+
+export function randomUUID(): string {
+  const { random } = kernel();
+  return [8, 4, 4, 4, 12].map((digits) => random.hex(digits)).join("-");
+}
+
+export function randomBytes(length: number): Buffer {
+  return Buffer.from(kernel().random.hex(2 * length), "hex");
+}

@@ -1,0 +1,76 @@
+/** Takes the place of `node:fs`: the disk of the host that the process runs on. */
+import { constants } from "node:fs";
+import type { DiskFile } from "../host/disk.ts";
+import { self } from "../kernel/machine.ts";
+import { systemError } from "./node-errors.ts";
+
+export { constants };
+
+const BOOT_ID = "/proc/sys/kernel/random/boot_id";
+/** What is not below the state folder is the operating system's, and there. */
+const STATE = "/state";
+
+export function isSystemPath(path: string): boolean {
+  return path !== STATE && !path.startsWith(`${STATE}/`);
+}
+
+export function fileAt(path: string): DiskFile {
+  const file = self().host.disk.find(path);
+  if (file === undefined) throw systemError("ENOENT", path);
+  return file;
+}
+
+export function existsSync(path: string): boolean {
+  return isSystemPath(path) || self().host.disk.has(path);
+}
+
+export function accessSync(path: string): void {
+  if (!existsSync(path)) throw systemError("ENOENT", path);
+}
+
+export function statSync(path: string): { isFile: () => boolean; isDirectory: () => boolean } {
+  accessSync(path);
+  const isFolder = self().host.disk.folders.has(path);
+  return { isFile: () => !isFolder, isDirectory: () => isFolder };
+}
+
+export function lstatSync(path: string): { isDirectory: () => boolean; uid: number; mode: number } {
+  return { ...statSync(path), uid: process.getuid?.() ?? 0, mode: 0o700 };
+}
+
+/** The first folder that was made; undefined when all were there. */
+export function mkdirSync(path: string): string | undefined {
+  const { folders } = self().host.disk;
+  if (folders.has(path)) return undefined;
+  folders.add(path);
+  return path;
+}
+
+export function rmSync(path: string): void {
+  self().host.disk.remove(path);
+}
+
+export function writeFileSync(path: string, text: string): void {
+  const { disk } = self().host;
+  const file = disk.find(path) ?? disk.create(path);
+  file.truncate(0);
+  file.write(Buffer.from(text), 0);
+}
+
+export function readFileSync(path: string): string {
+  return path === BOOT_ID ? self().host.bootId : fileAt(path).bytes.toString();
+}
+
+export function writeSync(fd: number, bytes: Buffer, ...where: readonly number[]): number {
+  const [from = 0, length = bytes.length - from, position = 0] = where;
+  const file = self().files.get(fd);
+  if (file === undefined) throw systemError("EBADF", String(fd));
+  file.write(bytes.subarray(from, from + length), position);
+  return length;
+}
+
+// oxlint-disable-next-line require-await -- read as a stream is
+export async function* createReadStream(path: string): AsyncGenerator<Buffer> {
+  const { bytes } = fileAt(path);
+  if (bytes.length > 0) yield Buffer.from(bytes);
+}

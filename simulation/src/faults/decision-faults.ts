@@ -1,0 +1,97 @@
+/** Faults of decisions: what follows from what is known. */
+import type { Fault } from "./fault.ts";
+
+const EVIDENCE = "packages/core/src/decide/evidence.ts";
+const RECONCILE = "packages/core/src/decide/reconcile.ts";
+const SUBMIT = "packages/core/src/decide/submit.ts";
+
+export const DECISION_FAULTS = {
+  "left-overs-forgotten": {
+    about: "A run frees its job though processes of it are left over.",
+    scale: { hosts: 3, jobs: ["nightly"], overlaps: ["reject"], paceMs: 400 },
+    edits: [
+      {
+        file: "packages/core/src/domain/run.ts",
+        find: "return !hasEnded(run) || (currentAttempt(run)?.exit?.leftOverPids?.length ?? 0) > 0;",
+        replace: "return !hasEnded(run);",
+      },
+    ],
+  },
+  "any-agents-evidence": {
+    about: "Evidence counts whoever gave it. The evidence desk would leave it out, so that is away, too.",
+    scale: { hosts: 3, paceMs: 400, kinds: ["agent lies"] },
+    edits: [
+      {
+        file: EVIDENCE,
+        find: "if (attempt.agent !== agent || attempt.number !== evidence.attempt) return NOTHING;",
+        replace: "if (attempt.number !== evidence.attempt) return NOTHING;",
+      },
+      {
+        file: "packages/server/src/duties/evidence-desk.ts",
+        find: "run.attempts.some((one) => one.agent === agent)",
+        replace: "run.attempts.length > 0",
+      },
+    ],
+  },
+  "old-attempts-evidence": {
+    about: "Evidence of an attempt counts for the one that followed it.",
+    edits: [
+      {
+        file: EVIDENCE,
+        find: "if (attempt.agent !== agent || attempt.number !== evidence.attempt) return NOTHING;",
+        replace: "if (attempt.agent !== agent) return NOTHING;",
+      },
+    ],
+  },
+  "end-is-not-final": {
+    about: "Late evidence changes a run that has ended.",
+    edits: [{ file: EVIDENCE, find: "if (hasEnded(run)) return emptied(run, evidence, context);", replace: "" }],
+  },
+  "takes-back-what-is-held": {
+    about: "An attempt is taken back though the host's beat lists it.",
+    scale: {
+      paceMs: 400,
+      mishapMs: 800,
+      kinds: ["agent killed", "agent restarted", "server cut off", "nats disk busy"],
+    },
+    edits: [
+      {
+        file: RECONCILE,
+        find: "if (agent.held.some((held) => held.run === run.run && held.attempt === attempt.number)) return undefined;",
+        replace: "",
+      },
+    ],
+  },
+  "takes-back-under-a-live-licence": {
+    about: "An attempt is taken back while the licence that it may start under is live.",
+    edits: [
+      {
+        file: RECONCILE,
+        find: "if (agent?.licence === undefined || !isNewerLicence(agent.licence, attempt.licence)) return undefined;",
+        replace: "if (agent?.licence === undefined) return undefined;",
+      },
+    ],
+  },
+  "key-forgotten": {
+    about: "A submission under a known key is a new run.",
+    scale: { paceMs: 400, overlaps: ["allow"] },
+    edits: [
+      {
+        file: SUBMIT,
+        find: "const same = view.runs.find((run) => run.run === submission.run) ?? context.finished;",
+        replace: "const same = context.finished;",
+      },
+    ],
+  },
+  "no-blockers": {
+    about: "Runs of a job do not block each other.",
+    edits: [
+      {
+        file: "packages/core/src/decide/assign.ts",
+        find: 'if (blockers(view, run).length > 0) return { ...run, waitingFor: "previous-run" };',
+        replace: "",
+      },
+      { file: SUBMIT, find: 'if (live !== undefined) return { kind: "reject", error: busy(live) };', replace: "" },
+    ],
+  },
+} satisfies Readonly<Record<string, Fault>>;

@@ -1,0 +1,14 @@
+/**
+ * Faults that the simulation must find: each takes one defence away by changing a line of the product's code while it is
+ * bundled, so that nothing of it can ever ship. Where a second defence would catch what the first one lets through, both
+ * are taken away, and `about` says so.
+ */
+import { AGENT_FAULTS } from "./agent-faults.ts";
+import { DECISION_FAULTS } from "./decision-faults.ts";
+import { STORE_FAULTS } from "./store-faults.ts";
+
+export type { Fault } from "./fault.ts";
+
+export const FAULTS = { ...STORE_FAULTS, ...DECISION_FAULTS, ...AGENT_FAULTS };
+
+export type FaultName = keyof typeof FAULTS;

@@ -1,0 +1,158 @@
+/** Somebody who submits, cancels and asks again, at any server, and remembers what was acknowledged. */
+import { JobsError } from "@jobs/core";
+import { parsedInput, type Handlers } from "@jobs/server/testing";
+import { scriptOf, type ScriptPlan } from "../host/script-plan.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import type { Process } from "../kernel/process.ts";
+import type { Doors } from "./doors.ts";
+import type { Rules } from "./rules.ts";
+
+type OperationName = keyof Handlers;
+
+interface Submission {
+  readonly name: string;
+  readonly on: string;
+  readonly overlap: string;
+  readonly key: string;
+  readonly script: string;
+}
+
+export interface ClientOptions {
+  readonly kernel: Kernel;
+  readonly process: Process;
+  readonly doors: Doors;
+  readonly rules: Rules;
+  readonly jobs: readonly string[];
+  readonly agents: readonly string[];
+  readonly overlaps: readonly string[];
+  readonly paceMs: number;
+}
+
+/** Nobody asks for more while so many runs live: all that is accepted must end within bounded time. */
+const LIVE_MAX = 12;
+const ANSWER_WITHIN_MS = 20_000;
+/** Who gets no answer asks again with the same key, so often. */
+const TRIES = 6;
+
+export class Client {
+  readonly #options: ClientOptions;
+  readonly #submitted: Submission[] = [];
+  readonly #known: string[] = [];
+  #isOver = false;
+  #keys = 0;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    const { kernel, process, paceMs } = this.#options;
+    process.does(
+      "client",
+      () => {
+        if (this.#isOver) return;
+        void this.#act();
+        this.start();
+      },
+      kernel.random.between(0.1, 2) * paceMs,
+    );
+  }
+
+  /** Asks for nothing new any more. */
+  stop(): void {
+    this.#isOver = true;
+  }
+
+  async #act(): Promise<void> {
+    const { random } = this.#options.kernel;
+    if (this.#options.rules.unfinished().length > LIVE_MAX) return;
+    const dice = random.unit();
+    if (dice < 0.6 || this.#submitted.length === 0) return this.#submit(this.#newSubmission());
+    if (dice < 0.75)
+      return this.#submit(random.pick(random.chance(0.5) ? this.#submitted.slice(-20) : this.#submitted));
+    if (this.#known.length > 0)
+      await this.#ask("cancelRun", { run: random.pick(this.#known.slice(-10)) }).catch(() => undefined);
+  }
+
+  async #submit(submission: Submission): Promise<void> {
+    const { rules, kernel } = this.#options;
+    for (let tries = 0; tries < TRIES && !this.#isOver; tries++) {
+      try {
+        const { run } = (await this.#ask("submitRun", submission)) as { run: { run: string } };
+        this.#known.push(run.run);
+        return rules.onAcknowledged(run.run, submission.name, submission.key);
+      } catch (error) {
+        const code = error instanceof JobsError ? error.code : "no-answer";
+        kernel.count(`client: ${code}`);
+        if (!["no-answer", "no-deciding-server", "store-unavailable", "internal"].includes(code)) return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  }
+
+  #newSubmission(): Submission {
+    const { kernel, jobs, agents, overlaps, process } = this.#options;
+    const { random } = kernel;
+    const name = random.pick(jobs);
+    const overlap = random.pick(overlaps);
+    const submission = {
+      name,
+      on: random.pick(agents),
+      overlap,
+      key: `${process.name}-${++this.#keys}`,
+      script: scriptOf(this.#plan(overlap)),
+    };
+    this.#submitted.push(submission);
+    return submission;
+  }
+
+  #plan(overlap: string): ScriptPlan {
+    const { random } = this.#options.kernel;
+    const leaves = random.chance(0.12);
+    const leavesStuck = random.chance(0.5);
+    return {
+      overlap,
+      runMs: random.chance(0.5) ? random.between(1, 500) : random.between(500, random.chance(0.2) ? 120_000 : 15_000),
+      exitCode: random.chance(0.8) ? 0 : 1,
+      ...(random.chance(0.05) ? { signal: "SIGSEGV" } : {}),
+      ...(random.chance(0.2) ? { output: "some output\n" } : {}),
+      ...(random.chance(0.15) ? { ignoresTerm: true } : {}),
+      ...(random.chance(0.3) ? { ignoresHangUp: true } : {}),
+      ...(leaves
+        ? { leavesForMs: leavesStuck ? random.between(10_000, 90_000) : random.between(10, 60_000), leavesStuck }
+        : {}),
+    };
+  }
+
+  /** Calls an operation of some server; rejects with its error, or when no answer comes. */
+  #ask(operation: OperationName, input: object): Promise<unknown> {
+    const { kernel, process, doors } = this.#options;
+    const servers = doors.servers();
+    if (servers.length === 0) return Promise.reject(new Error("no server listens"));
+    const server = kernel.random.pick(servers);
+    const handle = doors.find(server)?.[operation] as (input: unknown, by: string) => Promise<unknown>;
+    return new Promise((resolve, reject) => {
+      const limit = setTimeout(() => reject(new Error("no answer")), ANSWER_WITHIN_MS);
+      const back = (act: () => void): void =>
+        process.does(
+          "answer to client",
+          () => {
+            clearTimeout(limit);
+            act();
+          },
+          kernel.random.between(0.2, 5),
+        );
+      const carryOut = async (): Promise<unknown> => handle(parsedInput(operation, input), process.name);
+      server.does(
+        "client request",
+        () => {
+          carryOut().then(
+            (output) => back(() => resolve(output)),
+            (error: unknown) => back(() => reject(error as Error)),
+          );
+        },
+        kernel.random.between(0.2, 5),
+      );
+    });
+  }
+}
