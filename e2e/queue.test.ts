@@ -174,3 +174,16 @@ test("resolve refuses while the host answers for the run, and when there is noth
   expect(error).toBeInstanceOf(JobsError);
   expect(error).toMatchObject({ code: "nothing-to-resolve" });
 });
+
+test("one slot that many jobs wait for is given to one of them at a time, in the order in which they came", async () => {
+  await using stack = await startStack({ slots: 1 });
+  const { client } = stack;
+  const runs: RunHandle[] = [];
+  for (let index = 0; index < 10; index++)
+    runs.push(await client.submitJob({ name: freshName(), script: "sleep 0.3", on: "alpha" }));
+  const ends: RunView[] = [];
+  for (const run of runs) ends.push(await run.result());
+  expect(ends.map(({ attempt }) => attempt)).toEqual(ends.map(() => 1)); // none was refused for want of room
+  const started = ends.map(({ times }) => times.runningAt ?? "");
+  expect(started).toEqual(started.toSorted());
+});

@@ -31,7 +31,7 @@ test("after a restore nothing starts before each known agent was heard; what a h
   const waiting = await client.submitJob({ name: freshName(), script: "echo hi", on: "alpha" });
   expect(waiting.view).toMatchObject({ state: "pending", waitingFor: "restored-store", next: { owner: "operator" } });
   for (;;) {
-    const error = await client.submitJob({ name, script: LONG, on: "alpha", key: "k" }).then(
+    const error = await client.submitJob({ name, script: LONG, on: "alpha" }).then(
       (accepted) => accepted.cancel(), // alpha was not heard yet
       (thrown: unknown) => thrown,
     );

@@ -129,7 +129,8 @@ export class Commands implements Service {
   async #decide(command: Command): Promise<CommandAnswer> {
     const answer = await this.#carryOut(command);
     // Before it is answered: what is not in AUDIT was not said to be done.
-    if (answer.isNew && command.kind !== "submit") await this.#audit(command);
+    if (command.kind === "resolve") await this.#auditResolution(command, answer.run);
+    else if (answer.isNew && command.kind !== "submit") await this.#audit(command, randomUUID());
     return answer;
   }
 
@@ -155,11 +156,18 @@ export class Commands implements Service {
     }
   }
 
-  async #audit(command: Exclude<Command, { kind: "submit" }>): Promise<void> {
+  /** A run is resolved once, by whoever its record names: an answer that comes again finds the entry, or writes it. */
+  async #auditResolution(command: Extract<Command, { kind: "resolve" }>, run: Run | undefined): Promise<void> {
+    if (run?.resolved === undefined) return;
+    const { at, by, note } = run.resolved;
+    await this.#audit({ ...command, by, note }, run.run, at);
+  }
+
+  async #audit(command: Exclude<Command, { kind: "submit" }>, id: string, at = this.#options.now()): Promise<void> {
     const { by } = command;
-    const entry: AuditEntry = { v: 1, at: this.#options.now(), by, action: actionOf(command), ...subjectOf(command) };
+    const entry: AuditEntry = { v: 1, at, by, action: actionOf(command), ...subjectOf(command) };
     try {
-      await this.#options.audit.write(randomUUID(), entry);
+      await this.#options.audit.write(id, entry);
     } catch (cause) {
       const message = "It was done, but the audit entry could not be stored: NATS does not answer.";
       throw new JobsError("store-unavailable", message, { cause });

@@ -28,7 +28,7 @@ import { LogKeeper } from "./logs/log-keeper.ts";
 import { LogReader } from "./logs/log-reader.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { AgentsProjection } from "./projection/agents-projection.ts";
-import { isKnownOver, trackAttempts } from "./projection/attempts-on-hosts.ts";
+import { countsForMs, trackAttempts } from "./projection/attempts-on-hosts.ts";
 import { startFeeds } from "./projection/feeds.ts";
 import { HistoryIndex } from "./projection/history-index.ts";
 import { JobsProjection } from "./projection/jobs-projection.ts";
@@ -100,7 +100,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     monotonicMs,
     now,
     assignedTo: (agent) => jobs.assignedTo(agent),
-    isKnownOver: (held) => isKnownOver(held, jobs, finished),
+    countsForMs: (held, listedAtMs) => countsForMs(held, listedAtMs, { jobs, finished }),
   });
   const mark = new ViewMark({ stores: [store.jobs, store.history], server: id, monotonicMs });
   const presenter = new RunPresenter({ jobs, silence, nowMs });

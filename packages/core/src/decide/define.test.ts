@@ -51,3 +51,11 @@ test("what a submission says goes before what the job says, and that before the 
   });
   expect(policyOf({ lostAfterMs: null }, { lostAfterMs: 200_000 })).toMatchObject({ lostAfterMs: null });
 });
+
+test("a policy under which hosts would end healthy scripts is refused", () => {
+  const change = { by: "bob", policy: { lostAfterMs: 180_000, graceMs: 120_000 } };
+  expect(decideDefine(viewOf(), change, contextOf())).toMatchObject({
+    kind: "reject",
+    error: { code: "invalid-request", field: "policy" },
+  });
+});

@@ -1,5 +1,6 @@
 import type { JobDefinition, Pause } from "../domain/job.ts";
-import type { PolicySettings } from "../domain/policy.ts";
+import { policyFault, policyOf, type PolicySettings } from "../domain/policy.ts";
+import { JobsError } from "../errors.ts";
 import { NOTHING, type Decision, type DecisionContext, type JobView } from "./view.ts";
 
 /** A change of what is said of a job: its policy as a whole, or whether it is paused. */
@@ -15,6 +16,9 @@ export function decideDefine(view: JobView, change: DefinitionChange, context: D
   const before = view.definition;
   const paused = pauseOf(before?.paused, change, context.now);
   const policy = change.policy ?? before?.policy ?? {};
+  const fault = policyFault(policyOf(policy));
+  if (fault !== undefined)
+    return { kind: "reject", error: new JobsError("invalid-request", fault.message, { field: "policy" }) };
   const isSame = JSON.stringify([before?.policy ?? {}, before?.paused]) === JSON.stringify([policy, paused]);
   if (isSame && (before !== undefined || change.policy === undefined)) return NOTHING;
   const { paused: _, ...kept } = before ?? {};

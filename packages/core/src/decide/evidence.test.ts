@@ -89,7 +89,7 @@ describe("a refusal", () => {
       const run = refused(code);
       expect(run).toMatchObject({
         state: "pending",
-        waitingFor: "agent",
+        waitingFor: code === "no-room" ? "slot" : "agent",
         attempts: [{ exitedAt: after(100), refusal: { code } }],
       });
       expect(isBusy(run)).toBe(true);

@@ -3,6 +3,7 @@ import type { Evidence } from "../domain/evidence.ts";
 import type { Reason } from "../domain/reason.ts";
 import { currentAttempt, hasEnded, type Run, type RunState } from "../domain/run.ts";
 import { cancelled } from "./cancel.ts";
+import { mayRetry, retriedAfterLoss } from "./lose.ts";
 import { NOTHING, write, type Decision, type DecisionContext, type JobView } from "./view.ts";
 import { withAttempt } from "./with-attempt.ts";
 
@@ -51,7 +52,7 @@ export function refused(run: Run, refusal: Refusal, now: string): Run {
   const message = refusal.message.slice(0, MESSAGE_MAX_LENGTH);
   const back = withAttempt(run, { refusal: { ...refusal, message }, exitedAt: now });
   if (run.cancel !== undefined) return cancelled(back, now);
-  if (PASSING.has(refusal.code)) return { ...back, waitingFor: "agent" };
+  if (PASSING.has(refusal.code)) return { ...back, waitingFor: refusal.code === "no-room" ? "slot" : "agent" };
   return { ...back, state: "failed", reason: "refused-by-agent", times: { ...run.times, endedAt: now } };
 }
 
@@ -62,6 +63,10 @@ function started(run: Run, evidence: Evidence, now: string): Run {
 
 function finished(run: Run, evidence: Evidence, now: string): Run {
   const exit = exitOf(evidence);
+  if (exit.cause === "no-contact" && mayRetry(run) && (exit.leftOverPids ?? []).length === 0) {
+    const seen = { startedAt: evidence.startedAt ?? now, exitedAt: evidence.exitedAt ?? now, exit, log: evidence.log };
+    return retriedAfterLoss(withAttempt(run, seen), now);
+  }
   const attempt = { startedAt: evidence.startedAt ?? now, exitedAt: evidence.exitedAt ?? now, exit, log: evidence.log };
   const { waitingFor: _, ...rest } = withAttempt(run, attempt);
   const times = { ...run.times, runningAt: run.times.runningAt ?? now, endedAt: now };

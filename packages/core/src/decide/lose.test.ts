@@ -19,7 +19,8 @@ import { reconcile } from "./reconcile.ts";
 import { decideResolve } from "./resolve.ts";
 import type { AgentView, Decision, DecisionContext } from "./view.ts";
 
-const HOUR_MS = 3_600_000;
+/** The default of `lostAfterMs`, one percent, and the time of a kill. */
+const GONE_MS = 3_646_000;
 
 function silent(ms: number, agent: AgentView = silentAgent(), now = after(ms)): DecisionContext {
   const { agents, ...rest } = contextOf([agent], { now });
@@ -33,38 +34,38 @@ function written(decision: Decision): Run {
 
 describe("a run whose host is silent", () => {
   test("is left alone until its time is over", () => {
-    expect(reconcile(viewOf(runningRun()), silent(HOUR_MS - 1))).toEqual({ kind: "nothing" });
+    expect(reconcile(viewOf(runningRun()), silent(GONE_MS - 1))).toEqual({ kind: "nothing" });
   });
 
   test("fails as lost then, by default: nobody saw how it ended, and the job is free", () => {
-    const run = written(reconcile(viewOf(runningRun()), silent(HOUR_MS)));
+    const run = written(reconcile(viewOf(runningRun()), silent(GONE_MS)));
     expect(run).toMatchObject({
       state: "failed",
       reason: "lost",
-      attempts: [{ lost: { at: after(HOUR_MS), silentMs: HOUR_MS } }],
-      times: { endedAt: after(HOUR_MS) },
+      attempts: [{ lost: { at: after(GONE_MS), silentMs: GONE_MS } }],
+      times: { endedAt: after(GONE_MS) },
     });
-    expect(ownerOf(run, { now: after(HOUR_MS) })).toMatchObject({ owner: "server" });
+    expect(ownerOf(run, { now: after(GONE_MS) })).toMatchObject({ owner: "server" });
   });
 
   test("may have started though nobody heard of that: it is lost as well", () => {
-    expect(written(reconcile(viewOf(assignedRun()), silent(HOUR_MS)))).toMatchObject({ reason: "lost" });
+    expect(written(reconcile(viewOf(assignedRun()), silent(GONE_MS)))).toMatchObject({ reason: "lost" });
   });
 
   test("gets another attempt with `retry`, unless somebody wants it to end", () => {
-    const retried = written(reconcile(viewOf(runningRun({ onLost: "retry" })), silent(HOUR_MS)));
+    const retried = written(reconcile(viewOf(runningRun({ onLost: "retry" })), silent(GONE_MS)));
     expect(retried).toMatchObject({ state: "pending", waitingFor: "agent", attempts: [{ lost: { retried: true } }] });
-    expect(retried.times).toEqual({ submittedAt: NOW, pendingAt: after(HOUR_MS) });
-    const again = written(reconcile(viewOf(retried), contextOf([sampleAgent()], { now: after(HOUR_MS) })));
+    expect(retried.times).toEqual({ submittedAt: NOW, pendingAt: after(GONE_MS) });
+    const again = written(reconcile(viewOf(retried), contextOf([sampleAgent()], { now: after(GONE_MS) })));
     expect(again.attempts.map(({ number }) => number)).toEqual([1, 2]);
     const cancelled = runningRun({ onLost: "retry", cancel: { requestedAt: NOW, by: "bob" } });
-    expect(written(reconcile(viewOf(cancelled), silent(HOUR_MS)))).toMatchObject({ state: "failed", reason: "lost" });
+    expect(written(reconcile(viewOf(cancelled), silent(GONE_MS)))).toMatchObject({ state: "failed", reason: "lost" });
   });
 
   test("keeps its job busy with `hold`, until its host tells how it ended", () => {
-    const held = written(reconcile(viewOf(runningRun({ onLost: "hold" })), silent(HOUR_MS)));
-    expect(held).toMatchObject({ state: "running", attempts: [{ lost: { silentMs: HOUR_MS } }] });
-    expect(reconcile(viewOf(held), silent(2 * HOUR_MS))).toEqual({ kind: "nothing" });
+    const held = written(reconcile(viewOf(runningRun({ onLost: "hold" })), silent(GONE_MS)));
+    expect(held).toMatchObject({ state: "running", attempts: [{ lost: { silentMs: GONE_MS } }] });
+    expect(reconcile(viewOf(held), silent(2 * GONE_MS))).toEqual({ kind: "nothing" });
     expect(ownerOf(held, { now: NOW })).toMatchObject({ owner: "operator" });
     const evidence = sampleEvidence({ phase: "exited", exit: { exitCode: 0 } });
     const told = decideEvidence(viewOf(held), { agent: AGENT, evidence }, contextOf());
@@ -73,18 +74,18 @@ describe("a run whose host is silent", () => {
 
   test("is never lost when it may overlap others", () => {
     const attempts = runningRun().attempts.map((one) => ({ ...one, lostAfterMs: null }));
-    expect(reconcile(viewOf(runningRun({ attempts })), silent(100 * HOUR_MS))).toEqual({ kind: "nothing" });
+    expect(reconcile(viewOf(runningRun({ attempts })), silent(100 * GONE_MS))).toEqual({ kind: "nothing" });
   });
 
   test("has failed, not been skipped, when it found no other attempt in time", () => {
-    const lost = written(reconcile(viewOf(runningRun({ onLost: "retry", waitAtMostMs: 1_000 })), silent(HOUR_MS)));
-    const late = contextOf([silentAgent()], { now: after(HOUR_MS + 1_000) });
+    const lost = written(reconcile(viewOf(runningRun({ onLost: "retry", waitAtMostMs: 1_000 })), silent(GONE_MS)));
+    const late = contextOf([silentAgent()], { now: after(GONE_MS + 1_000) });
     expect(written(reconcile(viewOf(lost), late))).toMatchObject({ state: "failed", reason: "lost" });
   });
 });
 
 test("an end that was decided without the host stays as it is, whatever the host tells later", () => {
-  const lost = written(reconcile(viewOf(runningRun()), silent(HOUR_MS)));
+  const lost = written(reconcile(viewOf(runningRun()), silent(GONE_MS)));
   for (const phase of ["started", "exited"] as const) {
     const evidence = sampleEvidence({ phase, exit: { exitCode: 0 }, revision: 9 });
     expect(decideEvidence(viewOf(lost), { agent: AGENT, evidence }, contextOf())).toEqual({ kind: "nothing" });
@@ -92,9 +93,25 @@ test("an end that was decided without the host stays as it is, whatever the host
 });
 
 test("evidence of an attempt that was given up changes nothing of the run that goes on", () => {
-  const retried = written(reconcile(viewOf(runningRun({ onLost: "retry" })), silent(HOUR_MS)));
+  const retried = written(reconcile(viewOf(runningRun({ onLost: "retry" })), silent(GONE_MS)));
   const evidence = sampleEvidence({ phase: "exited", exit: { exitCode: 0 } });
   expect(decideEvidence(viewOf(retried), { agent: AGENT, evidence }, contextOf())).toEqual({ kind: "nothing" });
+});
+
+test("a host that ended it by itself for want of contact says the same as its silence: `retry` gets another attempt", () => {
+  const evidence = sampleEvidence({ phase: "exited", exit: { signal: "SIGTERM", cause: "no-contact" } });
+  const told = (change: Partial<Run>): Run =>
+    written(decideEvidence(viewOf(runningRun(change)), { agent: AGENT, evidence }, contextOf()));
+  const retried = told({ onLost: "retry" });
+  expect(retried).toMatchObject({
+    state: "pending",
+    attempts: [{ exit: { signal: "SIGTERM" }, lost: { retried: true } }],
+  });
+  expect(retried.times.endedAt).toBeUndefined();
+  expect(written(reconcile(viewOf(retried), contextOf())).attempts.map(({ number }) => number)).toEqual([1, 2]);
+  expect(told({})).toMatchObject({ state: "failed", reason: "lost" });
+  expect(told({ onLost: "hold" })).toMatchObject({ state: "failed", reason: "lost" });
+  expect(told({ onLost: "retry", cancel: { requestedAt: NOW, by: "bob" } })).toMatchObject({ state: "failed" });
 });
 
 describe("an operator's word", () => {
@@ -129,6 +146,20 @@ describe("an operator's word", () => {
       attempts: [{ exit: { signal: "SIGKILL", leftOverPids: [] } }],
       resolved: { by: "olga" },
     });
+  });
+
+  test("may be said again: the first answer may have been lost", () => {
+    const resolved = written(resolve(runningRun(), contextOf([silentAgent()])));
+    expect(resolve(resolved, contextOf())).toEqual({ kind: "known", run: resolved });
+  });
+
+  test("is not taken of an attempt that its host may still start: not before its licence is over", () => {
+    expect(resolve(assignedRun(), contextOf([{ ...silentAgent(), sinceBeatMs: 59_999 }]))).toMatchObject({
+      kind: "reject",
+      error: { code: "nothing-to-resolve" },
+    });
+    expect(resolve(assignedRun(), contextOf([{ ...silentAgent(), sinceBeatMs: 60_000 }])).kind).toBe("write");
+    expect(resolve(runningRun(), contextOf([{ ...silentAgent(), sinceBeatMs: 20_000 }])).kind).toBe("write");
   });
 
   test("is not taken while the host answers for the run, or there is nothing to say", () => {

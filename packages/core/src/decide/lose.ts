@@ -14,18 +14,35 @@ export function lost(run: Run, context: DecisionContext): Run | undefined {
   if (attempt === undefined || hasEnded(run) || attempt.lost !== undefined || attempt.lostAfterMs === null)
     return undefined;
   const silentMs = context.agents.silentMs({ agent: attempt.agent, run: run.run, attempt: attempt.number });
-  if (silentMs < attempt.lostAfterMs) return undefined;
+  if (silentMs < certainlyGoneAfterMs(attempt.lostAfterMs)) return undefined;
   const { now } = context;
   const mark = { at: now, silentMs: Math.floor(silentMs) };
   const onLost = policyOf(run).onLost;
   if (onLost === "hold") return withAttempt(run, { lost: mark });
-  // What somebody wanted to end gets no other try.
-  if (onLost === "retry" && run.cancel === undefined) {
-    const { runningAt: _, ...times } = run.times;
-    const given = withAttempt(run, { lost: { ...mark, retried: true } });
-    return { ...given, state: "pending", waitingFor: "agent", times: { ...times, pendingAt: now } };
-  }
+  if (mayRetry(run)) return retriedAfterLoss(withAttempt(run, { lost: mark }), now);
   return endedAsLost(withAttempt(run, { lost: mark }), now);
+}
+
+/** True when a lost run gets another attempt. What somebody wanted to end gets none. */
+export function mayRetry(run: Run): boolean {
+  return policyOf(run).onLost === "retry" && run.cancel === undefined;
+}
+
+/** Waiting again, its last attempt given up: the host was silent for too long, or ended it for that reason itself. */
+export function retriedAfterLoss(run: Run, now: string): Run {
+  const { runningAt: _, ...times } = run.times;
+  const { lost, lostAfterMs } = run.attempts.at(-1) ?? {};
+  const mark = lost ?? { at: now, silentMs: lostAfterMs ?? 0 };
+  const given = withAttempt(run, { lost: { ...mark, retried: true } });
+  return { ...given, state: "pending", waitingFor: "agent", times: { ...times, pendingAt: now } };
+}
+
+/**
+ * The host kills at `lostAfterMs` by its own clock, and then still has to see that all is gone: clocks differ by less than
+ * one percent, and a kill is over, or hopeless, within some seconds.
+ */
+function certainlyGoneAfterMs(lostAfterMs: number): number {
+  return lostAfterMs * 1.01 + 10_000;
 }
 
 /** Failed, with an end that nobody saw. */

@@ -76,8 +76,21 @@ describe("a submission while the job is busy", () => {
       error: { code: "queue-full", field: "name", details: { waiting: 2, run: "run00002" } },
     });
     expect(submit("queue", 3).kind).toBe("write");
-    expect(submit("queue-latest", 2).kind).toBe("write");
-    expect(submit("replace", 2).kind).toBe("write");
+    expect(submit("queue-latest", 2)).toMatchObject({ kind: "reject", error: { code: "queue-full" } });
+    expect(submit("replace", 2).kind).toBe("write"); // it takes the place of both
+    const latest = [next("run00002", { overlap: "queue-latest" })];
+    const take = (isHeld: boolean): Decision => {
+      const submission = sampleSubmission({ isHeld, policy: { overlap: "queue-latest", queueLimit: 1 } });
+      return decideSubmit(viewOf(LIVE, ...latest), submission, contextOf());
+    };
+    expect([take(false).kind, take(true).kind]).toEqual(["write", "reject"]); // a held one takes nobody's place
+  });
+
+  test("is refused when its host would have to end it sooner than it can be missed", () => {
+    const submit = (graceMs: number): Decision =>
+      decideSubmit(viewOf(), sampleSubmission({ policy: { lostAfterMs: 180_000, graceMs } }), contextOf());
+    expect(submit(60_001)).toMatchObject({ kind: "reject", error: { code: "invalid-request", field: "graceMs" } });
+    expect(submit(60_000).kind).toBe("write");
   });
 });
 
@@ -91,6 +104,12 @@ describe("queue-latest", () => {
       ["skipped", "replaced-by", "run00004"],
       ["pending", undefined, undefined],
     ]);
+  });
+
+  test("gives way to no run that is held", () => {
+    const held = next("run00003", { overlap: "queue-latest", hold: { at: NOW, by: "bob" } });
+    const runs = settle(viewOf(LIVE, next("run00002", { overlap: "queue-latest" }), held), contextOf());
+    expect(runs.map(({ state }) => state)).toEqual(["running", "pending", "pending"]);
   });
 
   test("takes nobody's place who waits in a queue", () => {
@@ -117,6 +136,15 @@ describe("replace", () => {
     const runs = settle(viewOf(LIVE, ...two), contextOf());
     expect(runs[1]).toMatchObject({ state: "skipped", cancel: { replacedBy: "run00003" } });
     expect(runs[0]).toMatchObject({ cancel: { replacedBy: "run00003" } });
+  });
+
+  test("ends nothing while it may not start itself", () => {
+    const view = viewOf(LIVE, next("run00003", { overlap: "replace" }));
+    expect(settle(view, contextOf([sampleAgent()], { isPaused: true }))[0]?.cancel).toBeUndefined();
+    expect(settle(view, contextOf([sampleAgent()], { isRestoring: true }))[0]?.cancel).toBeUndefined();
+    const paused = { v: 1 as const, job: "nightly", writeId: "d1", policy: {}, updatedAt: NOW, updatedBy: "bob" };
+    const definition = { ...paused, paused: { at: NOW, by: "bob" } };
+    expect(settle({ ...view, definition }, contextOf())[0]?.cancel).toBeUndefined();
   });
 
   test("does not touch those behind it in line", () => {

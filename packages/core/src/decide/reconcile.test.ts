@@ -163,7 +163,10 @@ describe("after a refusal", () => {
   const refusedTimes = (count: number, code: "no-room" | "never-started"): Run => {
     const [attempt] = assignedRun().attempts as [Run["attempts"][number]];
     const refusal = { code, message: "No." };
-    return sampleRun({ waitingFor: "agent", attempts: [{ ...attempt, number: count, exitedAt: NOW, refusal }] });
+    // As many as a record keeps.
+    const numbers = Array.from({ length: Math.min(count, 6) }, (_, index) => count - Math.min(count, 6) + 1 + index);
+    const attempts = numbers.map((number) => ({ ...attempt, number, exitedAt: NOW, refusal }));
+    return sampleRun({ waitingFor: "agent", attempts });
   };
   const decideAt = (run: Run, ms: number): Decision =>
     reconcile(viewOf(run), contextOf([sampleAgent()], { now: after(ms) }));

@@ -46,14 +46,17 @@ function expired(run: Run, { now }: DecisionContext): Run | undefined {
 function superseded(run: Run, { now }: DecisionContext, view: JobView): Run | undefined {
   if (run.overlap !== "queue-latest" || !isWaiting(run) || run.hold !== undefined) return undefined;
   const later = view.runs.slice(view.runs.indexOf(run) + 1);
-  const latest = later.findLast((other) => other.overlap === "queue-latest" && isWaiting(other));
+  const latest = later.findLast(
+    (other) => other.overlap === "queue-latest" && isWaiting(other) && other.hold === undefined,
+  );
   if (latest === undefined) return undefined;
   return cancelled({ ...run, cancel: { requestedAt: now, by: latest.submittedBy, replacedBy: latest.run } }, now);
 }
 
 /** What is in the way of a `replace` run gives way: at once, or as soon as its host has ended it. */
-function replaced(run: Run, { now }: DecisionContext, view: JobView): Run | undefined {
-  if (run.cancel !== undefined) return undefined;
+function replaced(run: Run, { now, isPaused, isRestoring }: DecisionContext, view: JobView): Run | undefined {
+  // Nothing ends for one that may not start.
+  if (run.cancel !== undefined || isPaused || isRestoring || view.definition?.paused !== undefined) return undefined;
   const by = view.runs.findLast(
     (other) =>
       other.overlap === "replace" &&
@@ -81,7 +84,13 @@ function isTooSoon(run: Run, now: string): boolean {
   const last = run.attempts.at(-1);
   if (last?.refusal === undefined || last.exitedAt === undefined || last.refusal.code === "never-started") return false;
   const sinceMs = Date.parse(now) - Date.parse(last.exitedAt);
-  return sinceMs >= 0 && sinceMs < Math.min(1000 * 2 ** (last.number - 1), MAX_RETRY_MS);
+  return sinceMs >= 0 && sinceMs < Math.min(1000 * 2 ** (refusalsInARow(run) - 1), MAX_RETRY_MS);
+}
+
+/** Of a record that keeps only the last attempts this may be fewer than there were: as many as the longest pause takes. */
+function refusalsInARow({ attempts }: Run): number {
+  const others = attempts.findLastIndex(({ refusal }) => refusal === undefined || refusal.code === "never-started");
+  return attempts.length - 1 - others;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { LICENCE_MS } from "../domain/attempt.ts";
 import { currentAttempt, hasEnded, type Run } from "../domain/run.ts";
 import { JobsError } from "../errors.ts";
 import { onLiveRun } from "./live-run.ts";
@@ -19,6 +20,8 @@ export function decideResolve(view: JobView, resolution: Resolution, context: De
 
 function resolve(run: Run, { by, note }: Resolution, context: DecisionContext): Decision {
   const attempt = currentAttempt(run);
+  // Said again, because the first answer was lost.
+  if (run.resolved !== undefined) return { kind: "known", run };
   const resolved = { at: context.now, by, ...(note === undefined ? {} : { note }) };
   if (hasEnded(run)) {
     if ((attempt?.exit?.leftOverPids?.length ?? 0) === 0)
@@ -31,6 +34,8 @@ function resolve(run: Run, { by, note }: Resolution, context: DecisionContext): 
   // A host that is in contact and holds it can be asked; one that holds it no more will never tell.
   if (agent?.licence !== undefined && (isListed || attempt.startedAt === undefined))
     return reject(run, `${run.target.name} is in contact and answers for it: cancel it instead.`);
+  if (attempt.startedAt === undefined && (agent?.sinceBeatMs ?? LICENCE_MS) < LICENCE_MS)
+    return reject(run, `${run.target.name} may still start it: ask again in a minute, or cancel it.`);
   return write(endedAsLost({ ...run, resolved }, context.now), context);
 }
 

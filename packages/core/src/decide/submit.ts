@@ -1,6 +1,6 @@
 import { describeRun } from "../domain/ending.ts";
 import { mayOverlap } from "../domain/overlap.ts";
-import { policyOf, type Policy, type PolicySettings } from "../domain/policy.ts";
+import { policyFault, policyOf, type Policy, type PolicySettings } from "../domain/policy.ts";
 import { isBusy, isWaiting, type Run } from "../domain/run.ts";
 import { JobsError } from "../errors.ts";
 import { assign } from "./assign.ts";
@@ -30,7 +30,10 @@ export function decideSubmit(
   if (same !== undefined) return decideAgain(same, submission);
   const { policy: asked, isHeld, ...asRecorded } = submission;
   const policy = policyOf(asked, view.definition?.policy);
-  const error = findRejection(view, policy, context);
+  const fault = policyFault(policy);
+  if (fault !== undefined)
+    return { kind: "reject", error: new JobsError("invalid-request", fault.message, { field: fault.field }) };
+  const error = findRejection(view, { policy, isHeld: isHeld === true }, context);
   if (error !== undefined) return { kind: "reject", error };
   const { overlap, waitAtMostMs, lostAfterMs, graceMs, onLost } = policy;
   const accepted: Run = {
@@ -52,7 +55,7 @@ export function decideSubmit(
 
 function findRejection(
   view: JobView,
-  { overlap, queueLimit }: Policy,
+  { policy: { overlap, queueLimit }, isHeld }: { readonly policy: Policy; readonly isHeld: boolean },
   context: DecisionContext,
 ): JobsError | undefined {
   const waits = overlap !== "reject" && overlap !== "allow";
@@ -61,9 +64,16 @@ function findRejection(
   const [leftOver] = unaccounted(view, context);
   if (leftOver !== undefined && !waits) return occupied(view.job, leftOver, context);
   const waiting = view.runs.filter(isWaiting);
-  // One that takes the place of all that wait does not make the line longer.
-  if (waiting.length < queueLimit || overlap === "replace" || overlap === "queue-latest") return undefined;
-  return queueFull(view.job, waiting);
+  const fits = waiting.length < queueLimit || makesRoom({ overlap, isHeld }, waiting);
+  return fits ? undefined : queueFull(view.job, waiting);
+}
+
+/** True for a run that takes the place of one that waits, so that the line becomes no longer. */
+function makesRoom(next: { overlap: Run["overlap"]; isHeld: boolean }, waiting: readonly Run[]): boolean {
+  const inLine = waiting.filter(({ hold }) => hold === undefined);
+  if (next.isHeld) return false;
+  if (next.overlap === "replace") return inLine.length > 0;
+  return next.overlap === "queue-latest" && inLine.some(({ overlap }) => overlap === "queue-latest");
 }
 
 /** The same idempotency key came again: the same run, unless something else was asked for under it. */

@@ -27,6 +27,8 @@ export interface AgentView {
   readonly assigned: number;
   /** The licence of its last beat, if that beat is recent; else it is assigned nothing. */
   readonly licence?: Licence;
+  /** How long ago its last beat came, milliseconds; undefined when none is known. */
+  readonly sinceBeatMs?: number;
   /** What its last beat listed: every attempt that the host holds or has not had confirmed. */
   readonly held: readonly HeldEntry[];
 }

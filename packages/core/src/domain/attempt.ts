@@ -2,6 +2,9 @@ import { z } from "zod";
 import { AgentId, Instant } from "./ids.ts";
 import { LogEnd } from "./log.ts";
 
+/** An acknowledged beat is a licence to start for this long from its send time on the boot clock, milliseconds. */
+export const LICENCE_MS = 60_000;
+
 /**
  * A licence to start, as its agent numbers it: a lapsed one never revives, the next one has a higher number. Numbers
  * rise through all sessions of an agent.

@@ -52,6 +52,16 @@ const GRACE_MS = 10_000;
 /** Of a run that may not overlap another, milliseconds. */
 const LOST_AFTER_MS = 60 * MINUTE_MS;
 
+/** Between two beats, a late one, and the time in which a host can prove the end: less would end healthy scripts. */
+const CONTACT_MIN_MS = 2 * MINUTE_MS;
+
+/** Why a policy cannot hold, and the field to change; undefined when it can. */
+export function policyFault({ lostAfterMs, graceMs }: Policy): { field: string; message: string } | undefined {
+  if (lostAfterMs === null || lostAfterMs - graceMs >= CONTACT_MIN_MS) return undefined;
+  const message = `The grace of ${graceMs / 1000} s must be at least 2 minutes less than lostAfterMs (${lostAfterMs / 1000} s): the host begins to end a silent script by so much earlier.`;
+  return { field: "graceMs", message };
+}
+
 /** What holds for a run: what was asked for, else what the job says, else the defaults. */
 export function policyOf(asked: PolicySettings, ofJob: PolicySettings = {}): Policy {
   const given = <K extends keyof PolicySettings>(key: K): PolicySettings[K] => asked[key] ?? ofJob[key];

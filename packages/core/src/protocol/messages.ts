@@ -6,8 +6,7 @@ import { ByteRange } from "../domain/log.ts";
 import { OverlapPolicy } from "../domain/overlap.ts";
 import { Payload } from "../domain/payload.ts";
 
-/** An acknowledged beat is a licence for this long from its send time on the boot clock, milliseconds. */
-export const LICENCE_MS = 60_000;
+export { LICENCE_MS } from "../domain/attempt.ts";
 
 /**
  * An agent's sign of life, sent as a compare-and-set on its own last one: so beats form a chain, and of two agents with

@@ -83,12 +83,14 @@ export class Decider {
   }
 
   async submit(submission: Submission): Promise<Decided> {
-    const decided = await this.#decide(submission.job, async (view, context, isFirstTurn) => {
+    const decided = await this.#decide(submission.job, (view, context, isFirstTurn) => {
       // The index of HISTORY may lag by some seconds; a run that went there meanwhile has left a marker in the view.
       const isKnown = this.#options.finished.find(submission.run) !== undefined;
       const mayBeThere = isKnown || !isFirstTurn || this.#options.jobs.isRemoved(submission);
-      const finished = mayBeThere ? await this.#findFinished(submission) : undefined;
-      return decideSubmit(view, submission, { ...context, finished });
+      if (!mayBeThere) return decideSubmit(view, submission, context);
+      return this.#findFinished(submission).then((finished) =>
+        decideSubmit(view, submission, { ...context, finished }),
+      );
     });
     return answered(decided);
   }
@@ -157,7 +159,9 @@ export class Decider {
         const ours = this.#findOurs(view, written);
         if (ours !== undefined) return ours;
         if (view.isUnreadable) throw unreadable(job);
-        const decision = await decide(view, this.#context(), conflicts === 0);
+        // At once where it can be: between a look at an agent's free slots and their reservation nobody else may look.
+        const deciding = decide(view, this.#context(), conflicts === 0);
+        const decision = deciding instanceof Promise ? await deciding : deciding;
         if (decision.kind === "nothing") return undefined;
         if (decision.kind === "reject") throw decision.error;
         if (decision.kind === "known") return this.#settled({ kind: "run", run: decision.run }, false);

@@ -8,7 +8,7 @@
  */
 import { currentAttempt, isBusy, type Evidence, type Run, type RunOutput, type StoredLog } from "@jobs/core";
 import { artifactKey, runPrefix, type ArtifactStore } from "@jobs/core/artifacts";
-import type { HistoryStore, InboxStore } from "@jobs/core/jetstream";
+import type { HistoryStore, InboxStore, WriteOutcome } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import type { LogKeeper } from "../logs/log-keeper.ts";
 import type { Decider } from "./decider.ts";
@@ -67,7 +67,7 @@ export class Settler {
       if (output === undefined) return;
       const settled: Run = { ...run, output, times: { ...run.times, settledAt: this.#options.now() } };
       const outcome = await this.#options.history.write(settled);
-      if (outcome.kind !== "stored" && outcome.kind !== "conflict") return; // the next round writes it again, or finds it
+      if (outcome.kind !== "stored" && !(await this.#isThere(run, outcome.kind))) return; // the next round writes it again
       if (outcome.kind === "stored") this.#options.onFinished(settled);
       await this.#options.decider.remove(run);
       this.#asked.delete(run.run);
@@ -76,6 +76,11 @@ export class Settler {
     } finally {
       this.#underWay.delete(run.run);
     }
+  }
+
+  /** A conflict may also mean that another write is under way, which may come to nothing: only what can be read is there. */
+  async #isThere({ job, run }: Run, outcome: WriteOutcome["kind"]): Promise<boolean> {
+    return outcome === "conflict" && (await this.#options.history.find(job, run)) !== undefined;
   }
 
   /** What the run left, once all of it is kept; undefined while something is missing. */

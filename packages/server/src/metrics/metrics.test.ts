@@ -2,7 +2,7 @@ import type { AgentRecord, Beat, Run } from "@jobs/core";
 import { entryOf } from "@jobs/core/jetstream";
 import { expect, test } from "vitest";
 import { AgentsProjection, CONTACT_MS } from "../projection/agents-projection.ts";
-import { isKnownOver, trackAttempts } from "../projection/attempts-on-hosts.ts";
+import { countsForMs, trackAttempts } from "../projection/attempts-on-hosts.ts";
 import { HistoryIndex } from "../projection/history-index.ts";
 import { JobsProjection } from "../projection/jobs-projection.ts";
 import { RunPresenter } from "../projection/run-presenter.ts";
@@ -62,7 +62,7 @@ function server() {
     monotonicMs,
     now: () => later(clock.ms),
     assignedTo: (agent) => jobs.assignedTo(agent),
-    isKnownOver: (held) => isKnownOver(held, jobs, finished),
+    countsForMs: (held, listedAtMs) => countsForMs(held, listedAtMs, { jobs, finished }),
   });
   trackAttempts(jobs, silence);
   const nats = { isConnected: true, flush: (): Promise<void> => Promise.resolve() };

@@ -1,19 +1,14 @@
 /** The agents in memory: their records, last beats and host reports. */
 import type { AgentRecord, AgentSummary, Beat, HostReport } from "@jobs/core";
-import { JobsError, LOST_AFTER_MIN_MS } from "@jobs/core";
+import { JobsError } from "@jobs/core";
 import type { AgentView, LiveOnHost } from "@jobs/core/decide";
+import { ListedAttempts } from "./listed-attempts.ts";
 
 /**
  * Silence after which an agent is shown as not in contact and is assigned nothing, milliseconds: two beats that did not
  * come. With the way to those who look it is shown within 15 s.
  */
 export const CONTACT_MS = 13_000;
-
-/**
- * What a host said to be running keeps its job busy for so long after its last beat, milliseconds: no attempt may be
- * called lost sooner, and for one that was, the beat before does not count for ever.
- */
-const LIVE_FOR_MS = LOST_AFTER_MIN_MS;
 
 interface Known {
   record?: AgentRecord;
@@ -28,18 +23,19 @@ export interface AgentsProjectionOptions {
   readonly now: () => string;
   /** Attempts assigned to the agent, all jobs together. */
   readonly assignedTo: (agent: string) => number;
-  /** The host has said since its last beat that nothing of this attempt runs any more. */
-  readonly isKnownOver: (held: LiveOnHost) => boolean;
+  /** See {@link ListedAttempts}. */
+  readonly countsForMs: (held: LiveOnHost, listedAtMs: number) => number;
 }
 
 export class AgentsProjection {
   readonly #options: AgentsProjectionOptions;
   readonly #agents = new Map<string, Known>();
-  /** Agents whose last beat lists an attempt of a job that is not over, by job. */
-  readonly #hostsOf = new Map<string, Set<string>>();
+  readonly #listed: ListedAttempts;
 
   constructor(options: AgentsProjectionOptions) {
     this.#options = options;
+    const { monotonicMs, now, countsForMs } = options;
+    this.#listed = new ListedAttempts({ monotonicMs, nowMs: () => Date.parse(now()), countsForMs });
   }
 
   onRecord(record: AgentRecord): void {
@@ -53,7 +49,7 @@ export class AgentsProjection {
   /** `ageMs`: how long ago it was stored; a server that starts hears old beats, too. */
   onBeat(agent: string, beat: Beat, ageMs: number): void {
     const known = this.#of(agent);
-    this.#index(agent, known.beat, beat);
+    this.#listed.onBeat(agent, beat, ageMs);
     known.beat = beat;
     known.beatAtMonotonicMs = this.#options.monotonicMs() - ageMs;
     known.beatAt = new Date(Date.parse(this.#options.now()) - ageMs).toISOString();
@@ -71,8 +67,7 @@ export class AgentsProjection {
 
   /** The beats went with their nats-server; the agents will beat again. */
   resetBeats(): void {
-    for (const [agent, known] of this.#agents) {
-      this.#index(agent, known.beat, undefined);
+    for (const known of this.#agents.values()) {
       delete known.beat;
       delete known.beatAtMonotonicMs;
     }
@@ -107,32 +102,31 @@ export class AgentsProjection {
       slots: known.report?.slots ?? slots,
       assigned: this.#options.assignedTo(agent),
       held: known.beat?.held ?? [],
+      ...(known.beatAtMonotonicMs === undefined
+        ? {}
+        : { sinceBeatMs: this.#options.monotonicMs() - known.beatAtMonotonicMs }),
       ...(licence === undefined ? {} : { licence }),
     };
   }
 
   /** Agents known from an earlier epoch of the store that were not heard in this one: nobody knows what runs on their hosts. */
   unheard(epoch: string): readonly string[] {
-    return [...this.#agents].flatMap(([agent, { record, beat }]) =>
-      beat === undefined && record?.epoch !== undefined && record.epoch !== epoch ? [agent] : [],
-    );
+    const sinceMs = Number(epoch);
+    return [...this.#agents].flatMap(([agent, { record, beatAt }]) => {
+      if (record?.epoch === undefined || record.epoch === epoch) return [];
+      // A beat may have outlived the restore: what its host took on after it, it does not list.
+      return beatAt !== undefined && Date.parse(beatAt) >= sinceMs ? [] : [agent];
+    });
   }
 
-  /** The attempts of a job that hosts said to be running just now, whatever the records say. */
+  /** The attempts of a job that hosts said to be running, whatever the records say. */
   liveOf(job: string): readonly LiveOnHost[] {
-    const live: LiveOnHost[] = [];
-    for (const agent of this.#hostsOf.get(job) ?? []) {
-      const { beat, beatAtMonotonicMs = Number.NEGATIVE_INFINITY } = this.#of(agent);
-      if (this.#options.monotonicMs() - beatAtMonotonicMs > LIVE_FOR_MS) continue;
-      for (const held of beat?.held ?? [])
-        if (held.job === job && held.isOver !== true) live.push({ agent, run: held.run, attempt: held.attempt });
-    }
-    return live.filter((held) => !this.#options.isKnownOver(held));
+    return this.#listed.of(job);
   }
 
   /** Jobs of which a host said in its last beat that something runs. */
   jobsOnHosts(): Iterable<string> {
-    return this.#hostsOf.keys();
+    return this.#listed.jobs();
   }
 
   /** By their names. */
@@ -184,16 +178,6 @@ export class AgentsProjection {
       );
     }
     return one;
-  }
-
-  #index(agent: string, before: Beat | undefined, after: Beat | undefined): void {
-    for (const { job } of before?.held ?? []) {
-      const hosts = this.#hostsOf.get(job);
-      hosts?.delete(agent);
-      if (hosts?.size === 0) this.#hostsOf.delete(job);
-    }
-    for (const { job, isOver } of after?.held ?? [])
-      if (isOver !== true) this.#hostsOf.set(job, (this.#hostsOf.get(job) ?? new Set()).add(agent));
   }
 
   #of(agent: string): Known {

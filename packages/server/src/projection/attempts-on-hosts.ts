@@ -1,26 +1,45 @@
 /** What is known of attempts on their hosts from the records, beside what the hosts' beats say. */
-import { currentAttempt, isOverOnHost } from "@jobs/core";
+import { currentAttempt, type Run } from "@jobs/core";
 import type { LiveOnHost } from "@jobs/core/decide";
-import type { HistoryIndex } from "./history-index.ts";
+import { finishedAttempt, type FinishedAttempt, type HistoryIndex } from "./history-index.ts";
 import type { JobsProjection } from "./jobs-projection.ts";
 import type { Silence } from "./silence.ts";
 
-/** The host has said of this attempt that nothing of it runs any more, later perhaps than in its last beat. */
-export function isKnownOver(
+/** What runs on a host and is in no record is ended there after so long without contact, if nobody said otherwise, milliseconds. */
+const UNKNOWN_LOST_AFTER_MS = 60 * 60 * 1000;
+
+/** For how long after a beat that lists it an attempt counts as running there: no longer than its host keeps it without contact. */
+export function countsForMs(
+  held: LiveOnHost,
+  listedAtMs: number,
+  { jobs, finished }: { jobs: JobsProjection; finished: HistoryIndex },
+): number {
+  const own = findAttempt(held, jobs.find(held.run)?.run, finished);
+  if (own === undefined) return UNKNOWN_LOST_AFTER_MS;
+  // Its host said so later than that beat; or it was decided after as much silence as its host bears, or by an operator.
+  if (own.isOver || Date.parse(own.endDecidedAt ?? "") > listedAtMs) return 0;
+  return own.lostAfterMs ?? Number.POSITIVE_INFINITY;
+}
+
+function findAttempt(
   { agent, run, attempt }: LiveOnHost,
-  jobs: JobsProjection,
+  live: Run | undefined,
   finished: HistoryIndex,
-): boolean {
-  const own = jobs.find(run)?.run.attempts.find((one) => one.agent === agent && one.number === attempt);
-  if (own !== undefined) return isOverOnHost(own);
-  return finished.find(run)?.attempts.find((one) => one.agent === agent && one.number === attempt)?.isOver ?? false;
+): FinishedAttempt | undefined {
+  const isIt = (one: { readonly agent: string; readonly number: number }): boolean =>
+    one.agent === agent && one.number === attempt;
+  const own = live?.attempts.find(isIt);
+  if (live !== undefined && own !== undefined) return finishedAttempt(live, own);
+  return finished.find(run)?.attempts.find(isIt);
 }
 
 /** The attempts whose hosts' silence is measured are those that the records name. */
 export function trackAttempts(jobs: JobsProjection, silence: Silence): void {
   jobs.on("run", (run) => {
     const attempt = currentAttempt(run);
-    if (attempt !== undefined) silence.onAttempt({ agent: attempt.agent, run: run.run, attempt: attempt.number });
+    if (attempt === undefined) return;
+    const mayStartUnder = attempt.startedAt === undefined ? attempt.licence.number : undefined;
+    silence.onAttempt({ agent: attempt.agent, run: run.run, attempt: attempt.number }, mayStartUnder);
   });
   jobs.on("removed", (run) => {
     for (const { agent, number } of run.attempts) silence.forget({ agent, run: run.run, attempt: number });

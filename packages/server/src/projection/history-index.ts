@@ -5,7 +5,26 @@ export interface FinishedRun {
   readonly job: string;
   readonly view: RunView;
   /** The attempts that hosts may still hold, until they were told to forget them. */
-  readonly attempts: readonly { readonly agent: string; readonly number: number; readonly isOver: boolean }[];
+  readonly attempts: readonly FinishedAttempt[];
+}
+
+export interface FinishedAttempt {
+  readonly agent: string;
+  readonly number: number;
+  /** Its host has said that nothing of it runs. */
+  readonly isOver: boolean;
+  readonly lostAfterMs: number | null;
+  /** When its end was decided without its host, RFC 3339. */
+  readonly endDecidedAt?: string | undefined;
+}
+
+/** What is to be known of an attempt of a run once the run has gone to HISTORY. */
+export function finishedAttempt(
+  { resolved }: Pick<Run, "resolved">,
+  attempt: Run["attempts"][number],
+): FinishedAttempt {
+  const { agent, number, lostAfterMs, lost } = attempt;
+  return { agent, number, isOver: isOverOnHost(attempt), lostAfterMs, endDecidedAt: lost?.at ?? resolved?.at };
 }
 
 /** How many runs have ended so. */
@@ -22,7 +41,7 @@ export class HistoryIndex {
 
   add(run: Run): void {
     if (!this.#runs.has(run.run)) this.#count(run);
-    const attempts = run.attempts.map((one) => ({ agent: one.agent, number: one.number, isOver: isOverOnHost(one) }));
+    const attempts = run.attempts.map((one) => finishedAttempt(run, one));
     this.#runs.set(run.run, {
       job: run.job,
       view: viewOfRun(run),

@@ -134,9 +134,10 @@ export class JobsProjection extends EventEmitter<Events> {
     return count;
   }
 
-  /** Jobs with a live run. */
+  /** Jobs with a live run, the one whose run is the oldest first: so is a free slot given to who came first. */
   liveJobs(): Iterable<string> {
-    return new Set([...this.#runs.values()].map(({ run }) => run.job));
+    const runs = [...this.#runs.values()].map(({ run }) => run).filter((run) => !hasEnded(run));
+    return new Set(runs.sort(bySubmission).map(({ job }) => job));
   }
 
   /** Forgets everything: the store is another one. */
@@ -193,9 +194,12 @@ export class JobsProjection extends EventEmitter<Events> {
     return this.#assigned.get(agent) ?? 0;
   }
 
-  /** Jobs with a run that waits for this agent. */
+  /** Jobs with a run that waits for this agent, the one that waits longest first. */
   jobsWaitingFor(agent: string): readonly string[] {
-    return [...(this.#waiting.get(agent) ?? [])];
+    const first = (job: string): Run | undefined =>
+      this.view(job).runs.find((run) => isWaiting(run) && run.target.agent === agent);
+    const waiting = [...(this.#waiting.get(agent) ?? [])].flatMap((job) => first(job) ?? []);
+    return waiting.sort(bySubmission).map(({ job }) => job);
   }
 
   #stateOf(job: string): JobState {

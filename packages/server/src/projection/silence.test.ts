@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { Silence } from "./silence.ts";
 
 const HELD = { agent: "alpha", run: "run00001", attempt: 1 };
-const BEAT = { held: [{ job: "nightly", run: "run00001", attempt: 1 }] };
+const LICENCE = { session: "s", number: 5 };
+const BEAT = { licence: LICENCE, held: [{ job: "nightly", run: "run00001", attempt: 1 }] };
 
 let nowMs = 0;
 let silence: Silence;
@@ -59,10 +60,24 @@ describe("the silence that a loss is decided on", () => {
   test("goes on while the host beats but does not list the attempt: it has forgotten it", () => {
     silence.onAttempt(HELD);
     pass(5_000);
-    silence.onBeat("alpha", { held: [] }, 0);
-    silence.onBeat("alpha", { held: [{ job: "nightly", run: "run00001", attempt: 2 }] }, 0);
+    silence.onBeat("alpha", { licence: LICENCE, held: [] }, 0);
+    silence.onBeat("alpha", { licence: LICENCE, held: [{ job: "nightly", run: "run00001", attempt: 2 }] }, 0);
     silence.onBeat("beta", BEAT, 0);
     expect(silence.silentMs(HELD)).toBeGreaterThan(3_000);
+  });
+
+  test("of an attempt that may still start begins when its licence is over: until then each beat speaks for it", () => {
+    const silent = (): number => silence.silentMs(HELD);
+    silence.onAttempt(HELD, 5);
+    pass(100_000);
+    silence.onBeat("alpha", { licence: LICENCE, held: [] }, 0);
+    expect(silent()).toBeLessThan(1_000);
+    pass(100_000);
+    silence.onBeat("alpha", { licence: { session: "s", number: 6 }, held: [] }, 0);
+    expect(silent()).toBeGreaterThan(99_000);
+    silence.onAttempt(HELD); // it has started
+    silence.onBeat("alpha", { licence: LICENCE, held: [] }, 0);
+    expect(silent()).toBeGreaterThan(99_000);
   });
 
   test("of an attempt that no record names is nothing", () => {

@@ -9,14 +9,21 @@
 import type { Beat } from "@jobs/core";
 import type { LiveOnHost } from "@jobs/core/decide";
 
+interface Known extends LiveOnHost {
+  /** When it was last heard of, or first seen. */
+  heardAtMs: number;
+  /** Until it is known to have started, the number of the licence under which its host may start it. */
+  mayStartUnder: number | undefined;
+}
+
 /** Own renewals come every second; after a longer pause than this nothing is known of the time between. */
 const GAP_MS = 15_000;
 
 export class Silence {
   readonly #monotonicMs: () => number;
-  /** When an attempt was last listed, or first seen; by its key. */
-  readonly #heardAtMs = new Map<string, number>();
-  /** The attempts of each agent that are in the map. */
+  /** The attempts that records name, by their key. */
+  readonly #attempts = new Map<string, Known>();
+  /** The keys of each agent's attempts. */
   readonly #ofAgent = new Map<string, Set<string>>();
   #measuringSinceMs = Number.POSITIVE_INFINITY;
   #ownSentAtMs = Number.NEGATIVE_INFINITY;
@@ -37,45 +44,55 @@ export class Silence {
     this.#ownSentAtMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** A record names this attempt: from now on it is known of. */
-  onAttempt(held: LiveOnHost): void {
+  /** A record names this attempt: from now on it is known of. `mayStartUnder`: a licence's number, until it has started. */
+  onAttempt(held: LiveOnHost, mayStartUnder?: number): void {
     const key = keyOf(held);
-    if (this.#heardAtMs.has(key)) return;
-    this.#heardAtMs.set(key, this.#monotonicMs());
+    const known = this.#attempts.get(key);
+    if (known !== undefined) {
+      known.mayStartUnder = mayStartUnder;
+      return;
+    }
+    this.#attempts.set(key, { ...held, heardAtMs: this.#monotonicMs(), mayStartUnder });
     this.#ofAgent.set(held.agent, (this.#ofAgent.get(held.agent) ?? new Set()).add(key));
   }
 
   forget(held: LiveOnHost): void {
     const key = keyOf(held);
-    this.#heardAtMs.delete(key);
+    this.#attempts.delete(key);
     const others = this.#ofAgent.get(held.agent);
     others?.delete(key);
     if (others?.size === 0) this.#ofAgent.delete(held.agent);
   }
 
-  /** `ageMs`: how long ago it was stored. Only attempts that a record names count. */
-  onBeat(agent: string, { held }: Pick<Beat, "held">, ageMs: number): void {
-    if (!this.#ofAgent.has(agent)) return;
+  /**
+   * `ageMs`: how long ago it was stored. It speaks for the attempts that it lists, and for those that its agent may still
+   * start because the licence that they were assigned under is not over.
+   */
+  onBeat(agent: string, { held, licence }: Pick<Beat, "held" | "licence">, ageMs: number): void {
+    const keys = this.#ofAgent.get(agent);
+    if (keys === undefined) return;
     const atMs = this.#monotonicMs() - ageMs;
-    for (const { run, attempt } of held) {
-      const key = keyOf({ agent, run, attempt });
-      const before = this.#heardAtMs.get(key);
-      if (before !== undefined && before < atMs) this.#heardAtMs.set(key, atMs);
+    const listed = new Set(held.map(({ run, attempt }) => keyOf({ agent, run, attempt })));
+    for (const key of keys) {
+      const known = this.#attempts.get(key);
+      if (known === undefined) continue;
+      const mayStart = known.mayStartUnder !== undefined && licence.number <= known.mayStartUnder;
+      if (listed.has(key) || mayStart) known.heardAtMs = Math.max(known.heardAtMs, atMs);
     }
   }
 
   /** For people: how long ago it was last heard of, milliseconds; 0 when it is not known of. */
   sinceHeardMs(held: LiveOnHost): number {
-    const at = this.#heardAtMs.get(keyOf(held));
-    return at === undefined ? 0 : Math.max(0, this.#monotonicMs() - at);
+    const known = this.#attempts.get(keyOf(held));
+    return known === undefined ? 0 : Math.max(0, this.#monotonicMs() - known.heardAtMs);
   }
 
   /** For decisions: how long it was certainly silent, milliseconds; 0 while nobody can tell. */
   silentMs(held: LiveOnHost): number {
-    const at = this.#heardAtMs.get(keyOf(held));
+    const known = this.#attempts.get(keyOf(held));
     const isMeasuring = this.#monotonicMs() - this.#ownSentAtMs < GAP_MS;
-    if (at === undefined || !isMeasuring) return 0;
-    return Math.max(0, this.#ownSentAtMs - Math.max(at, this.#measuringSinceMs));
+    if (known === undefined || !isMeasuring) return 0;
+    return Math.max(0, this.#ownSentAtMs - Math.max(known.heardAtMs, this.#measuringSinceMs));
   }
 }
 
