@@ -3,8 +3,9 @@ import { type Run } from "../domain/run.ts";
 import { blockers, unaccounted } from "./line.ts";
 import type { AgentView, DecisionContext, JobView } from "./view.ts";
 
-/** Refused attempts that a record keeps, so that it stays small. */
-const KEPT_ATTEMPTS = 5;
+/** Refused attempts that a record keeps, and lost ones, so that it stays small. */
+const KEPT_REFUSALS = 5;
+const KEPT_LOST = 20;
 
 /**
  * The run with its next attempt on its target, or with what it waits for instead.
@@ -39,5 +40,10 @@ function withAttempt(run: Run, agent: AgentView & Required<Pick<AgentView, "lice
     lostAfterMs,
     graceMs,
   };
-  return { ...rest, attempts: [...run.attempts.slice(-KEPT_ATTEMPTS), attempt] };
+  return { ...rest, attempts: [...kept(run.attempts), attempt] };
+}
+
+function kept(attempts: Run["attempts"]): Run["attempts"] {
+  const lost = attempts.filter((one) => one.lost !== undefined).slice(-KEPT_LOST);
+  return attempts.filter((one, index) => lost.includes(one) || index >= attempts.length - KEPT_REFUSALS);
 }

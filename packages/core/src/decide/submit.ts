@@ -104,7 +104,7 @@ function occupied(job: string, { agent, run, attempt }: LiveOnHost, { agents }: 
   const message = `“${job}” is busy: ${host} says that attempt ${attempt} of run ${run} still runs there, though no record accounts for it.`;
   return new JobsError("job-busy", message, {
     field: "name",
-    details: { run, agent, attempt, link: `/v1/runs/${run}` },
+    details: { run, state: "running", agent, attempt, link: `/v1/runs/${run}` },
   });
 }
 

@@ -103,6 +103,8 @@ function describeEnd(run: Run): string {
     case "signal":
       return `The script was ended by ${how} on ${host}, not by Jobs.${left}`;
     case "cancelled-by":
+      if (attempt?.lost?.retried === true)
+        return `Cancelled by ${run.cancel?.by ?? "a user"} while it waited for another attempt: attempt ${attempt.number} was lost.`;
       return (
         (exit === undefined
           ? `Cancelled by ${run.cancel?.by ?? "a user"} before it started.`

@@ -6,7 +6,15 @@
  * Each step may be done again: after a crash between any two of them the next server begins at the first and finds what
  * is there already.
  */
-import { currentAttempt, isBusy, type Evidence, type Run, type RunOutput, type StoredLog } from "@jobs/core";
+import {
+  currentAttempt,
+  isBusy,
+  type Attempt,
+  type Evidence,
+  type Run,
+  type RunOutput,
+  type StoredLog,
+} from "@jobs/core";
 import { artifactKey, runPrefix, type ArtifactStore } from "@jobs/core/artifacts";
 import type { HistoryStore, InboxStore, WriteOutcome } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
@@ -41,6 +49,11 @@ export interface SettlerOptions {
 interface Question {
   readonly what: string;
   readonly isPatient?: boolean;
+}
+
+/** Another attempt has taken its place, or would have. */
+function isGivenUp({ lost }: Attempt): boolean {
+  return lost?.retried === true;
 }
 
 interface Asked {
@@ -87,12 +100,13 @@ export class Settler {
   async #output(run: Run): Promise<RunOutput | undefined> {
     const location = this.#options.artifacts.locationOf(runPrefix(run.job, run.run));
     const attempt = currentAttempt(run);
-    if (attempt === undefined) return { location, attempts: [] };
+    const earlier = await Promise.all(run.attempts.filter(isGivenUp).map((one) => this.#outputOfLost(run, one)));
+    if (attempt === undefined) return { location, attempts: earlier };
     const evidence = this.#options.desk.find(run.run, attempt);
     // The host says it by itself; it is asked when that takes long: its words may have gone with a nats-server.
     if (evidence?.phase !== "exited" || evidence.artifacts === undefined)
       return this.#isGivenUp(run)
-        ? this.#outputWithoutHost(run, location)
+        ? { location, attempts: [...earlier, await this.#outputOfLost(run, attempt)] }
         : this.#ask(run, { what: "evidence", isPatient: true }, {});
     const missing = await this.#missing(run, evidence);
     if (missing.length > 0) return this.#askForUploads(run, evidence.attempt, missing);
@@ -100,7 +114,7 @@ export class Settler {
     if (log === undefined) return undefined;
     const artifacts = evidence.artifacts.map(({ name, sizeBytes, sha256 }) => ({ name, sizeBytes, sha256 }));
     const leftOut = evidence.artifactsLeftOut ? { artifactsLeftOut: evidence.artifactsLeftOut } : {};
-    return { location, attempts: [{ attempt: attempt.number, log, artifacts, ...leftOut }] };
+    return { location, attempts: [...earlier, { attempt: attempt.number, log, artifacts, ...leftOut }] };
   }
 
   /** True for a run that was lost, or resolved by an operator, once its host had its time to come back and tell the rest. */
@@ -109,11 +123,11 @@ export class Settler {
     return isLost && Date.parse(this.#options.now()) - Date.parse(run.times.endedAt ?? "") > WITHOUT_HOST_AFTER_MS;
   }
 
-  /** What came of the log before the host fell silent; that it is all of it nobody can say. */
-  async #outputWithoutHost(run: Run, location: string): Promise<RunOutput> {
-    const { agent = "", number = 0 } = currentAttempt(run) ?? {};
-    const log = await this.#options.logs.keepRest({ job: run.job, agent, run: run.run, attempt: number });
-    return { location, attempts: [{ attempt: number, log, artifacts: [] }] };
+  /** What came of the log before the host fell silent. That it is all of it nobody can say, unless the host still told its end. */
+  async #outputOfLost({ job, run }: Run, { agent, number, log: end }: Attempt): Promise<RunOutput["attempts"][number]> {
+    const address = { job, agent, run, attempt: number };
+    const kept = end === undefined ? undefined : (await this.#options.logs.keep(address, end, true)).log;
+    return { attempt: number, log: kept ?? (await this.#options.logs.keepRest(address)), artifacts: [] };
   }
 
   async #keepLog(run: Run, evidence: Evidence): Promise<StoredLog | undefined> {

@@ -104,29 +104,34 @@ function jobHandlers(options: OperationsOptions): Omit<Handlers, keyof RunHandle
       runs: live.map((run) => presenter.present(run)),
     };
   };
-  const known = (job: string): void => {
+  const isKnown = (job: string): boolean => {
     const { runs: live } = jobs.view(job);
-    if (jobs.findDefinition(job) !== undefined || live.length > 0 || runs.list({ job, limit: 1 }).length > 0) return;
+    return jobs.findDefinition(job) !== undefined || live.length > 0 || runs.list({ job, limit: 1 }).length > 0;
+  };
+  const known = async (job: string): Promise<void> => {
+    if (isKnown(job)) return;
+    await runs.catchUp(); // another server may have heard of it just now
+    if (isKnown(job)) return;
     throw new JobsError("job-unknown", `There is no job “${job}”: nothing of that name has run.`, { field: "name" });
   };
   const paused = (pause: OperationOutput<"getPause">["paused"]): OperationOutput<"getPause"> =>
     pause === undefined ? {} : { paused: pause };
   return {
-    getJob({ name }) {
-      known(name);
-      return Promise.resolve(viewOf(name));
+    async getJob({ name }) {
+      await known(name);
+      return viewOf(name);
     },
     async saveJob({ name, policy }, by) {
       await commands.define(name, { by, policy });
       return viewOf(name);
     },
     async pauseJob({ name, note }, by) {
-      known(name);
+      await known(name);
       await commands.define(name, { by, pause: { note } });
       return viewOf(name);
     },
     async resumeJob({ name }, by) {
-      known(name);
+      await known(name);
       await commands.define(name, { by, resume: true });
       return viewOf(name);
     },

@@ -75,13 +75,20 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
   async get(id: string): Promise<RunView> {
     const known = this.find(id);
     if (known !== undefined) return known;
-    await this.#options.catchUp().catch((cause: unknown) => {
-      const message = `This server does not hear from NATS, and cannot tell whether there is a run ${id}: try again.`;
-      throw new JobsError("store-unavailable", message, { cause });
-    });
+    await this.catchUp();
     const found = this.find(id);
     if (found !== undefined) return found;
     throw unknown(id, "run");
+  }
+
+  /** Resolves once this server has seen all that was stored when it was called; `store-unavailable` when it cannot. */
+  async catchUp(): Promise<void> {
+    try {
+      await this.#options.catchUp();
+    } catch (cause) {
+      const message = "This server does not hear from NATS, and cannot tell whether there is such a thing: try again.";
+      throw new JobsError("store-unavailable", message, { cause });
+    }
   }
 
   /** The whole record of a run. Throws `run-unknown`. */
