@@ -100,13 +100,12 @@ export class Settler {
   async #output(run: Run): Promise<RunOutput | undefined> {
     const location = this.#options.artifacts.locationOf(runPrefix(run.job, run.run));
     const attempt = currentAttempt(run);
-    const earlier = await Promise.all(run.attempts.filter(isGivenUp).map((one) => this.#outputOfLost(run, one)));
-    if (attempt === undefined) return { location, attempts: earlier };
+    if (attempt === undefined) return { location, attempts: await this.#outputsOfLost(run) };
     const evidence = this.#options.desk.find(run.run, attempt);
     // The host says it by itself; it is asked when that takes long: its words may have gone with a nats-server.
     if (evidence?.phase !== "exited" || evidence.artifacts === undefined)
       return this.#isGivenUp(run)
-        ? { location, attempts: [...earlier, await this.#outputOfLost(run, attempt)] }
+        ? { location, attempts: [...(await this.#outputsOfLost(run)), await this.#outputOfLost(run, attempt)] }
         : this.#ask(run, { what: "evidence", isPatient: true }, {});
     const missing = await this.#missing(run, evidence);
     if (missing.length > 0) return this.#askForUploads(run, evidence.attempt, missing);
@@ -114,6 +113,7 @@ export class Settler {
     if (log === undefined) return undefined;
     const artifacts = evidence.artifacts.map(({ name, sizeBytes, sha256 }) => ({ name, sizeBytes, sha256 }));
     const leftOut = evidence.artifactsLeftOut ? { artifactsLeftOut: evidence.artifactsLeftOut } : {};
+    const earlier = await this.#outputsOfLost(run);
     return { location, attempts: [...earlier, { attempt: attempt.number, log, artifacts, ...leftOut }] };
   }
 
@@ -121,6 +121,10 @@ export class Settler {
   #isGivenUp(run: Run): boolean {
     const isLost = run.resolved !== undefined || currentAttempt(run)?.lost !== undefined;
     return isLost && Date.parse(this.#options.now()) - Date.parse(run.times.endedAt ?? "") > WITHOUT_HOST_AFTER_MS;
+  }
+
+  #outputsOfLost(run: Run): Promise<RunOutput["attempts"]> {
+    return Promise.all(run.attempts.filter(isGivenUp).map((one) => this.#outputOfLost(run, one)));
   }
 
   /** What came of the log before the host fell silent. That it is all of it nobody can say, unless the host still told its end. */
