@@ -104,6 +104,7 @@ function build(options: AgentOptions & { readonly session: string }, link: NatsL
     session,
     bootClockMs,
     nowMs: Date.now,
+    nonce,
     held: () => attempts.held(),
     isInboxReachable: () => isInboxReachable,
     onAcknowledged: (sentAtBootMs) => {
@@ -184,6 +185,14 @@ const AGAIN_MS = 500;
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** How long an agent that ends tries to tell how its attempts ended; the next one tells it otherwise, milliseconds. */
 const LAST_WORDS_MS = 2_000;
+
+/**
+ * Differs also between two machines that were resumed from one snapshot: what they draw at random may be the same then, as
+ * both have the memory that it is drawn from. They do not draw it in the same nanosecond.
+ */
+function nonce(): string {
+  return `${randomUUID({ disableEntropyCache: true })}.${performance.now()}.${Date.now()}`;
+}
 
 /** The streams are made by the first server: an agent may be there before it. */
 async function whenReachable(say: () => Promise<void>, log: Logger): Promise<void> {

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { cp, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,6 +46,16 @@ test("an agent that was killed before it noted its last beat knows it for its ow
 });
 
 test("a lost acknowledgement is found out, and the chain goes on", async () => {
+  await using host = await BeatHost.open();
+  const agent = await host.agent("one");
+  await agent.loseAnswers(2);
+  expect(await host.last()).toMatchObject({ beat: { session: "one", number: 2 } });
+  await agent.beat(3);
+  expect(await host.last()).toMatchObject({ beat: { session: "one", number: 3 } });
+  expect(agent.broken).toBeUndefined();
+});
+
+test("a beat of this session and number that has no nonce is this agent's own", async () => {
   await using host = await BeatHost.open();
   const agent = await host.agent("one");
   await host.publishNext();
@@ -105,6 +116,53 @@ test("a clone that is the first to beat stops the original", async () => {
   await vi.waitFor(() => expect(original.broken?.code).toBe("agent-stopped"), 10_000);
   await clone.beat();
   expect(clone.broken).toBeUndefined();
+});
+
+test("of a host that was cloned while it ran exactly one goes on, and the other has no licence any more", async () => {
+  await using host = await BeatHost.open();
+  const original = await host.agent("one");
+  const twin = await host.twin("one");
+  const licence = await host.licence();
+  expect([original.hasLive(licence), twin.hasLive(licence)]).toEqual([true, true]);
+  await original.beat();
+  twin.chain.beatNow();
+  await vi.waitFor(() => expect(twin.broken?.code).toBe("agent-stopped"), 10_000);
+  expect(twin.hasLive(licence)).toBe(false);
+  expect(twin.acknowledged).toHaveLength(1);
+  for (let round = 0; round < 3; round++) await original.beat();
+  expect(original.broken).toBeUndefined();
+  expect(original.hasLive(licence)).toBe(true);
+});
+
+test("a twin that is the first to beat stops the original, also when the original's acknowledgements were lost", async () => {
+  await using host = await BeatHost.open();
+  const original = await host.agent("one");
+  const twin = await host.twin("one");
+  await twin.beat();
+  await original.loseAnswers(2);
+  original.chain.beatNow();
+  await vi.waitFor(() => expect(original.broken?.code).toBe("agent-stopped"), 10_000);
+  expect(original.hasLive(await host.licence())).toBe(false);
+  await twin.beat();
+  expect(twin.broken).toBeUndefined();
+});
+
+test.each([
+  ["is ahead", 3],
+  ["is behind, and beat after this one's last", 1],
+])("a twin that %s is not taken for this agent", async (_, number) => {
+  await using host = await BeatHost.open();
+  const agent = await host.agent("one");
+  await agent.beat();
+  const { beat, sequence } = (await host.last())!;
+  if (number > beat.number) await host.publish({ ...beat, number: beat.number + 1, nonce: "a twin's" }, sequence);
+  const before = (await host.last())!;
+  await host.publish(
+    { ...beat, number: number > beat.number ? beat.number + 2 : number, nonce: "a twin's" },
+    before.sequence,
+  );
+  agent.chain.beatNow();
+  await vi.waitFor(() => expect(agent.broken?.code).toBe("agent-stopped"), 10_000);
 });
 
 test("a restored older disk stops", async () => {
@@ -177,7 +235,7 @@ test("the answer of a replica that lags is no other agent's beat", async () => {
   await lagging.chain.start();
   expect(await host.last()).toMatchObject({ beat: { session: "two", number: 1 } });
   // … and after a lost acknowledgement.
-  await host.publishNext();
+  await lagging.loseAnswers(1);
   lagging.beats.oldReads = [old, undefined, old];
   await lagging.beat(3);
   expect(lagging.broken).toBeUndefined();
@@ -200,6 +258,8 @@ test("an empty answer of a replica that lags at the start does not break the cha
 class FaultyBeats extends AgentBeats {
   isCut = false;
   losesAnswers = false;
+  /** What the next beat is answered with, without being sent. */
+  pretended: WriteOutcome | undefined;
   /** Answers of a replica that lags, given before true ones. */
   oldReads: ({ beat: Beat; sequence: number } | undefined)[] = [];
   onStored: () => void = () => undefined;
@@ -208,6 +268,9 @@ class FaultyBeats extends AgentBeats {
   override async beat(beat: Beat, previous: number): Promise<WriteOutcome> {
     const cut = { kind: "unknown", cause: new Error("cut") } as const;
     if (this.isCut) return cut;
+    const { pretended } = this;
+    this.pretended = undefined;
+    if (pretended !== undefined) return pretended;
     const outcome = await super.beat(beat, previous);
     if (outcome.kind === "stored") this.onStored();
     this.#onBeat();
@@ -273,6 +336,7 @@ class ChainedAgent {
       session,
       bootClockMs: () => host.nowMs,
       nowMs: () => 0,
+      nonce: randomUUID,
       held: () => [],
       isInboxReachable: () => true,
       onAcknowledged: (sentAtBootMs) => {
@@ -293,6 +357,13 @@ class ChainedAgent {
       await acknowledged;
     }
     await this.file.settled();
+  }
+
+  /** Beats so often without hearing that it was stored. */
+  async loseAnswers(times: number): Promise<void> {
+    this.beats.losesAnswers = true;
+    for (let time = 0; time < times; time++) await this.beats.next(() => this.chain.beatNow());
+    this.beats.losesAnswers = false;
   }
 
   /** Ends it as a kill would, between two beats. */
@@ -345,6 +416,18 @@ class BeatHost {
     return agent;
   }
 
+  /** What an agent's memory was when it had sent its first beat, in a machine of its own. */
+  async twin(session: string): Promise<ChainedAgent> {
+    const { sequence } = (await this.last())!;
+    const stateDir = join(this.folder, "twin");
+    await mkdir(stateDir);
+    const twin = this.build(session, stateDir);
+    twin.beats.oldReads = [undefined];
+    twin.beats.pretended = { kind: "stored", sequence };
+    await twin.chain.start();
+    return twin;
+  }
+
   last(): Promise<{ beat: Beat; sequence: number } | undefined> {
     return this.#beats.last();
   }
@@ -356,7 +439,12 @@ class BeatHost {
   /** Stores the next beat of the chain behind the agent's back, as if its acknowledgement had been lost. */
   async publishNext(): Promise<void> {
     const { beat, sequence } = (await this.last())!;
-    await this.#beats.beat({ ...beat, number: beat.number + 1 }, sequence);
+    const { nonce: _, ...next } = beat;
+    await this.publish({ ...next, number: beat.number + 1 }, sequence);
+  }
+
+  async publish(beat: Beat, previous: number): Promise<void> {
+    expect(await this.#beats.beat(beat, previous)).toMatchObject({ kind: "stored" });
   }
 
   async loseMemory(): Promise<void> {

@@ -1,11 +1,13 @@
 /**
  * The agent's beats and the licence that they give.
  *
- *   joining ──chained on the last beat of this disk's session──► beating ──conflict with another session──► broken
+ *   joining ──chained on the last beat of this disk's session──► beating ──conflict with another process──► broken
  *
  * Each beat is a compare-and-set on the one before. On a conflict the last stored beat tells what happened: our own,
- * whose acknowledgement was lost: go on from it; none: the store began anew, so does the chain; another session's: a
- * second agent has this identity (a cloned host, a restored disk), and the one that finds the chain broken stops. A
+ * whose acknowledgement was lost: go on from it; none: the store began anew, so does the chain; another process's: a
+ * second agent has this identity (a cloned host, a restored disk), and the one that finds the chain broken stops. A host
+ * that was cloned while it ran has the session and the numbers of its twin: only the nonce, which each sending has of its
+ * own, tells whose beat is stored. One that broke has no licence any more. A
  * replica that lags may answer with a beat from before the one that was acknowledged last: that tells nothing, and is
  * asked for again. No beat is sent before the one acknowledged last is on the disk: so the store is never more than one
  * beat ahead of the file, and a restarted agent knows the chain for its own.
@@ -31,6 +33,8 @@ export interface BeatChainOptions {
   readonly bootClockMs: () => number;
   /** Wall clock, ms since 1970. */
   readonly nowMs: () => number;
+  /** Another one at each call, also in two machines that were resumed from one snapshot. */
+  readonly nonce: () => string;
   readonly held: () => Beat["held"];
   readonly isInboxReachable: () => boolean;
   /** A beat sent at this boot time was acknowledged. */
@@ -47,8 +51,10 @@ interface SentBeat {
   readonly licence: number;
   readonly follows: number;
   readonly atBootMs: number;
-  /** When a beat of this number was sent first: of repetitions nobody knows which one was stored. */
+  /** When a beat of this number was sent first: no repetition that may be the stored one is older. */
   readonly firstAtBootMs: number;
+  /** Of this number's beats, all repetitions: any of them may be the stored one. */
+  readonly nonces: Set<string>;
 }
 
 export class BeatChain {
@@ -67,6 +73,7 @@ export class BeatChain {
   #isBeating = false;
   #isWanted = false;
   #isStopped = false;
+  #isBroken = false;
 
   constructor(options: BeatChainOptions) {
     this.#options = options;
@@ -101,11 +108,11 @@ export class BeatChain {
     if (!this.#isBeating) this.#timer = setTimeout(() => void this.#beat(), 0);
   }
 
-  /** When this very licence ends on the boot clock, while it is live; undefined when it is another one or has lapsed. */
+  /** When this very licence ends on the boot clock, while it is live; undefined when it is another one, has lapsed, or another agent has this identity. */
   findLiveLicence(licence: Licence): { readonly endsAtBootMs: number } | undefined {
     const { number, endsAtBootMs } = this.#licence;
-    if (licence.session !== this.#options.session || licence.number !== number || endsAtBootMs === undefined)
-      return undefined;
+    if (this.#isBroken || endsAtBootMs === undefined) return undefined;
+    if (licence.session !== this.#options.session || licence.number !== number) return undefined;
     return this.#options.bootClockMs() < endsAtBootMs ? { endsAtBootMs } : undefined;
   }
 
@@ -131,12 +138,15 @@ export class BeatChain {
     this.#lapseIfOver();
     const number = this.#state.number + 1;
     const atBootMs = bootClockMs();
-    const firstAtBootMs = this.#sent?.number === number ? this.#sent.firstAtBootMs : atBootMs;
-    const sent = { number, licence: this.#licence.number, follows: this.#follows, atBootMs, firstAtBootMs };
+    const { firstAtBootMs, nonces } =
+      this.#sent?.number === number ? this.#sent : { firstAtBootMs: atBootMs, nonces: new Set<string>() };
+    const nonce = this.#options.nonce();
+    nonces.add(nonce);
+    const sent = { number, licence: this.#licence.number, follows: this.#follows, atBootMs, firstAtBootMs, nonces };
     this.#sent = sent;
     const licence = { session, number: sent.licence };
     const outcome = await beats.beat(
-      { v: 1, session, number, licence, held: held(), inbox: isInboxReachable() },
+      { v: 1, session, number, nonce, licence, held: held(), inbox: isInboxReachable() },
       sent.follows,
     );
     if (outcome.kind === "stored") await this.#acknowledged(sent, outcome.sequence);
@@ -182,9 +192,10 @@ export class BeatChain {
       return;
     }
     const { beat, sequence } = last;
-    const isOurs = beat.session === this.#state.session;
     const sent = this.#sent;
-    if (isOurs && beat.number === sent?.number) {
+    const isOurSession = beat.session === this.#state.session;
+    if (isOurSession && (sent === undefined || !this.#mayHaveSent(last, sent))) return this.#break();
+    if (isOurSession && beat.number === sent?.number) {
       this.#isWanted = true; // what is stored may be long ago: this licence is short, or over
       return this.#acknowledged({ ...sent, licence: beat.licence.number, atBootMs: sent.firstAtBootMs }, sequence);
     }
@@ -192,13 +203,23 @@ export class BeatChain {
     if (sequence <= this.#state.sequence && ++this.#oldReads <= OLD_READS_MAX) return;
     // Of the session before, a beat was still on its way, or was not to be seen, when this one began.
     const isBefore = this.#state.number === 0 && isOwn(last, this.#before);
-    if (!isOurs && !isBefore) {
-      this.stop();
-      this.#options.onBroken(stopped());
-      return;
-    }
+    if (!isOurSession && !isBefore) return this.#break();
     this.#follows = sequence;
-    if (isOurs) this.#state = { ...this.#state, number: Math.max(this.#state.number, beat.number) };
+  }
+
+  /**
+   * Whether a beat of this session may be this process's. Its own are never ahead of the number it sent last, and those
+   * before that one are not stored after the one acknowledged last: such a beat is of a twin, too.
+   */
+  #mayHaveSent({ beat, sequence }: { beat: Beat; sequence: number }, sent: SentBeat): boolean {
+    if (beat.number !== sent.number) return beat.number < sent.number && sequence <= this.#state.sequence;
+    return beat.nonce === undefined || sent.nonces.has(beat.nonce);
+  }
+
+  #break(): void {
+    this.stop();
+    this.#isBroken = true;
+    this.#options.onBroken(stopped());
   }
 
   /** The beat to follow; undefined when there is none. Throws `agent-stopped` when it is another agent's. */

@@ -17,6 +17,8 @@ export const Beat = z.looseObject({
   session: z.string(),
   /** Counts the beats of the session from 1. */
   number: z.int().positive(),
+  /** Of this one sending: tells apart two processes that were one, of a host that was cloned while it ran. */
+  nonce: z.string().optional(),
   /** The licence that this beat renews, or begins. */
   licence: Licence,
   /** Every attempt that the host holds or has not had confirmed. */

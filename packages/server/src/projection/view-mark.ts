@@ -3,6 +3,9 @@ import { randomUUID } from "node:crypto";
  * Whether this server's view is current, of the bucket `jobs` and of HISTORY: it writes a mark of its own to each and sees
  * it come back through the same watch. A server whose view was not confirmed within 15 s decides nothing. That is well
  * below the life of a marker: a run that is neither live, nor a marker, nor in the index of HISTORY, never was.
+ *
+ * A mark that is on its way when the view is invalidated tells of the view as it was, and confirms nothing any more: who
+ * waits for it waits for another one, sent at once.
  */
 import { type Service } from "@jobs/core";
 import type { JobStore } from "@jobs/core/jetstream";
@@ -20,12 +23,17 @@ export interface ViewMarkOptions {
   readonly monotonicMs: () => number;
 }
 
+/** A mark on its way. */
+interface SentMark {
+  readonly sentAtMs: number;
+  readonly missing: Set<Markable>;
+  /** It came back through all watches, or false: the view was invalidated before it did. */
+  readonly settle: (isSeen: boolean) => void;
+}
+
 export class ViewMark implements Service {
   readonly #options: ViewMarkOptions;
-  readonly #waiting = new Map<
-    string,
-    { readonly sentAtMs: number; readonly missing: Set<Markable>; readonly seen: () => void }
-  >();
+  readonly #waiting = new Map<string, SentMark>();
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
@@ -59,16 +67,12 @@ export class ViewMark implements Service {
   /** The view is another store's, or is being filled anew. */
   invalidate(): void {
     this.#confirmedAtMs = Number.NEGATIVE_INFINITY;
+    for (const { settle } of this.#waiting.values()) settle(false);
+    this.#waiting.clear();
   }
 
   /** Resolves once all that was stored when it was called has been seen. */
   async confirm(): Promise<void> {
-    const { stores, server } = this.#options;
-    const mark = randomUUID();
-    const sentAtMs = this.#options.monotonicMs();
-    const seen = new Promise<void>((resolve) =>
-      this.#waiting.set(mark, { sentAtMs, missing: new Set(stores), seen: resolve }),
-    );
     let timer: NodeJS.Timeout | undefined;
     const timeOut = new Promise<never>((_, reject) => {
       timer = setTimeout(
@@ -76,12 +80,27 @@ export class ViewMark implements Service {
         CATCH_UP_MS,
       );
     });
+    let mark = "";
+    const confirmed = async (): Promise<void> => {
+      do mark = randomUUID();
+      while (!(await this.#send(mark)));
+    };
     try {
-      await Promise.race([Promise.all(stores.map((store) => store.mark(server, mark))).then(() => seen), timeOut]);
+      await Promise.race([confirmed(), timeOut]);
     } finally {
       clearTimeout(timer);
       this.#waiting.delete(mark);
     }
+  }
+
+  /** True once the mark came back; false when the view was invalidated before it did. */
+  async #send(mark: string): Promise<boolean> {
+    const { stores, server, monotonicMs } = this.#options;
+    const settled = new Promise<boolean>((settle) =>
+      this.#waiting.set(mark, { sentAtMs: monotonicMs(), missing: new Set(stores), settle }),
+    );
+    await Promise.all(stores.map((store) => store.mark(server, mark)));
+    return settled;
   }
 
   /** A mark came back through the watch of `store`. */
@@ -89,6 +108,7 @@ export class ViewMark implements Service {
     const waiting = server === this.#options.server ? this.#waiting.get(mark) : undefined;
     if (waiting === undefined || !waiting.missing.delete(store) || waiting.missing.size > 0) return;
     this.#confirmedAtMs = Math.max(this.#confirmedAtMs, waiting.sentAtMs);
-    waiting.seen();
+    this.#waiting.delete(mark);
+    waiting.settle(true);
   }
 }

@@ -1,0 +1,111 @@
+/** What the decider makes of a write's outcome. */
+import type { Run } from "@jobs/core";
+import type { Submission } from "@jobs/core/decide";
+import {
+  connectNats,
+  ensureTopology,
+  HistoryStore,
+  JobStore,
+  type NatsLink,
+  type WriteOutcome,
+} from "@jobs/core/jetstream";
+import { startNats, type NatsFixture } from "@jobs/core/testing";
+import { pino } from "pino";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { AgentsProjection } from "../projection/agents-projection.ts";
+import { HistoryIndex } from "../projection/history-index.ts";
+import { JobsProjection } from "../projection/jobs-projection.ts";
+import { Decider } from "./decider.ts";
+
+const NOW = "2026-03-01T12:00:00.000Z";
+let nats: NatsFixture;
+let link: NatsLink;
+beforeEach(async () => {
+  nats = await startNats();
+  link = await connectNats({ url: nats.url, name: "test" });
+  await ensureTopology(link, () => 1);
+});
+afterEach(async () => {
+  await link.connection.close();
+  await nats[Symbol.asyncDispose]();
+});
+
+/** A store of which the first record that is written gets no answer, however often it is sent. */
+class SilentStore extends JobStore {
+  readonly sent: Run[] = [];
+  isSilent = false;
+  onSent: () => void = () => undefined;
+
+  override write(run: Run, guard: number): Promise<WriteOutcome> {
+    this.sent.push(run);
+    this.onSent();
+    const isFirst = run.writeId === this.sent[0]?.writeId;
+    if (this.isSilent && isFirst) return Promise.resolve({ kind: "unknown", cause: new Error("no answer") });
+    return super.write(run, guard);
+  }
+}
+
+/** A server with a view that nothing but its own writes and reads fill. */
+function serverWithStaleView() {
+  const clock = { ms: 0 };
+  const monotonicMs = (): number => clock.ms;
+  const jobs = new JobsProjection({ monotonicMs });
+  const store = new SilentStore(link);
+  const history = new HistoryStore(link);
+  const finished = new HistoryIndex();
+  const outcomes: string[] = [];
+  const decider = new Decider({
+    store,
+    history,
+    finished,
+    isRestoring: () => false,
+    jobs,
+    agents: new AgentsProjection({ monotonicMs, now: () => NOW, assignedTo: () => 0, isKnownOver: () => false }),
+    silence: { silentMs: () => 0 },
+    now: () => NOW,
+    monotonicMs,
+    assertMayDecide: () => undefined,
+    onOutcome: (outcome) => void outcomes.push(outcome),
+    log: pino({ level: "silent" }),
+    signal: new AbortController().signal,
+  });
+  return { decider, store, history, finished, outcomes, clock };
+}
+
+function submission(change: Partial<Submission> = {}): Submission {
+  return {
+    job: "nightly",
+    run: "run00001",
+    policy: {},
+    target: { kind: "agent", agent: "alpha", name: "alpha" },
+    payload: { form: "plain", sha256: "00", sizeBytes: 2, body: "{}" },
+    requestDigest: "digest",
+    submittedBy: "ada",
+    ...change,
+  };
+}
+
+test("a write of unknown outcome is sent again as it was, for a minute; then it counts as a conflict and the job is read again", async () => {
+  const { decider, store, outcomes, clock } = serverWithStaleView();
+  store.isSilent = true;
+  store.onSent = () => (clock.ms += 25_000);
+  const { run, isNew } = await decider.submit(submission());
+  expect(isNew).toBe(true);
+  const writeIds = store.sent.map(({ writeId }) => writeId);
+  expect(writeIds).toEqual([writeIds[0], writeIds[0], writeIds[0], run.writeId]);
+  expect(writeIds[0]).not.toBe(run.writeId);
+  expect(outcomes).toEqual(["unknown", "unknown", "unknown", "conflict", "stored"]);
+}, 15_000);
+
+test("a submission whose first write met a conflict is looked for in HISTORY, also when the view does not say that it went there", async () => {
+  const [one, other] = [serverWithStaleView(), serverWithStaleView()];
+  const { run } = await one.decider.submit(submission());
+  const times = { ...run.times, endedAt: NOW, settledAt: NOW };
+  await one.history.write({ ...run, run: "run00000", state: "completed", reason: "exit", times });
+  // Its marker is gone, and a later run of the job is there.
+  await expect(other.decider.submit(submission({ run: "run00000" }))).resolves.toMatchObject({
+    isNew: false,
+    run: { run: "run00000", state: "completed" },
+  });
+  expect(other.outcomes).toEqual(["conflict"]);
+});

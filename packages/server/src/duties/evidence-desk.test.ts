@@ -1,0 +1,67 @@
+import type { Attempt, Evidence, Run } from "@jobs/core";
+import { expect, test } from "vitest";
+import { EvidenceDesk } from "./evidence-desk.ts";
+
+const AT = "2026-03-01T12:00:00.000Z";
+
+function attempt(number: number, agent: string): Attempt {
+  return { number, agent, licence: { session: "s", number: 1 }, assignedAt: AT, lostAfterMs: null, graceMs: 1 };
+}
+
+const run: Run = {
+  v: 1,
+  job: "nightly",
+  run: "run00001",
+  writeId: "w",
+  state: "running",
+  overlap: "reject",
+  target: { kind: "agent", agent: "alpha", name: "alpha" },
+  payload: { form: "plain", sha256: "00", sizeBytes: 2 },
+  requestDigest: "d",
+  submittedBy: "ada",
+  times: { submittedAt: AT, pendingAt: AT },
+  attempts: [attempt(1, "alpha"), attempt(2, "beta")],
+};
+
+function evidence(change: Partial<Evidence> = {}): Evidence {
+  return {
+    v: 1,
+    job: run.job,
+    run: run.run,
+    attempt: 2,
+    fence: { epoch: "e", sequence: 1 },
+    session: "s",
+    revision: 1,
+    phase: "exited",
+    exit: { exitCode: 0 },
+    log: { lengthBytes: 0, sha256: "00" },
+    shippedBytes: 0,
+    ...change,
+  };
+}
+
+test("evidence of an agent that no attempt of the run names is not taken", () => {
+  const desk = new EvidenceDesk({ findRun: () => run });
+  expect(desk.take("gamma", evidence())).toBe(false);
+  expect(desk.find(run.run, attempt(2, "gamma"))).toBeUndefined();
+  expect(desk.findUndecided(run)).toBeUndefined();
+});
+
+test("evidence of the agent of another attempt says nothing of this one", () => {
+  const desk = new EvidenceDesk({ findRun: () => run });
+  expect(desk.take("alpha", evidence())).toBe(true);
+  expect(desk.findUndecided(run)).toBeUndefined();
+  const told = evidence({ revision: 2 });
+  expect(desk.take("beta", told)).toBe(true);
+  expect(desk.findUndecided(run)).toBe(told);
+});
+
+test("evidence that comes before its run counts once the run is there, for the agent that it names", () => {
+  const known = new Map<string, Run>();
+  const desk = new EvidenceDesk({ findRun: (id) => known.get(id) });
+  expect(desk.take("gamma", evidence())).toBe(true);
+  known.set(run.run, run);
+  expect(desk.findUndecided(run)).toBeUndefined();
+  expect(desk.take("beta", evidence())).toBe(true);
+  expect(desk.findUndecided(run)).toMatchObject({ phase: "exited" });
+});

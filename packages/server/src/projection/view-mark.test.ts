@@ -1,0 +1,82 @@
+import { expect, test } from "vitest";
+import { CONFIRMED_FOR_MS, ViewMark, type Markable } from "./view-mark.ts";
+
+/** A store whose watch brings marks back when the test says so. */
+class HeldStore implements Markable {
+  readonly marks: string[] = [];
+
+  mark(_server: string, mark: string): Promise<void> {
+    this.marks.push(mark);
+    return Promise.resolve();
+  }
+}
+
+function marked() {
+  const clock = { ms: 1_000 };
+  const [jobs, history] = [new HeldStore(), new HeldStore()];
+  const view = new ViewMark({ stores: [jobs, history], server: "here", monotonicMs: () => clock.ms });
+  /** Begins to confirm, and tells whether that has resolved. */
+  const confirm = (): { isConfirmed: boolean; readonly done: Promise<void> } => {
+    const confirming = { isConfirmed: false, done: view.confirm().then(() => void (confirming.isConfirmed = true)) };
+    return confirming;
+  };
+  const bringBack = async (store: HeldStore, mark = store.marks.at(-1), server = "here"): Promise<void> => {
+    view.onMark(store, server, mark ?? "");
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { view, clock, jobs, history, confirm, bringBack };
+}
+
+test("the view is current once the mark came back through the watches of all stores, and for 15 s from when it was sent", async () => {
+  const { view, clock, jobs, history, confirm, bringBack } = marked();
+  const confirming = confirm();
+  expect(view.isCurrent()).toBe(false);
+  clock.ms += 1_000;
+  await bringBack(jobs);
+  await bringBack(jobs);
+  expect([view.isCurrent(), confirming.isConfirmed]).toEqual([false, false]);
+  await bringBack(history);
+  await confirming.done;
+  expect([view.isCurrent(), view.ageMs()]).toEqual([true, 1_000]);
+  clock.ms += CONFIRMED_FOR_MS - 1_001;
+  expect(view.isCurrent()).toBe(true);
+  clock.ms += 1;
+  expect(view.isCurrent()).toBe(false);
+});
+
+test("another server's mark, and one that nobody waits for, confirm nothing", async () => {
+  const { view, jobs, history, confirm, bringBack } = marked();
+  const confirming = confirm();
+  for (const store of [jobs, history]) {
+    await bringBack(store, store.marks[0], "there");
+    await bringBack(store, "another");
+  }
+  expect(view.isCurrent()).toBe(false);
+  for (const store of [jobs, history]) await bringBack(store);
+  await confirming.done;
+});
+
+test("a view that was invalidated is not current before a later mark came back", async () => {
+  const { view, jobs, history, confirm, bringBack } = marked();
+  for (const isAgain of [false, true]) {
+    const confirming = confirm();
+    expect(view.isCurrent()).toBe(false);
+    for (const store of [jobs, history]) await bringBack(store);
+    await confirming.done;
+    expect(view.isCurrent()).toBe(true);
+    if (!isAgain) view.invalidate();
+  }
+});
+
+test("a mark that was on its way when the view was invalidated confirms nothing, and another one is sent in its place", async () => {
+  const { view, jobs, history, confirm, bringBack } = marked();
+  const confirming = confirm();
+  await bringBack(jobs);
+  view.invalidate();
+  for (const store of [jobs, history]) await bringBack(store, store.marks[0]);
+  expect([view.isCurrent(), confirming.isConfirmed]).toEqual([false, false]);
+  expect([jobs.marks, history.marks]).toMatchObject([{ length: 2 }, { length: 2 }]);
+  for (const store of [jobs, history]) await bringBack(store);
+  await confirming.done;
+  expect(view.isCurrent()).toBe(true);
+});
