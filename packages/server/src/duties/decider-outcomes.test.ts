@@ -60,7 +60,7 @@ function serverWithStaleView() {
     finished,
     isRestoring: () => false,
     jobs,
-    agents: new AgentsProjection({ monotonicMs, now: () => NOW, assignedTo: () => 0, isKnownOver: () => false }),
+    agents: new AgentsProjection({ monotonicMs, now: () => NOW, assignedTo: () => 0, countsForMs: () => 0 }),
     silence: { silentMs: () => 0 },
     now: () => NOW,
     monotonicMs,
