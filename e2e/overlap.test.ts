@@ -1,3 +1,4 @@
+import { connectNats } from "@jobs/core/jetstream";
 import { expect, test } from "vitest";
 import { freshName, startStack } from "./support/stack.ts";
 
@@ -61,4 +62,15 @@ test("two runs that both allow it run side by side; one that does not allow it i
   await expect(stack.client.submitJob({ name, script: LONG, on: "alpha" })).rejects.toMatchObject({ code: "job-busy" });
   for (const run of runs) await run.cancel();
   for (const run of runs) expect(await run.result()).toMatchObject({ state: "cancelled" });
+});
+
+test("a finished run that only a newer server can read is not unknown to an older one", async () => {
+  await using stack = await startStack();
+  const link = await connectNats({ url: stack.nats.url, user: "server", password: "server", name: "newer server" });
+  await link.js.publish("history.nightly.run00001", JSON.stringify({ v: 2, job: "nightly", run: "run00001" }));
+  await link.connection.close();
+  await expect(stack.client.getRun("run00001")).rejects.toMatchObject({
+    code: "store-unavailable",
+    message: expect.stringContaining("upgrade this server") as string,
+  });
 });
