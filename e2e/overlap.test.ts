@@ -1,3 +1,4 @@
+import { connectNats } from "@jobs/core/jetstream";
 import { expect, test } from "vitest";
 import { freshName, startStack } from "./support/stack.ts";
 
@@ -61,4 +62,25 @@ test("two runs that both allow it run side by side; one that does not allow it i
   await expect(stack.client.submitJob({ name, script: LONG, on: "alpha" })).rejects.toMatchObject({ code: "job-busy" });
   for (const run of runs) await run.cancel();
   for (const run of runs) expect(await run.result()).toMatchObject({ state: "cancelled" });
+});
+
+test("the same key with the same environment gives the same run, in whatever order its names are", async () => {
+  await using stack = await startStack();
+  const request = { name: freshName(), script: "echo $A$B", on: "alpha", key: "k1" };
+  const one = await stack.client.submitJob({ ...request, env: { A: "1", B: "2" } });
+  expect((await stack.client.submitJob({ ...request, env: { B: "2", A: "1" } })).id).toBe(one.id);
+  for (const env of [{ A: "2", B: "1" }, { A: "1" }, {}])
+    await expect(stack.client.submitJob({ ...request, env })).rejects.toMatchObject({ code: "key-conflict" });
+  await one.settled();
+});
+
+test("a finished run that only a newer server can read is not unknown to an older one", async () => {
+  await using stack = await startStack();
+  const link = await connectNats({ url: stack.nats.url, user: "server", password: "server", name: "newer server" });
+  await link.js.publish("history.nightly.run00001", JSON.stringify({ v: 2, job: "nightly", run: "run00001" }));
+  await link.connection.close();
+  await expect(stack.client.getRun("run00001")).rejects.toMatchObject({
+    code: "store-unavailable",
+    message: expect.stringContaining("upgrade this server") as string,
+  });
 });

@@ -1,6 +1,7 @@
 /** HISTORY: finished runs, written once, when log and artifacts are settled. */
 import { Run } from "../domain/run.ts";
-import { parseHistoryMark, subjects } from "../protocol/subjects.ts";
+import { JobsError } from "../errors.ts";
+import { parseHistoryMark, parseHistoryRun, subjects } from "../protocol/subjects.ts";
 import type { NatsLink } from "./connection.ts";
 import { outcomeOf, type WriteOutcome } from "./publish.ts";
 import { STREAMS } from "./topology.ts";
@@ -20,11 +21,14 @@ export class HistoryStore {
     return outcomeOf(this.#link.js.publish(subject, bytes, { expect: { lastSubjectSequence: 0 } }));
   }
 
-  /** Reads one finished run; undefined when there is none. */
+  /** Reads one finished run; undefined when there is none. Throws {@link unreadableRun}. */
   async find(job: string, run: string): Promise<Run | undefined> {
     const subject = subjects.history.run(job, run);
     const message = await this.#link.jsm.streams.getMessage(STREAMS.history, { last_by_subj: subject });
-    return message === null ? undefined : Run.parse(message.json());
+    if (message === null) return undefined;
+    const record = findRecord(message.data);
+    if (record === undefined) throw unreadableRun(job, run);
+    return record;
   }
 
   /** Writes this server's mark, which comes back through the watch once everything before it did. */
@@ -35,6 +39,8 @@ export class HistoryStore {
   /** Every finished run, in the order in which they settled, then each further one. */
   watch(listener: {
     onRun(run: Run): void;
+    /** There is a finished run whose record this version cannot read. */
+    onUnreadable(job: string, run: string): void;
     onMark(server: string, mark: string): void;
     onReady(): void;
     onReset(): void;
@@ -44,14 +50,32 @@ export class HistoryStore {
       stream: STREAMS.history,
       filter: subjects.history.all,
       onMessage: ({ subject, bytes }) => {
-        const text = new TextDecoder().decode(bytes);
         const server = parseHistoryMark(subject);
-        if (server === undefined) listener.onRun(Run.parse(JSON.parse(text)));
-        else listener.onMark(server, text);
+        if (server !== undefined) return listener.onMark(server, new TextDecoder().decode(bytes));
+        const record = findRecord(bytes);
+        if (record !== undefined) return listener.onRun(record);
+        const named = parseHistoryRun(subject);
+        if (named === undefined) throw new Error(`${subject} of HISTORY is unknown to this version`);
+        listener.onUnreadable(named.job, named.run);
       },
       onReady: () => listener.onReady(),
       onReset: () => listener.onReset(),
       onError: (error) => listener.onError(error),
     });
+  }
+}
+
+/** What is asked of a finished run whose record is there, and must not be taken for one that never was. */
+export function unreadableRun(job: string, run: string): JobsError {
+  const message = `The record of run ${run} of “${job}” is of a newer version: upgrade this server.`;
+  return new JobsError("store-unavailable", message);
+}
+
+/** Undefined when this version cannot read it. */
+function findRecord(bytes: Uint8Array): Run | undefined {
+  try {
+    return Run.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data;
+  } catch {
+    return undefined; // not JSON
   }
 }

@@ -4,7 +4,7 @@ export { AgentBeats, BeatStore } from "./beat-store.ts";
 export { connectNats, watchContact, watchReconnects, type NatsLink, type NatsOptions } from "./connection.ts";
 export { serveCommands, requestCommand } from "./commands.ts";
 export { EvidenceStore } from "./evidence-store.ts";
-export { HistoryStore } from "./history-store.ts";
+export { HistoryStore, unreadableRun } from "./history-store.ts";
 export { AgentInbox, InboxStore } from "./inbox-store.ts";
 export {
   entryOf,

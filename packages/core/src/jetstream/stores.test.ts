@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 import type { Evidence } from "../domain/evidence.ts";
+import type { Run } from "../domain/run.ts";
 import type { Beat, HostReport } from "../protocol/messages.ts";
 import { startNats } from "../testing/index.ts";
 import { openStores } from "../testing/nats-link.ts";
@@ -43,12 +44,41 @@ test("a finished run is written once; a second write changes nothing", async () 
   const watch = history.watch({
     onMark: () => undefined,
     onRun: ({ state }) => void seen.push(state),
+    onUnreadable: fail,
     onReady: () => void seen.push("READY"),
     onReset: nothing,
     onError: fail,
   });
   await vi.waitFor(() => expect(seen).toEqual(["completed", "READY"]));
   await watch.stop();
+});
+
+test("a finished run whose record is of a newer version is told of, and hides none after it", async () => {
+  await using nats = await startNats();
+  await using link = await openStores(nats);
+  const history = new HistoryStore(link);
+  await history.write({ ...sampleRun({ job: "a b" }), v: 2 } as unknown as Run);
+  await link.js.publish("history.nightly.run00002", "not JSON");
+  await history.write(sampleRun({ run: "run00003" }));
+  const seen: string[] = [];
+  const watch = history.watch({
+    onMark: nothing,
+    onRun: ({ run }) => void seen.push(run),
+    onUnreadable: (job, run) => void seen.push(`${job}: ${run}`),
+    onReady: () => void seen.push("READY"),
+    onReset: nothing,
+    onError: fail,
+  });
+  await vi.waitFor(() => expect(seen).toEqual(["a b: run00001", "nightly: run00002", "run00003", "READY"]));
+  await watch.stop();
+  for (const [job, run] of [
+    ["a b", "run00001"],
+    ["nightly", "run00002"],
+  ] as const)
+    await expect(history.find(job, run)).rejects.toMatchObject({
+      code: "store-unavailable",
+      message: expect.stringContaining("upgrade this server") as string,
+    });
 });
 
 test("evidence counts only for the attempt and the agent that its subject names", async () => {

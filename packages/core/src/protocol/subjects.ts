@@ -52,6 +52,14 @@ export function parseHistoryMark(subject: string): string | undefined {
   return subject.startsWith(HISTORY_MARK) ? subject.slice(HISTORY_MARK.length) : undefined;
 }
 
+/** The run whose record stands under this subject of HISTORY; undefined when it is none that this version knows. */
+export function parseHistoryRun(subject: string): { readonly job: string; readonly run: string } | undefined {
+  const [root, token = "", run, more] = subject.split(".");
+  const job = findJob(token);
+  const isRun = root === "history" && token !== "" && more === undefined;
+  return !isRun || job === undefined || run === undefined ? undefined : { job, run };
+}
+
 /** Parses a subject of the bucket `jobs`; undefined when it is none that this version knows. */
 export function parseJobsSubject(subject: string): JobsSubject | undefined {
   if (!subject.startsWith(JOBS)) return undefined;

@@ -97,6 +97,28 @@ test("a write of unknown outcome is sent again as it was, for a minute; then it 
   expect(outcomes).toEqual(["unknown", "unknown", "unknown", "conflict", "stored"]);
 }, 15_000);
 
+const NEEDS_UPGRADE = {
+  code: "store-unavailable",
+  message: expect.stringContaining("upgrade this server") as string,
+};
+
+test("a submission of a run that this version cannot read in HISTORY is neither stored again nor called unknown", async () => {
+  const { decider, store, finished } = serverWithStaleView();
+  finished.addUnreadable("nightly", "run00001");
+  await expect(decider.submit(submission())).rejects.toMatchObject(NEEDS_UPGRADE);
+  expect(store.sent).toEqual([]);
+  await expect(decider.submit(submission({ run: "run00002" }))).resolves.toMatchObject({ isNew: true });
+  finished.reset();
+  await expect(decider.submit(submission({ job: "another" }))).resolves.toMatchObject({ isNew: true });
+});
+
+test("a run that this version cannot read is found in HISTORY also before the index has it", async () => {
+  const [one, other] = [serverWithStaleView(), serverWithStaleView()];
+  const { run } = await one.decider.submit(submission());
+  await one.history.write({ ...run, run: "run00000", v: 2 } as unknown as Run);
+  await expect(other.decider.submit(submission({ run: "run00000" }))).rejects.toMatchObject(NEEDS_UPGRADE);
+});
+
 test("a submission whose first write met a conflict is looked for in HISTORY, also when the view does not say that it went there", async () => {
   const [one, other] = [serverWithStaleView(), serverWithStaleView()];
   const { run } = await one.decider.submit(submission());

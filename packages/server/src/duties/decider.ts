@@ -84,6 +84,7 @@ export class Decider {
 
   async submit(submission: Submission): Promise<Decided> {
     const decided = await this.#decide(submission.job, (view, context, isFirstTurn) => {
+      this.#options.finished.assertReadable(submission.run);
       // The index of HISTORY may lag by some seconds; a run that went there meanwhile has left a marker in the view.
       const isKnown = this.#options.finished.find(submission.run) !== undefined;
       const mayBeThere = isKnown || !isFirstTurn || this.#options.jobs.isRemoved(submission);
@@ -99,6 +100,7 @@ export class Decider {
     try {
       return await this.#options.history.find(job, run);
     } catch (cause) {
+      if (cause instanceof JobsError) throw cause;
       throw new JobsError("store-unavailable", "NATS does not answer: try again with the same key.", { cause });
     }
   }

@@ -72,6 +72,10 @@ function historyFeed({ stores, runs, finished, mark, onFinished, log }: FeedsOpt
         runs.onFinished(run);
         onFinished(run);
       },
+      onUnreadable: (job, run) => {
+        finished.addUnreadable(job, run);
+        log.error({ job, run }, "the record of a finished run is of a newer version: upgrade this server");
+      },
       onReady,
       onMark: (server, text) => mark.onMark(stores.history, server, text),
       onReset: () => {

@@ -1,5 +1,6 @@
 /** An index of HISTORY in memory, for lists and look-ups by id. */
 import { isOverOnHost, viewOfRun, type Run, type RunView } from "@jobs/core";
+import { unreadableRun } from "@jobs/core/jetstream";
 
 export interface FinishedRun {
   readonly job: string;
@@ -36,6 +37,8 @@ export interface EndingCount {
 
 export class HistoryIndex {
   readonly #runs = new Map<string, FinishedRun>();
+  /** The jobs of runs whose records this version cannot read, by run. */
+  readonly #unreadable = new Map<string, string>();
   /** Counted as they come: there may be very many, and a scrape must not look at each. */
   readonly #endings = new Map<string, EndingCount>();
 
@@ -49,8 +52,20 @@ export class HistoryIndex {
     });
   }
 
+  /** There is such a run, but this version cannot read its record. */
+  addUnreadable(job: string, run: string): void {
+    this.#unreadable.set(run, job);
+  }
+
+  /** Throws `store-unavailable` when there is such a run and this version cannot read its record: it is not one that never was. */
+  assertReadable(run: string): void {
+    const job = this.#unreadable.get(run);
+    if (job !== undefined) throw unreadableRun(job, run);
+  }
+
   reset(): void {
     this.#runs.clear();
+    this.#unreadable.clear();
     this.#endings.clear();
   }
 

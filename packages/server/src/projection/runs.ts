@@ -70,7 +70,7 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
 
   /**
    * Throws `run-unknown`, but not before this server has seen all that is stored: another one may have accepted it just
-   * now; `store-unavailable` when it cannot see that.
+   * now; `store-unavailable` when it cannot see that, or cannot read the run's record.
    */
   async get(id: string): Promise<RunView> {
     const known = this.find(id);
@@ -78,6 +78,7 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
     await this.catchUp();
     const found = this.find(id);
     if (found !== undefined) return found;
+    this.#options.history.assertReadable(id);
     throw unknown(id, "run");
   }
 

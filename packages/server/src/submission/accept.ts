@@ -38,7 +38,8 @@ export async function accept(
   if (input.env?.["PATH"] === undefined)
     checkProgram(programOf(interpreter), agent.name, options.agents.findReport(agent.id));
   await options.syntax.check(input.script, programOf(interpreter));
-  const content: PayloadContent = { v: 1, script: input.script, interpreter: [...interpreter], env: input.env ?? {} };
+  const env = Object.fromEntries(sortedEntries(input.env ?? {}));
+  const content: PayloadContent = { v: 1, script: input.script, interpreter: [...interpreter], env };
   const policy = PolicySettings.parse(input);
   const isHeld = input.hold === true;
   const payload = await payloadOf(content, options.artifacts);
@@ -93,6 +94,6 @@ function sha256(text: string): string {
 }
 
 /** What was asked for, in one order, however it was written. */
-function sortedEntries(policy: PolicySettings): readonly (readonly [string, unknown])[] {
-  return Object.entries(policy).toSorted(([one], [other]) => (one < other ? -1 : 1));
+function sortedEntries<Value>(named: Readonly<Record<string, Value>>): readonly (readonly [string, Value])[] {
+  return Object.entries(named).toSorted(([one], [other]) => (one < other ? -1 : 1));
 }
