@@ -8,6 +8,7 @@ import { Cluster } from "../nats/cluster.ts";
 import { Chaos } from "./chaos.ts";
 import { Client } from "./client.ts";
 import { Doors } from "./doors.ts";
+import { Operator } from "./operator.ts";
 import { Program } from "./program.ts";
 import { Rules } from "./rules.ts";
 import { drawScale, type Scale } from "./scale.ts";
@@ -38,6 +39,7 @@ export class World implements Machine {
   readonly scale: Scale;
   readonly #sites: Site[] = [];
   readonly #clients: readonly Client[];
+  readonly #operator: Operator;
   readonly #cloned = new Set<string>();
   #isCalm = false;
   readonly #broken = new Set<string>();
@@ -47,7 +49,11 @@ export class World implements Machine {
     this.kernel = kernel;
     this.scale = drawScale(kernel.random, all, fixed);
     const { scale } = this;
-    this.rules = new Rules(kernel);
+    const beats = "BEATS";
+    this.rules = new Rules(kernel, {
+      hasTrueClocks: !scale.kinds.includes("clock set"),
+      isLagging: () => this.cluster.consumers().some(({ stream, lagMs }) => stream.config.name === beats && lagMs > 0),
+    });
     this.cluster = new Cluster(kernel, { size: scale.nodes, observer: this.rules });
     this.servers = range(scale.servers).map((index) => this.#newServer(`server${index}`));
     const agents = range(scale.hosts).map((index) => `host${index}`);
@@ -56,8 +62,29 @@ export class World implements Machine {
     this.#clients = range(scale.clients).map((index) => {
       const process = new Process(kernel, { name: `client${index}`, host: users });
       const { doors, rules } = this;
-      const { jobs, paceMs, overlaps } = scale;
-      return new Client({ kernel, process, doors, rules, jobs, agents, overlaps, paceMs });
+      const { jobs, paceMs, overlaps, hasOutages, operatorMs } = scale;
+      const hasOperator = operatorMs > 0;
+      return new Client({
+        kernel,
+        process,
+        doors,
+        rules,
+        jobs,
+        agents,
+        overlaps,
+        paceMs,
+        hasOutages,
+        hasOperator,
+      });
+    });
+    this.#operator = new Operator({
+      kernel,
+      process: new Process(kernel, { name: "operator", host: users }),
+      doors: this.doors,
+      rules: this.rules,
+      jobs: scale.jobs,
+      everyMs: scale.operatorMs,
+      isBroken: (agent) => this.#broken.has(agent),
     });
   }
 
@@ -129,15 +156,18 @@ export class World implements Machine {
     for (const server of this.servers) server.start(kernel.random.between(0, 500));
     for (const site of this.#sites) site.start(kernel.random.between(0, 1_000));
     for (const client of this.#clients) client.start();
+    this.#operator.start();
     const chaos = new Chaos(this, { kinds: scale.kinds, everyMs: scale.mishapMs });
     chaos.start();
     await kernel.run(scale.roughMs, maxSteps);
     chaos.stop();
     this.#calm();
-    const calmUntilMs = kernel.nowMs + CALM_MS;
+    const calmSinceMs = kernel.nowMs;
+    const calmUntilMs = calmSinceMs + CALM_MS;
     while (kernel.violation === undefined && kernel.steps < maxSteps && kernel.nowMs < calmUntilMs) {
       await kernel.run(kernel.nowMs + LOOK_MS, maxSteps);
       if (this.#open().length === 0) return this.#checkEnd();
+      this.rules.waiting.checkWaits(this.rules.live.values(), calmSinceMs);
     }
     if (kernel.violation === undefined && kernel.steps < maxSteps) this.#failInLimbo();
   }
@@ -157,6 +187,7 @@ export class World implements Machine {
     kernel.note("CALM");
     this.#isCalm = true;
     for (const client of this.#clients) client.stop();
+    this.#operator.calm();
     for (const clone of this.#sites.filter(({ host }) => host.name.endsWith(CLONE))) {
       this.#sites.splice(this.#sites.indexOf(clone), 1);
       clone.scrap();
