@@ -78,7 +78,7 @@ export class Client {
     if (dice < 0.6 || this.#submitted.length === 0) return this.#submit(this.#newSubmission());
     if (dice < 0.75)
       return this.#submit(random.pick(random.chance(0.5) ? this.#submitted.slice(-20) : this.#submitted));
-    if (this.#known.length > 0)
+    if (this.#known.length > 0 && (!this.#options.hasOutages || random.chance(0.3)))
       await this.#bell.ask("cancelRun", { run: random.pick(this.#known.slice(-10)) }).catch(() => undefined);
   }
 

@@ -31,6 +31,7 @@ export class LossRules {
   /** Attempts given up while nobody on the host could end them. */
   readonly #excused = new Set<string>();
   readonly #lost = new Set<string>();
+  readonly #beatAtMs = new Map<string, number>();
 
   /** `isLagging`: true while servers may hear beats late. */
   constructor(kernel: Kernel, options: { readonly isLagging: () => boolean }) {
@@ -40,6 +41,7 @@ export class LossRules {
 
   onBeat(agent: string, text: string): void {
     const { nowMs } = this.#kernel;
+    this.#beatAtMs.set(agent, nowMs);
     const before = this.#said.get(agent);
     const said = new Map<string, Said>();
     for (const { job, run, attempt, isOver } of Beat.parse(JSON.parse(text)).held) {
@@ -47,6 +49,11 @@ export class LossRules {
       if (isOver !== true) said.set(name, { job, sinceMs: before?.get(name)?.sinceMs ?? nowMs, lastMs: nowMs });
     }
     this.#said.set(agent, said);
+  }
+
+  /** Since its last beat was stored. */
+  silentMs(agent: string): number {
+    return this.#kernel.nowMs - (this.#beatAtMs.get(agent) ?? 0);
   }
 
   /** The beats went with their nats-server. */

@@ -1,5 +1,5 @@
 /** Somebody who holds, releases, pauses, sets policies and resolves; and who, once all is calm, sees to what only people can. */
-import { currentAttempt, hasEnded, isWaiting, type Run } from "@jobs/core";
+import { currentAttempt, hasEnded, isWaiting, LICENCE_MS, type Run } from "@jobs/core";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Process } from "../kernel/process.ts";
 import { DoorBell, type OperationName } from "./door-bell.ts";
@@ -109,9 +109,12 @@ export class Operator {
     return this.#options.kernel.random.between(1_000, 30_000);
   }
 
-  /** He has looked: nothing of the run runs on any host. */
+  /** He has looked: nothing of the run runs on any host; and none will start it, for the agent's licence has lapsed. */
   #isGone(run: Run): boolean {
-    return currentAttempt(run) !== undefined && !this.#options.rules.isRunning(run);
+    const { rules } = this.#options;
+    const attempt = currentAttempt(run);
+    if (attempt === undefined || rules.isRunning(run)) return false;
+    return attempt.startedAt !== undefined || rules.loss.silentMs(attempt.agent) > LICENCE_MS;
   }
 
   #repair(): void {

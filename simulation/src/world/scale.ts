@@ -25,6 +25,9 @@ export interface Scale {
   readonly operatorMs: number;
 }
 
+/** What ends nothing that runs: so that long runs are there when a host falls silent. */
+const PATIENT = ["reject", "queue", "allow"];
+
 /** `fixed` is not drawn. Every world has some kinds of mishaps and not others: what needs quiet to happen is met, too. */
 export function drawScale(random: Random, overlaps: readonly string[], fixed: Partial<Scale> = {}): Scale {
   const some = FAULT_KINDS.filter(() => random.chance(0.4));
@@ -37,12 +40,12 @@ export function drawScale(random: Random, overlaps: readonly string[], fixed: Pa
     hosts: random.pick([1, 2, 2, 3]),
     slots: random.pick([1, 2, 4]),
     jobs: ["nightly", "a job", "backup"].slice(0, random.pick([1, 1, 2, 3])),
-    overlaps: random.chance(0.5) ? overlaps : [random.pick(overlaps)],
+    overlaps: random.chance(0.5) ? overlaps : [random.pick(hasOutages ? PATIENT : overlaps)],
     clients: random.pick([1, 2]),
     paceMs: random.pick(hasOutages ? [2_000, 6_000, 15_000] : [400, 2_000, 6_000]),
-    mishapMs: random.pick(hasOutages ? [10_000, 30_000, 80_000] : [800, 3_000, 10_000]),
-    kinds: hasOutages ? [...(random.chance(0.5) ? kinds : []), ...(long.length === 0 ? OUTAGE_KINDS : long)] : kinds,
-    roughMs: random.pick(hasOutages ? [400_000, 700_000] : [60_000, 150_000, 300_000]),
+    mishapMs: random.pick(hasOutages ? [30_000, 60_000, 120_000] : [800, 3_000, 10_000]),
+    kinds: hasOutages ? [...(random.chance(0.3) ? kinds : []), ...(long.length === 0 ? OUTAGE_KINDS : long)] : kinds,
+    roughMs: random.pick(hasOutages ? [350_000, 550_000] : [60_000, 150_000, 300_000]),
     hasOutages,
     operatorMs: random.pick([0, 0, 2_000, 6_000]),
     ...fixed,

@@ -1,4 +1,5 @@
 /** A whole installation: NATS, servers, hosts with agents, clients; a rough time, then a calm one. */
+import { currentAttempt, hasEnded, type Run } from "@jobs/core";
 import { startServer } from "@jobs/server";
 import { SimulatedHost } from "../host/host.ts";
 import { Kernel } from "../kernel/kernel.ts";
@@ -175,10 +176,14 @@ export class World implements Machine {
   /** Accepted runs that must still end: not those whose host has lost its identity or its memory, which an operator has to see to. */
   #open(): readonly string[] {
     for (const { isBroken, wasRestored, host } of this.#sites) if (isBroken || wasRestored) this.#broken.add(host.name);
-    return this.rules
-      .unfinished()
-      .filter(({ target }) => !this.#broken.has(target.agent))
-      .map(({ run, state, waitingFor, target }) => `${run} ${state} ${waitingFor ?? ""} on ${target.agent}`);
+    return (
+      this.rules
+        .unfinished()
+        .filter(({ target }) => !this.#broken.has(target.agent))
+        // How long a lost host has to tell the rest is measured on a clock that may have been set back by an hour.
+        .filter((run) => !hasEnded(run) || !this.scale.kinds.includes("clock set") || !isGivenUp(run))
+        .map(({ run, state, waitingFor, target }) => `${run} ${state} ${waitingFor ?? ""} on ${target.agent}`)
+    );
   }
 
   /** Everything is repaired, and nothing new is asked for. */
@@ -251,6 +256,10 @@ export class World implements Machine {
       });
     return new Program(this.kernel, { name, host: this.#newHost(name), main });
   }
+}
+
+function isGivenUp(run: Run): boolean {
+  return run.resolved !== undefined || currentAttempt(run)?.lost !== undefined;
 }
 
 /** The last beat that the host's agent has seen acknowledged, as its disk says. */
