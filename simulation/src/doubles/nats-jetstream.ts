@@ -88,7 +88,11 @@ export function jetstreamManager(connection: SimulatedConnection) {
   return Promise.resolve({
     streams: {
       info: (name: string) =>
-        ask(name, ({ created, config, lastSequence }) => ({ created, config, state: { last_seq: lastSequence } })),
+        ask(name, ({ created, config, lastSequence }) => ({
+          created,
+          config,
+          state: { first_seq: 1, last_seq: lastSequence },
+        })),
       add: (config: StreamConfig) =>
         call<void>(connection.link, DEFAULT_TIMEOUT_MS, (say) => {
           cluster.addStream(config);

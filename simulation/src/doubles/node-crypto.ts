@@ -4,8 +4,10 @@ import { kernel } from "../kernel/machine.ts";
 export { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
 export function randomUUID(): string {
-  const { random } = kernel();
-  return [8, 4, 4, 4, 12].map((digits) => random.hex(digits)).join("-");
+  const { random, namedAtMs, nowMs } = kernel();
+  const name = [8, 4, 4, 4, 12].map((digits) => random.hex(digits)).join("-");
+  namedAtMs.set(name, nowMs);
+  return name;
 }
 
 export function randomBytes(length: number): Buffer {

@@ -1,6 +1,7 @@
 /** Takes the place of the supervisor's `pty.ts`: a script on the simulated host. */
 import { kernel, self } from "../kernel/machine.ts";
 import { fileAt } from "./node-fs.ts";
+import type { ProcessIdentity } from "./process-table.ts";
 
 /** How the leader ended: one of the two. */
 export interface LeaderExit {
@@ -8,26 +9,29 @@ export interface LeaderExit {
   readonly signal?: string;
 }
 
-interface PtyOptions {
+interface PtyProgram {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+}
+
+export interface PtyListener {
   readonly onBytes: (bytes: Buffer) => void;
   readonly onLeaderExit: (exit: LeaderExit) => void;
   readonly onDrained: () => void;
 }
 
 export class Pty {
-  readonly pid: number;
+  readonly leader: ProcessIdentity;
   readonly #onDrained: () => void;
   #isDrained = false;
 
-  static spawn(options: PtyOptions): Pty {
+  static spawn(program: PtyProgram, listener: PtyListener): Pty {
     const { random } = kernel();
     if (random.chance(0.005)) throw new Error("no pty is left");
-    return new Pty(options);
+    return new Pty(program, listener);
   }
 
-  private constructor({ args, env, onBytes, onLeaderExit, onDrained }: PtyOptions) {
+  private constructor({ args, env }: PtyProgram, { onBytes, onLeaderExit, onDrained }: PtyListener) {
     const supervisor = self();
     const { host } = supervisor;
     const script = fileAt(args.at(-1) ?? "").bytes.toString();
@@ -36,7 +40,7 @@ export class Pty {
       supervisor.does("leader exited", () => onLeaderExit(exit), 0.1);
       supervisor.does("pty drained", () => this.#drain(), 0.3);
     });
-    this.pid = leader.pid;
+    this.leader = { pid: leader.pid, startTicks: leader.startTicks };
     const { output } = leader.plan;
     if (output !== undefined) supervisor.does("output", () => onBytes(Buffer.from(output)), 0.05);
     supervisor.onEnd(() => host.hangUp(leader.pid));

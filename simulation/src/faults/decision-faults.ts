@@ -88,10 +88,10 @@ export const DECISION_FAULTS = {
     edits: [
       {
         file: "packages/core/src/decide/assign.ts",
-        find: 'if (blockers(view, run).length > 0) return { ...run, waitingFor: "previous-run" };',
+        find: 'if (blockers(view, run).length > 0) return "previous-run";',
         replace: "",
       },
-      { file: SUBMIT, find: 'if (live !== undefined) return { kind: "reject", error: busy(live) };', replace: "" },
+      { file: SUBMIT, find: "if (live !== undefined && !waits) return busy(live);", replace: "void busy; void live;" },
     ],
   },
 } satisfies Readonly<Record<string, Fault>>;

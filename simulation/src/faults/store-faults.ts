@@ -27,8 +27,8 @@ export const STORE_FAULTS = {
       },
       {
         file: DECIDER,
-        find: "this.#options.store.write(run, guard)",
-        replace: "this.#options.store.write(run, this.#options.jobs.find(run.run)?.sequence ?? 0)",
+        find: "store.write(record.run, guard)",
+        replace: "store.write(record.run, this.#options.jobs.find(record.run.run)?.sequence ?? 0)",
       },
       {
         file: DECIDER,
@@ -98,8 +98,8 @@ export const STORE_FAULTS = {
     edits: [
       {
         file: "packages/server/src/projection/jobs-projection.ts",
-        find: "if (this.#jobs.get(run.job)?.entries.get(subject) === undefined) this.#announced.set(subject, { run, sequence });",
-        replace: 'this.apply({ kind: "run", job: run.job, subject, sequence, run });',
+        find: "if ((known?.sequence ?? 0) < sequence) this.#announced.set(entry.subject, entry);",
+        replace: "if ((known?.sequence ?? 0) < sequence) this.apply(entry);",
       },
     ],
   },
@@ -147,7 +147,9 @@ export const STORE_FAULTS = {
   "removed-before-history": {
     about: "A run is removed though HISTORY did not acknowledge it.",
     scale: { nodes: 3, paceMs: 400, mishapMs: 3_000, kinds: ["nats leader changed"] },
-    edits: [{ file: SETTLER, find: 'if (outcome.kind === "unknown") return;', replace: "" }],
+    edits: [
+      { file: SETTLER, find: 'if (outcome.kind !== "stored" && outcome.kind !== "conflict") return;', replace: "" },
+    ],
   },
   "no-history": {
     about: "A run is removed and never written to HISTORY.",

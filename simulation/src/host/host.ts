@@ -12,6 +12,13 @@ interface Program {
   kill(): void;
 }
 
+/** What ends scripts that have no contact: the supervisor. */
+interface Guard {
+  readonly isAlive: boolean;
+  readonly isStopped: boolean;
+  readonly wentOnAtMs: number;
+}
+
 /** What is told of the scripts on a host. */
 export interface HostObserver {
   onSpawn(mark: AttemptMark, host: SimulatedHost): void;
@@ -38,6 +45,9 @@ export class SimulatedHost {
   isSuspended = false;
   readonly #kernel: Kernel;
   readonly #observer: HostObserver;
+  #guard: Guard | undefined;
+  /** When the guard was there again, or the host itself, true milliseconds. */
+  #guardedSinceMs = Number.NEGATIVE_INFINITY;
   #lastPid = 1_000;
 
   constructor(kernel: Kernel, { name, drift, wallOffsetMs, observer, disk = new Disk() }: HostOptions) {
@@ -118,7 +128,20 @@ export class SimulatedHost {
     this.clock.suspend();
   }
 
+  guardWith(guard: Guard): void {
+    this.#guard = guard;
+    this.#guardedSinceMs = this.#kernel.nowMs;
+  }
+
+  /** True if nobody could end scripts here at some instant of the last so many milliseconds. */
+  wasUnguarded(withinMs: number): boolean {
+    const guard = this.#guard;
+    if (guard === undefined || !guard.isAlive || guard.isStopped) return true;
+    return this.#kernel.nowMs - Math.max(this.#guardedSinceMs, guard.wentOnAtMs) < withinMs;
+  }
+
   resume(): void {
+    if (this.isSuspended) this.#guardedSinceMs = this.#kernel.nowMs;
     this.isSuspended = false;
     this.clock.resume();
     for (const program of this.programs) program.catchUp();
@@ -145,6 +168,13 @@ export class SimulatedHost {
       if (!seen.has(name)) yield mark;
       seen.add(name);
     }
+  }
+
+  /** True while a process of the attempt is there that can be ended. */
+  runs({ run, attempt }: Pick<AttemptMark, "run" | "attempt">): boolean {
+    for (const { mark, isStuck } of this.processes.all())
+      if (!isStuck && mark.run === run && mark.attempt === attempt) return true;
+    return false;
   }
 
   #add(

@@ -18,6 +18,8 @@ export class Kernel {
   readonly random: Random;
   /** How often each kind of event came, and what else was reached. */
   readonly counts = new Map<string, number>();
+  /** When each name was drawn that the product gave to something, true milliseconds: a write is named when it is decided. */
+  readonly namedAtMs = new Map<string, number>();
   /** The process in which things happen just now. */
   current: Owner | undefined;
   nowMs = 0;

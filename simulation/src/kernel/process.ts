@@ -22,6 +22,7 @@ export class Process implements Owner {
   #backlog: Event[] = [];
   #isAlive = true;
   #isStopped = false;
+  #wentOnAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(kernel: Kernel, { name, host }: { readonly name: string; readonly host: SimulatedHost }) {
     this.#kernel = kernel;
@@ -37,6 +38,11 @@ export class Process implements Owner {
 
   get isStopped(): boolean {
     return this.#isStopped || this.host.isSuspended;
+  }
+
+  /** When it was stopped for the last time, true milliseconds. */
+  get wentOnAtMs(): number {
+    return this.#wentOnAtMs;
   }
 
   /** What the machine does when the process is gone, however it ended. */
@@ -59,6 +65,7 @@ export class Process implements Owner {
   }
 
   goOn(): void {
+    if (this.#isStopped) this.#wentOnAtMs = this.#kernel.nowMs;
     this.#isStopped = false;
     this.catchUp();
   }

@@ -22,6 +22,8 @@ interface Proposal {
 
 export interface ClusterObserver {
   onStored(stream: string, message: Message, replaced: Message | undefined): void;
+  /** A stream in memory went with its node. */
+  onGone(stream: string): void;
 }
 
 const WRONG_LAST_SEQUENCE = { code: 10071, description: "wrong last sequence" };
@@ -152,7 +154,11 @@ export class Cluster implements Nodes {
     for (const consumer of this.consumers())
       if (this.size === 1 || consumer.node === node) this.removeConsumer(consumer.stream.config.name, consumer.name);
     if (this.size === 1) {
-      for (const [name, { config }] of this.streams) if (config.storage === "memory") this.streams.delete(name);
+      for (const [name, { config }] of this.streams) {
+        if (config.storage !== "memory") continue;
+        this.streams.delete(name);
+        this.#observer.onGone(name);
+      }
     } else {
       for (const name of this.streams.keys()) if (this.#kernel.random.chance(1 / 3)) this.changeLeader(name);
     }

@@ -26,6 +26,8 @@ export class Connection {
   readonly #listeners = new Set<(change: ContactChange) => void>();
   /** Ends with the connection: deliveries to it, its subscriptions. */
   readonly #onLost = new Set<() => void>();
+  /** The way to the client is so much slower than the way from it. */
+  slowBackMs = 0;
   #node: number | undefined;
   #generation = 0;
   #isCut = false;
@@ -93,7 +95,7 @@ export class Connection {
     if (this.#node === undefined) return;
     const generation = this.#generation;
     const { nowMs } = this.#kernel;
-    this.#inAtMs = Math.max(this.#inAtMs, nowMs + this.#delayMs());
+    this.#inAtMs = Math.max(this.#inAtMs, nowMs + this.#delayMs() + this.slowBackMs);
     this.owner.does(
       label,
       () => {

@@ -91,13 +91,55 @@ const MISHAPS = {
       lagging.forEach((consumer) => (consumer.lagMs = 0)),
     );
   },
+  "agent cut off for minutes": (world, random) => cutOff(world, random.pick(world.sites()).agent, minutes(random)),
+  "agent stopped for minutes": ({ kernel, sites }, random) =>
+    pause(kernel, random.pick(sites()).agent, minutes(random)),
+  "agent slow, then cut off": (world, random) => {
+    const { kernel, cluster, sites } = world;
+    const { agent } = random.pick(sites());
+    const connections = [...cluster.connections].filter(({ owner }) => owner === agent.process);
+    for (const connection of connections) connection.slowBackMs = random.between(1_500, 4_500);
+    kernel.plan({ delayMs: random.between(8_000, 30_000), label: "way is cut", owner: undefined }, () => {
+      for (const connection of connections) connection.slowBackMs = 0;
+      cutOff(world, agent, minutes(random));
+    });
+  },
+  "host out of reach": (world, random) => {
+    const { kernel, sites } = world;
+    const { agent, supervisor } = random.pick(sites());
+    const forMs = minutes(random);
+    cutOff(world, agent, forMs);
+    supervisor?.stop();
+    kernel.plan({ delayMs: forMs + random.between(1_000, 60_000), label: "supervisor goes on", owner: undefined }, () =>
+      supervisor?.goOn(),
+    );
+  },
+  "host suspended for minutes": ({ kernel, sites }, random) => {
+    const { host } = random.pick(sites());
+    host.suspend();
+    kernel.plan({ delayMs: minutes(random), label: "host resumes", owner: undefined }, () => host.resume());
+  },
+  "server stopped for minutes": ({ kernel, servers }, random) => pause(kernel, random.pick(servers), minutes(random)),
   "agent lies": (world) => world.lie(),
   "stuck process freed": ({ sites }, random) => random.pick(sites()).host.freeStuck(),
 } satisfies Record<string, Mishap>;
 
 export type FaultKind = keyof typeof MISHAPS;
 
-export const FAULT_KINDS = Object.keys(MISHAPS) as readonly FaultKind[];
+/** Those after which a host may be called lost. */
+export const OUTAGE_KINDS = [
+  "agent cut off for minutes",
+  "agent stopped for minutes",
+  "agent slow, then cut off",
+  "host out of reach",
+  "host suspended for minutes",
+  "server stopped for minutes",
+] as const satisfies readonly FaultKind[];
+
+const OUTAGES: ReadonlySet<string> = new Set(OUTAGE_KINDS);
+
+/** All but outages. */
+export const FAULT_KINDS = (Object.keys(MISHAPS) as readonly FaultKind[]).filter((kind) => !OUTAGES.has(kind));
 
 /** Mishaps from now on, about each `everyMs`, until it is stopped. */
 export class Chaos {
@@ -129,6 +171,11 @@ export class Chaos {
   stop(): void {
     this.#isOver = true;
   }
+}
+
+/** Longer than the shortest time after which a run may be called lost. */
+function minutes(random: Random): number {
+  return random.between(185_000, 330_000);
 }
 
 function pause(kernel: Kernel, program: Program, forMs: number): void {

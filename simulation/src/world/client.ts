@@ -1,13 +1,11 @@
 /** Somebody who submits, cancels and asks again, at any server, and remembers what was acknowledged. */
-import { JobsError } from "@jobs/core";
-import { parsedInput, type Handlers } from "@jobs/server/testing";
+import { JobsError, LOST_AFTER_MIN_MS } from "@jobs/core";
 import { scriptOf, type ScriptPlan } from "../host/script-plan.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Process } from "../kernel/process.ts";
+import { DoorBell } from "./door-bell.ts";
 import type { Doors } from "./doors.ts";
 import type { Rules } from "./rules.ts";
-
-type OperationName = keyof Handlers;
 
 interface Submission {
   readonly name: string;
@@ -15,6 +13,11 @@ interface Submission {
   readonly overlap: string;
   readonly key: string;
   readonly script: string;
+  readonly hold?: boolean;
+  readonly waitAtMostMs?: number;
+  readonly lostAfterMs?: number | null;
+  readonly graceMs?: number;
+  readonly onLost?: string;
 }
 
 export interface ClientOptions {
@@ -26,16 +29,20 @@ export interface ClientOptions {
   readonly agents: readonly string[];
   readonly overlaps: readonly string[];
   readonly paceMs: number;
+  /** See the scale. */
+  readonly hasOutages: boolean;
+  /** Somebody is there who releases what is held. */
+  readonly hasOperator: boolean;
 }
 
 /** Nobody asks for more while so many runs live: all that is accepted must end within bounded time. */
 const LIVE_MAX = 12;
-const ANSWER_WITHIN_MS = 20_000;
 /** Who gets no answer asks again with the same key, so often. */
 const TRIES = 6;
 
 export class Client {
   readonly #options: ClientOptions;
+  readonly #bell: DoorBell;
   readonly #submitted: Submission[] = [];
   readonly #known: string[] = [];
   #isOver = false;
@@ -43,6 +50,7 @@ export class Client {
 
   constructor(options: ClientOptions) {
     this.#options = options;
+    this.#bell = new DoorBell(options);
   }
 
   start(): void {
@@ -70,15 +78,15 @@ export class Client {
     if (dice < 0.6 || this.#submitted.length === 0) return this.#submit(this.#newSubmission());
     if (dice < 0.75)
       return this.#submit(random.pick(random.chance(0.5) ? this.#submitted.slice(-20) : this.#submitted));
-    if (this.#known.length > 0)
-      await this.#ask("cancelRun", { run: random.pick(this.#known.slice(-10)) }).catch(() => undefined);
+    if (this.#known.length > 0 && (!this.#options.hasOutages || random.chance(0.3)))
+      await this.#bell.ask("cancelRun", { run: random.pick(this.#known.slice(-10)) }).catch(() => undefined);
   }
 
   async #submit(submission: Submission): Promise<void> {
     const { rules, kernel } = this.#options;
     for (let tries = 0; tries < TRIES && !this.#isOver; tries++) {
       try {
-        const { run } = (await this.#ask("submitRun", submission)) as { run: { run: string } };
+        const { run } = (await this.#bell.ask("submitRun", submission)) as { run: { run: string } };
         this.#known.push(run.run);
         return rules.onAcknowledged(run.run, submission.name, submission.key);
       } catch (error) {
@@ -101,58 +109,50 @@ export class Client {
       overlap,
       key: `${process.name}-${++this.#keys}`,
       script: scriptOf(this.#plan(overlap)),
+      ...this.#policy(),
     };
     this.#submitted.push(submission);
     return submission;
   }
 
+  /** What else is asked for; mostly nothing. */
+  #policy(): Partial<Submission> {
+    const { kernel, hasOutages, hasOperator } = this.#options;
+    const { random } = kernel;
+    return {
+      ...(hasOperator && random.chance(0.1) ? { hold: true } : {}),
+      ...(random.chance(0.1) ? { waitAtMostMs: Math.floor(random.between(1_000, 60_000)) } : {}),
+      ...(hasOutages && random.chance(0.85)
+        ? {
+            lostAfterMs: random.chance(0.9) ? LOST_AFTER_MIN_MS : null,
+            graceMs: random.pick([1_000, 3_000, 6_000]),
+            onLost: random.pick(["fail", "fail", "retry", "retry", "hold"]),
+          }
+        : {}),
+    };
+  }
+
   #plan(overlap: string): ScriptPlan {
-    const { random } = this.#options.kernel;
+    const { kernel, hasOutages } = this.#options;
+    const { random } = kernel;
     const leaves = random.chance(0.12);
     const leavesStuck = random.chance(0.5);
+    const isLong = hasOutages && random.chance(0.4);
+    const shortMs = random.chance(0.5)
+      ? random.between(1, 500)
+      : random.between(500, random.chance(0.2) ? 120_000 : 15_000);
+    const stuckMs = hasOutages ? 300_000 : 90_000;
     return {
       overlap,
-      runMs: random.chance(0.5) ? random.between(1, 500) : random.between(500, random.chance(0.2) ? 120_000 : 15_000),
+      runMs: isLong ? random.between(60_000, 500_000) : shortMs,
       exitCode: random.chance(0.8) ? 0 : 1,
       ...(random.chance(0.05) ? { signal: "SIGSEGV" } : {}),
       ...(random.chance(0.2) ? { output: "some output\n" } : {}),
       ...(random.chance(0.15) ? { ignoresTerm: true } : {}),
       ...(random.chance(0.3) ? { ignoresHangUp: true } : {}),
       ...(leaves
-        ? { leavesForMs: leavesStuck ? random.between(10_000, 90_000) : random.between(10, 60_000), leavesStuck }
+        ? { leavesForMs: leavesStuck ? random.between(10_000, stuckMs) : random.between(10, 60_000), leavesStuck }
         : {}),
     };
-  }
-
-  /** Calls an operation of some server; rejects with its error, or when no answer comes. */
-  #ask(operation: OperationName, input: object): Promise<unknown> {
-    const { kernel, process, doors } = this.#options;
-    const servers = doors.servers();
-    if (servers.length === 0) return Promise.reject(new Error("no server listens"));
-    const server = kernel.random.pick(servers);
-    const handle = doors.find(server)?.[operation] as (input: unknown, by: string) => Promise<unknown>;
-    return new Promise((resolve, reject) => {
-      const limit = setTimeout(() => reject(new Error("no answer")), ANSWER_WITHIN_MS);
-      const back = (act: () => void): void =>
-        process.does(
-          "answer to client",
-          () => {
-            clearTimeout(limit);
-            act();
-          },
-          kernel.random.between(0.2, 5),
-        );
-      const carryOut = async (): Promise<unknown> => handle(parsedInput(operation, input), process.name);
-      server.does(
-        "client request",
-        () => {
-          carryOut().then(
-            (output) => back(() => resolve(output)),
-            (error: unknown) => back(() => reject(error as Error)),
-          );
-        },
-        kernel.random.between(0.2, 5),
-      );
-    });
   }
 }

@@ -8,15 +8,31 @@
  *  5. A finished run never changes state, reason or times, and never lives again.
  *  6. What is removed from the live runs is in HISTORY; what was acknowledged is in one of the two.
  *  7. One idempotency key, one run, which stays what was asked for; its attempts only go on.
+ *  8. Every run that lives has an owner and a deadline.
+ *
+ * What waits and what is lost have rules of their own: `waiting-rules.ts`, `loss-rules.ts`.
  */
 import { currentAttempt, hasEnded, isBusy, Run } from "@jobs/core";
+import { ownerOf } from "@jobs/core/decide";
 import type { SimulatedHost } from "../host/host.ts";
 import type { AttemptMark } from "../host/process-table.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Message } from "../nats/stream.ts";
+import { LossRules, type Running } from "./loss-rules.ts";
+import { cameBefore, WaitingRules } from "./waiting-rules.ts";
 
 const JOBS = "KV_jobs";
 const HISTORY = "HISTORY";
+const BEATS = "BEATS";
+const SETTINGS = "$KV.jobs._settings.all";
+const UTF8 = new TextDecoder();
+
+export interface RulesOptions {
+  /** No clock of a server is set. */
+  readonly hasTrueClocks: boolean;
+  /** True while servers may hear beats late. */
+  readonly isLagging: () => boolean;
+}
 
 export class Rules {
   /** The records as the streams have them. */
@@ -24,17 +40,21 @@ export class Rules {
   readonly finished = new Map<string, Run>();
   /** Runs that a client was told of, by id. */
   readonly acknowledged = new Map<string, { readonly job: string; readonly key: string }>();
+  readonly waiting: WaitingRules;
+  readonly loss: LossRules;
   readonly #kernel: Kernel;
   /** Where each attempt started. */
   readonly #started = new Map<string, string>();
   /** What runs now, by job. */
-  readonly #running = new Map<string, { readonly mark: AttemptMark; readonly host: SimulatedHost }[]>();
+  readonly #running = new Map<string, Running[]>();
   /** Attempts that started on a host whose disk was set back since: it does not know of them, and cannot say so. */
   readonly #forgotten = new Set<string>();
   readonly #runOfKey = new Map<string, string>();
 
-  constructor(kernel: Kernel) {
+  constructor(kernel: Kernel, options: RulesOptions) {
     this.#kernel = kernel;
+    this.waiting = new WaitingRules(kernel, options);
+    this.loss = new LossRules(kernel, options);
   }
 
   onSpawn(mark: AttemptMark, host: SimulatedHost): void {
@@ -48,11 +68,13 @@ export class Rules {
     const attempt = record?.attempts.find(({ number }) => number === mark.attempt);
     if (record !== undefined && attempt?.refusal !== undefined)
       this.#broken(`attempt ${name} starts, but its record says: ${attempt.refusal.code}`);
+    if (record !== undefined && (currentAttempt(record)?.number ?? 0) > mark.attempt)
+      this.#broken(`attempt ${name} starts, but its run has another one by now`);
     if (record !== undefined && hasEnded(record))
       this.#broken(`attempt ${name} starts, but its run is ${record.state}`);
     const running = this.#running.get(mark.job) ?? [];
     for (const other of running)
-      if (mark.overlap !== "allow" || other.mark.overlap !== "allow")
+      if ((mark.overlap !== "allow" || other.mark.overlap !== "allow") && !this.loss.isExcused(other.mark))
         this.#broken(
           `attempts ${nameOf(other.mark)} on ${other.host.name} and ${name} on ${host.name} of “${mark.job}” run at once`,
         );
@@ -76,7 +98,19 @@ export class Rules {
 
   onStored(stream: string, message: Message): void {
     if (stream === HISTORY) this.#onHistory(message);
-    if (stream === JOBS) this.#onRecord(message);
+    if (stream === JOBS && message.subject === SETTINGS) this.waiting.onSettings(UTF8.decode(message.bytes));
+    else if (stream === JOBS) this.#onRecord(message);
+    const [, agent = "", kind] = message.subject.split(".");
+    if (stream === BEATS && kind === "beat") this.loss.onBeat(agent, UTF8.decode(message.bytes));
+  }
+
+  onGone(stream: string): void {
+    if (stream === BEATS) this.loss.onBeatsGone();
+  }
+
+  /** True while a process of the run is anywhere. */
+  isRunning({ job, run }: Pick<Run, "job" | "run">): boolean {
+    return (this.#running.get(job) ?? []).some(({ mark }) => mark.run === run);
   }
 
   /** A client was told that its submission was accepted. */
@@ -109,6 +143,7 @@ export class Rules {
   #onRecord({ subject, sequence, bytes, headers }: Message): void {
     const [, , , kind, id = ""] = subject.split(".");
     if (kind === "run" && headers?.get("KV-Operation")) this.#kernel.note(`REMOVED ${sequence} ${id}`);
+    if (kind === "def") return this.waiting.onDefinition(UTF8.decode(bytes));
     if (kind !== "run") return;
     if (headers?.get("KV-Operation")) {
       if (!this.finished.has(id)) this.#broken(`run ${id} is removed and is not in HISTORY`);
@@ -124,7 +159,15 @@ export class Rules {
       this.#checkFinal(before, run);
       this.#checkSame(before, run);
     }
-    if (this.#isAssigned(before, run)) this.#checkTurn(run);
+    const running = this.#running.get(run.job) ?? [];
+    this.waiting.onRecord(before, run, (one) => this.live.get(one));
+    this.loss.onRecord(run, running);
+    this.#checkOwner(run);
+    if (this.#isAssigned(before, run)) {
+      this.#checkTurn(run);
+      this.waiting.onAssigned(run);
+      this.loss.onAssigned(run, running);
+    }
     this.#checkAttempts(run);
     this.live.set(id, run);
   }
@@ -144,6 +187,12 @@ export class Rules {
       this.#broken(`run ${after.run} begins anew: ${describe(before)} becomes ${describe(after)}`);
   }
 
+  #checkOwner(run: Run): void {
+    const owner = ownerOf(run, { now: run.times.submittedAt });
+    if (owner === undefined || Number.isNaN(Date.parse(owner.deadlineAt)))
+      this.#broken(`nobody has to do the next step of ${describe(run)}`);
+  }
+
   #isAssigned(before: Run | undefined, after: Run): boolean {
     const now = currentAttempt(after);
     return now !== undefined && (before === undefined ? undefined : currentAttempt(before))?.number !== now.number;
@@ -157,7 +206,7 @@ export class Rules {
       if (run.overlap === "allow" && other.overlap === "allow") continue;
       if (currentAttempt(other) !== undefined || hasEnded(other))
         this.#broken(`run ${run.run} gets an attempt while ${describe(other)} keeps the job busy`);
-      else if (isWaitingBefore(other, run))
+      else if (other.hold === undefined && cameBefore(other, run))
         this.#broken(`run ${run.run} gets an attempt before ${other.run}, which came first`);
     }
   }
@@ -172,18 +221,13 @@ export class Rules {
     if ((currentAttempt(run)?.exit?.leftOverPids?.length ?? 0) > 0) return this.#kernel.count("reached: left over");
     const running = (this.#running.get(run.job) ?? []).filter(({ mark }) => mark.run === run.run);
     for (const { mark, host } of running)
-      this.#broken(`the record says ${describe(run)}, and attempt ${nameOf(mark)} runs on ${host.name}`);
+      if (!this.loss.isExcused(mark))
+        this.#broken(`the record says ${describe(run)}, and attempt ${nameOf(mark)} runs on ${host.name}`);
   }
 
   #broken(what: string): void {
     this.#kernel.fail(what);
   }
-}
-
-function isWaitingBefore(one: Run, other: Run): boolean {
-  if ("hold" in one && one["hold"] !== undefined) return false;
-  const byTime = one.times.submittedAt.localeCompare(other.times.submittedAt);
-  return byTime < 0 || (byTime === 0 && one.run < other.run);
 }
 
 function findRun(bytes: Uint8Array): Run | undefined {

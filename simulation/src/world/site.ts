@@ -81,6 +81,7 @@ export class Site {
           (isAlone) => {
             if (!isAlone) return exit(0);
             this.supervisor = process;
+            host.guardWith(process);
             return void supervisor.stopped.then(() => exit(0));
           },
           (error: unknown) => {

@@ -1,4 +1,5 @@
 /** A whole installation: NATS, servers, hosts with agents, clients; a rough time, then a calm one. */
+import { currentAttempt, hasEnded, type Run } from "@jobs/core";
 import { startServer } from "@jobs/server";
 import { SimulatedHost } from "../host/host.ts";
 import { Kernel } from "../kernel/kernel.ts";
@@ -8,6 +9,7 @@ import { Cluster } from "../nats/cluster.ts";
 import { Chaos } from "./chaos.ts";
 import { Client } from "./client.ts";
 import { Doors } from "./doors.ts";
+import { Operator } from "./operator.ts";
 import { Program } from "./program.ts";
 import { Rules } from "./rules.ts";
 import { drawScale, type Scale } from "./scale.ts";
@@ -38,6 +40,7 @@ export class World implements Machine {
   readonly scale: Scale;
   readonly #sites: Site[] = [];
   readonly #clients: readonly Client[];
+  readonly #operator: Operator;
   readonly #cloned = new Set<string>();
   #isCalm = false;
   readonly #broken = new Set<string>();
@@ -47,7 +50,11 @@ export class World implements Machine {
     this.kernel = kernel;
     this.scale = drawScale(kernel.random, all, fixed);
     const { scale } = this;
-    this.rules = new Rules(kernel);
+    const beats = "BEATS";
+    this.rules = new Rules(kernel, {
+      hasTrueClocks: !scale.kinds.includes("clock set"),
+      isLagging: () => this.cluster.consumers().some(({ stream, lagMs }) => stream.config.name === beats && lagMs > 0),
+    });
     this.cluster = new Cluster(kernel, { size: scale.nodes, observer: this.rules });
     this.servers = range(scale.servers).map((index) => this.#newServer(`server${index}`));
     const agents = range(scale.hosts).map((index) => `host${index}`);
@@ -56,8 +63,29 @@ export class World implements Machine {
     this.#clients = range(scale.clients).map((index) => {
       const process = new Process(kernel, { name: `client${index}`, host: users });
       const { doors, rules } = this;
-      const { jobs, paceMs, overlaps } = scale;
-      return new Client({ kernel, process, doors, rules, jobs, agents, overlaps, paceMs });
+      const { jobs, paceMs, overlaps, hasOutages, operatorMs } = scale;
+      const hasOperator = operatorMs > 0;
+      return new Client({
+        kernel,
+        process,
+        doors,
+        rules,
+        jobs,
+        agents,
+        overlaps,
+        paceMs,
+        hasOutages,
+        hasOperator,
+      });
+    });
+    this.#operator = new Operator({
+      kernel,
+      process: new Process(kernel, { name: "operator", host: users }),
+      doors: this.doors,
+      rules: this.rules,
+      jobs: scale.jobs,
+      everyMs: scale.operatorMs,
+      isBroken: (agent) => this.#broken.has(agent),
     });
   }
 
@@ -129,15 +157,18 @@ export class World implements Machine {
     for (const server of this.servers) server.start(kernel.random.between(0, 500));
     for (const site of this.#sites) site.start(kernel.random.between(0, 1_000));
     for (const client of this.#clients) client.start();
+    this.#operator.start();
     const chaos = new Chaos(this, { kinds: scale.kinds, everyMs: scale.mishapMs });
     chaos.start();
     await kernel.run(scale.roughMs, maxSteps);
     chaos.stop();
     this.#calm();
-    const calmUntilMs = kernel.nowMs + CALM_MS;
+    const calmSinceMs = kernel.nowMs;
+    const calmUntilMs = calmSinceMs + CALM_MS;
     while (kernel.violation === undefined && kernel.steps < maxSteps && kernel.nowMs < calmUntilMs) {
       await kernel.run(kernel.nowMs + LOOK_MS, maxSteps);
       if (this.#open().length === 0) return this.#checkEnd();
+      this.rules.waiting.checkWaits(this.rules.live.values(), calmSinceMs);
     }
     if (kernel.violation === undefined && kernel.steps < maxSteps) this.#failInLimbo();
   }
@@ -145,10 +176,14 @@ export class World implements Machine {
   /** Accepted runs that must still end: not those whose host has lost its identity or its memory, which an operator has to see to. */
   #open(): readonly string[] {
     for (const { isBroken, wasRestored, host } of this.#sites) if (isBroken || wasRestored) this.#broken.add(host.name);
-    return this.rules
-      .unfinished()
-      .filter(({ target }) => !this.#broken.has(target.agent))
-      .map(({ run, state, waitingFor, target }) => `${run} ${state} ${waitingFor ?? ""} on ${target.agent}`);
+    return (
+      this.rules
+        .unfinished()
+        .filter(({ target }) => !this.#broken.has(target.agent))
+        // How long a lost host has to tell the rest is measured on a clock that may have been set back by an hour.
+        .filter((run) => !hasEnded(run) || !this.scale.kinds.includes("clock set") || !isGivenUp(run))
+        .map(({ run, state, waitingFor, target }) => `${run} ${state} ${waitingFor ?? ""} on ${target.agent}`)
+    );
   }
 
   /** Everything is repaired, and nothing new is asked for. */
@@ -157,6 +192,7 @@ export class World implements Machine {
     kernel.note("CALM");
     this.#isCalm = true;
     for (const client of this.#clients) client.stop();
+    this.#operator.calm();
     for (const clone of this.#sites.filter(({ host }) => host.name.endsWith(CLONE))) {
       this.#sites.splice(this.#sites.indexOf(clone), 1);
       clone.scrap();
@@ -220,6 +256,10 @@ export class World implements Machine {
       });
     return new Program(this.kernel, { name, host: this.#newHost(name), main });
   }
+}
+
+function isGivenUp(run: Run): boolean {
+  return run.resolved !== undefined || currentAttempt(run)?.lost !== undefined;
 }
 
 /** The last beat that the host's agent has seen acknowledged, as its disk says. */

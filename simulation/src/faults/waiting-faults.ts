@@ -1,0 +1,57 @@
+/** Faults of what waits: holds, pauses, the order of a line. */
+import type { Fault } from "./fault.ts";
+
+const ASSIGN = "packages/core/src/decide/assign.ts";
+const RECONCILE = "packages/core/src/decide/reconcile.ts";
+const QUIET = { hasOutages: false, overlaps: ["queue"], jobs: ["nightly"], paceMs: 2_000, operatorMs: 2_000 } as const;
+
+export const WAITING_FAULTS = {
+  "hold-ignored": {
+    about: "A held run gets an attempt.",
+    scale: QUIET,
+    edits: [{ file: ASSIGN, find: 'if (run.hold !== undefined) return "held";', replace: "" }],
+  },
+  "pause-of-a-job-ignored": {
+    about: "Runs of a paused job get attempts.",
+    scale: QUIET,
+    edits: [{ file: ASSIGN, find: 'if (view.definition?.paused !== undefined) return "job-paused";', replace: "" }],
+  },
+  "pause-of-all-ignored": {
+    about: "Runs get attempts while all is paused.",
+    scale: QUIET,
+    edits: [{ file: ASSIGN, find: 'if (context.isPaused) return "all-paused";', replace: "" }],
+  },
+  "line-without-order": {
+    about: "A run that waits is in nobody's way, whoever came first.",
+    scale: QUIET,
+    edits: [
+      {
+        file: "packages/core/src/decide/line.ts",
+        find: "return other.hold === undefined && (place < 0 || index < place);",
+        replace: "return place === index;",
+      },
+    ],
+  },
+  "superseded-by-an-earlier-one": {
+    about: "A queue-latest run gives way to any other one that waits.",
+    scale: { ...QUIET, overlaps: ["queue-latest"], paceMs: 400 },
+    edits: [
+      {
+        file: RECONCILE,
+        find: "const later = view.runs.slice(view.runs.indexOf(run) + 1);",
+        replace: "const later = view.runs.filter((other) => other !== run);",
+      },
+    ],
+  },
+  "never-expires": {
+    about: "A run that waited for as long as it may goes on waiting.",
+    scale: { ...QUIET, hosts: 1, slots: 1, kinds: ["agent killed"] },
+    edits: [
+      {
+        file: RECONCILE,
+        find: "if (at === undefined || Date.parse(now) < Date.parse(at)) return undefined;",
+        replace: "if (at === undefined || now !== at) return undefined;",
+      },
+    ],
+  },
+} satisfies Readonly<Record<string, Fault>>;

@@ -1,0 +1,118 @@
+/** Rules of what waits: holds, pauses, who gives way to whom, and how long a wait may be. */
+import { currentAttempt, hasEnded, isWaiting, JobDefinition, policyOf, Settings, type Run } from "@jobs/core";
+import type { Kernel } from "../kernel/kernel.ts";
+
+/** Clocks of servers differ, and drift. */
+const EARLY_MS = 2_000;
+/** In a calm time the end of a wait is noticed within this: a replica may lag for minutes, and the server that decides with it. */
+const LATE_MS = 450_000;
+
+export class WaitingRules {
+  /** As the stream has it. */
+  readonly pausedJobs = new Set<string>();
+  isAllPaused = false;
+  readonly #kernel: Kernel;
+  readonly #hasTrueClocks: boolean;
+  /** Since when all is paused and somebody was told so, true milliseconds. */
+  #allPausedAtMs: number | undefined;
+  readonly #held = new Set<string>();
+  readonly #releaseAsked = new Set<string>();
+  /** When each wait was decided to begin. */
+  readonly #waits = new Map<string, { readonly pendingAt: string | undefined; readonly atMs: number }>();
+
+  constructor(kernel: Kernel, options: { readonly hasTrueClocks: boolean }) {
+    this.#kernel = kernel;
+    this.#hasTrueClocks = options.hasTrueClocks;
+  }
+
+  onReleaseAsked(run: string): void {
+    this.#releaseAsked.add(run);
+  }
+
+  /** A client was told that all is paused. */
+  onAllPaused(): void {
+    if (this.isAllPaused) this.#allPausedAtMs ??= this.#kernel.nowMs;
+  }
+
+  onSettings(text: string): void {
+    this.isAllPaused = Settings.parse(JSON.parse(text)).paused !== undefined;
+    if (!this.isAllPaused) this.#allPausedAtMs = undefined;
+  }
+
+  onDefinition(text: string): void {
+    const { job, paused } = JobDefinition.parse(JSON.parse(text));
+    if (paused === undefined) this.pausedJobs.delete(job);
+    else this.pausedJobs.add(job);
+  }
+
+  /** Called with a record before it is taken over; `find` gives the live runs. */
+  onRecord(before: Run | undefined, run: Run, find: (run: string) => Run | undefined): void {
+    if (run.hold !== undefined) this.#held.add(run.run);
+    if (run.state === "skipped" || run.state === "cancelled") this.#checkGivesWay(before, run, find);
+    if (run.reason === "expired-in-queue" && before?.reason === undefined) this.#checkNotEarly(run);
+    if (!isWaiting(run)) return;
+    const { pendingAt } = run.times;
+    if (this.#waits.get(run.run)?.pendingAt !== pendingAt || run.hold !== undefined)
+      this.#waits.set(run.run, { pendingAt, atMs: this.#decidedAtMs(run) });
+  }
+
+  /** A run gets an attempt. */
+  onAssigned(run: Run): void {
+    const { run: id, job } = run;
+    if (run.hold !== undefined) this.#broken(`run ${id} gets an attempt though it is held`);
+    if (this.#held.has(id) && !this.#releaseAsked.has(id))
+      this.#broken(`run ${id} gets an attempt though nobody asked for its release`);
+    if (this.pausedJobs.has(job)) this.#broken(`run ${id} gets an attempt though “${job}” is paused`);
+    if (this.#allPausedAtMs !== undefined && this.#decidedAtMs(run) > this.#allPausedAtMs)
+      this.#broken(`run ${id} gets an attempt by a decision after it was said that all is paused`);
+  }
+
+  /** In a calm time: nobody waits for longer than it said. */
+  checkWaits(runs: Iterable<Run>, calmSinceMs: number): void {
+    if (!this.#hasTrueClocks) return;
+    for (const run of runs) {
+      const wait = this.#waits.get(run.run);
+      if (wait === undefined || !isWaiting(run) || run.hold !== undefined) continue;
+      const endsMs = Math.max(wait.atMs + policyOf(run).waitAtMostMs, calmSinceMs);
+      if (this.#kernel.nowMs > endsMs + LATE_MS)
+        this.#broken(
+          `run ${run.run} waits since ${wait.atMs} ms and should for ${policyOf(run).waitAtMostMs} ms at most`,
+        );
+    }
+  }
+
+  /** One that only waited gives way to a later one alone. */
+  #checkGivesWay(before: Run | undefined, run: Run, find: (run: string) => Run | undefined): void {
+    const id = run.cancel?.replacedBy;
+    if (id === undefined || before === undefined || hasEnded(before) || currentAttempt(before) !== undefined) return;
+    if (before.cancel !== undefined) return; // it had an attempt when it was asked to give way
+    const other = find(id);
+    this.#kernel.count("reached: gave way while it waited");
+    if (other?.job !== run.job) this.#broken(`run ${run.run} gives way to ${id}, which is not there`);
+    else if (id === run.run || cameBefore(other, run))
+      this.#broken(`run ${run.run} gives way to ${id}, which came first`);
+  }
+
+  #checkNotEarly(run: Run): void {
+    const wait = this.#waits.get(run.run);
+    if (wait === undefined || !this.#hasTrueClocks) return;
+    this.#kernel.count("reached: expired in the queue");
+    const waitedMs = this.#decidedAtMs(run) - wait.atMs;
+    if (waitedMs < policyOf(run).waitAtMostMs - EARLY_MS)
+      this.#broken(`run ${run.run} is skipped after ${waitedMs} ms of ${policyOf(run).waitAtMostMs} ms`);
+  }
+
+  #decidedAtMs({ writeId }: Run): number {
+    return this.#kernel.namedAtMs.get(writeId) ?? this.#kernel.nowMs;
+  }
+
+  #broken(what: string): void {
+    this.#kernel.fail(what);
+  }
+}
+
+/** The order of a job's line. */
+export function cameBefore(one: Run, other: Run): boolean {
+  const byTime = one.times.submittedAt.localeCompare(other.times.submittedAt);
+  return byTime < 0 || (byTime === 0 && one.run < other.run);
+}
