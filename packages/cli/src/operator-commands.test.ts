@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { JobView } from "@jobs/sdk";
 import { startContractServer, viewOf, type Answer, type Request } from "@jobs/sdk/testing";
 import { expect, test } from "vitest";
@@ -53,6 +54,38 @@ test("rerun prints the new run's id, and sends only what is to change, with a ke
     `/v1/runs/${held.run}/rerun`,
     { on: "web-2", overlap: "replace", key: expect.any(String) as string },
   ]);
+});
+
+test("rerun takes another script, environment and interpreter", async () => {
+  await using server = await startServer();
+  const rerun = async (args: readonly string[], stdin?: string): Promise<unknown> => {
+    const options = { ...server, ...(stdin === undefined ? {} : { stdin }) };
+    expect(await runCommand(["rerun", held.run, ...args], options)).toMatchObject({ exitCode: 0 });
+    return (server.posted() as [string, unknown])[1];
+  };
+  const key = expect.any(String) as string;
+  const changed = await rerun(["-c", "echo $A", "-e", "A=1", "--env", "B=x=y", "--interpreter", "sh -e"]);
+  expect(changed).toEqual({ script: "echo $A", env: { A: "1", B: "x=y" }, interpreter: ["sh", "-e"], key });
+  expect(await rerun(["--script", "-"], "echo in")).toEqual({ script: "echo in", key });
+  const { filename } = import.meta;
+  expect(await rerun(["--script", filename])).toEqual({ script: await readFile(filename, "utf8"), key });
+});
+
+test("rerun refuses two scripts, one that is not there and what is no environment, and submits nothing", async () => {
+  await using server = await startServer();
+  for (const [args, exitCode] of [
+    [["-c", "true", "--script", "-"], 64],
+    [["--script", "/nowhere/x.sh"], 64],
+    [["-e", "A"], 64],
+  ] as const)
+    expect(await runCommand(["rerun", held.run, ...args], server)).toMatchObject({ exitCode });
+  expect(server.posted()).toBeUndefined();
+});
+
+test("the help of rerun says that --env replaces the whole environment", async () => {
+  expect((await runCommand(["rerun", "--help"])).stdout.replaceAll(/\s+/g, " ")).toContain(
+    "may be repeated; replaces all of it",
+  );
 });
 
 test("pause and resume take a job or --all, and one of them", async () => {

@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { JobOptions } from "./commands/job-show.ts";
 import type { RerunOptions } from "./commands/run-rerun.ts";
+import { contentOptions } from "./content-options.ts";
 import { RUN, type Execute } from "./execute.ts";
 import { policyOptions } from "./policy-options.ts";
 
@@ -49,10 +50,15 @@ function addRunSteering(program: Command, execute: Execute): void {
     .command("rerun")
     .description("Submit the same again, as it was or changed; prints the id of the new run.")
     .argument("<run>", RUN)
+    .option("--script <file>", "another script, or - for standard input")
     .option("--on <agent>", "another agent")
     .option("--key <key>", "idempotency key")
     .option("--hold", "accept it, but do not start it before it is released");
-  for (const option of policyOptions()) rerun.addOption(option);
+  const content = contentOptions({
+    env: "; replaces all of it, not only these names",
+    interpreter: "as it was; with another script its #! line, else bash",
+  });
+  for (const option of [...content, ...policyOptions()]) rerun.addOption(option);
   rerun
     .option("-f, --follow", "print the log as it comes, and exit as the script does")
     .action((run: string, options: RerunOptions, command: Command) =>

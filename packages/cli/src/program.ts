@@ -4,6 +4,7 @@ import type { GetOptions } from "./commands/artifact-get.ts";
 import type { ListOptions } from "./commands/run-list.ts";
 import type { LogsOptions } from "./commands/run-logs.ts";
 import type { SubmitOptions } from "./commands/run-submit.ts";
+import { contentOptions } from "./content-options.ts";
 import { RUN, type Execute } from "./execute.ts";
 import type { CliIo } from "./io.ts";
 import { policyOptions } from "./policy-options.ts";
@@ -71,18 +72,12 @@ function addRunCommands(program: Command, execute: Execute): void {
     .command("submit")
     .description("Submit a script; prints the id of its run.")
     .argument("[file]", "the script, or - for standard input")
-    .option("-c, --command <script>", "the script itself")
     .option("-n, --name <job>", "the job; left out: the name of the file")
     .option("--on <agent>", "name or id of the agent; may be left out while there is only one")
-    .option(
-      "-e, --env <name=value>",
-      "environment of the script; may be repeated",
-      (one, all: string[] | undefined) => [...(all ?? []), one],
-    )
-    .option("--interpreter <command>", "command in front of the script; left out: its #! line, else bash")
     .option("--key <key>", "idempotency key: the same key of a job gives the same run")
     .option("--hold", "accept it, but do not start it before it is released");
-  for (const option of policyOptions()) submit.addOption(option);
+  const content = contentOptions({ env: "", interpreter: "its #! line, else bash" });
+  for (const option of [...content, ...policyOptions()]) submit.addOption(option);
   submit
     .option("-f, --follow", "print the log as it comes, and exit as the script does")
     .action((file: string | undefined, options: SubmitOptions, command: Command) =>

@@ -1,10 +1,13 @@
+import { JobsError } from "@jobs/core";
+import { contentOf, readScript, type ContentOptions } from "../content-options.ts";
 import type { Context } from "../context.ts";
 import { getMeantRun } from "../find-run.ts";
 import { policyOf, type PolicyOptions } from "../policy-options.ts";
 import { printSubmitted } from "./run-submit.ts";
 
 /** Options of `jobs rerun`. */
-export interface RerunOptions extends PolicyOptions {
+export interface RerunOptions extends PolicyOptions, ContentOptions {
+  readonly script?: string;
   readonly on?: string;
   readonly key?: string;
   readonly hold?: boolean;
@@ -14,9 +17,15 @@ export interface RerunOptions extends PolicyOptions {
 /** Submits an earlier run again; with `--follow` prints its log and ends as it ended. */
 export async function rerunRun(context: Context, meant: string, options: RerunOptions): Promise<number> {
   const { jobs, io } = context;
-  const { run } = await getMeantRun(context, meant);
   const { on, key, hold } = options;
+  if (options.command !== undefined && options.script !== undefined) {
+    throw new JobsError("invalid-request", "Give --script or -c, not both.", { field: "script" });
+  }
+  const script = options.script === undefined ? options.command : await readScript(options.script, io);
+  const { run } = await getMeantRun(context, meant);
   const changes = {
+    ...(script === undefined ? {} : { script }),
+    ...contentOf(options),
     ...(on === undefined ? {} : { on }),
     ...(key === undefined ? {} : { key }),
     ...(hold === undefined ? {} : { hold }),

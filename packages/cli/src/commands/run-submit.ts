@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { JobsError } from "@jobs/core";
 import type { RunHandle, SubmitInput } from "@jobs/sdk";
+import { contentOf, readScript, type ContentOptions } from "../content-options.ts";
 import type { Context } from "../context.ts";
 import { exitCodeOfRun } from "../exit-codes.ts";
 import { printState, printToEnd } from "../follow-run.ts";
@@ -9,12 +9,9 @@ import type { CliIo } from "../io.ts";
 import { policyOf, type PolicyOptions } from "../policy-options.ts";
 
 /** Options of `jobs submit`. */
-export interface SubmitOptions extends PolicyOptions {
-  readonly command?: string;
+export interface SubmitOptions extends PolicyOptions, ContentOptions {
   readonly name?: string;
   readonly on?: string;
-  readonly env?: readonly string[];
-  readonly interpreter?: string;
   readonly key?: string;
   readonly hold?: boolean;
   readonly follow?: boolean;
@@ -52,7 +49,7 @@ export async function printSubmitted(
 }
 
 async function inputOf(file: string | undefined, options: SubmitOptions, io: CliIo): Promise<SubmitInput> {
-  const { command, on, interpreter, key, hold } = options;
+  const { command, on, key, hold } = options;
   if ((command === undefined) === (file === undefined)) {
     throw new JobsError("invalid-request", "Give a script: a FILE, - for standard input, or -c COMMAND; one of them.", {
       field: "script",
@@ -67,45 +64,10 @@ async function inputOf(file: string | undefined, options: SubmitOptions, io: Cli
   return {
     name,
     script: command ?? (await readScript(file ?? "-", io)),
+    ...contentOf(options),
     ...(on === undefined ? {} : { on }),
-    ...(interpreter === undefined ? {} : { interpreter: interpreter.trim().split(/\s+/) }),
-    ...(options.env === undefined ? {} : { env: Object.fromEntries(options.env.map(assignmentOf)) }),
     ...(key === undefined ? {} : { key }),
     ...(hold === undefined ? {} : { hold }),
     ...policyOf(options),
   };
-}
-
-async function readScript(file: string, { stdin }: CliIo): Promise<string> {
-  const bytes = file === "-" ? await readAll(stdin) : await readScriptFile(file);
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    const where = file === "-" ? "Standard input" : file;
-    throw new JobsError("invalid-request", `${where} is not text in UTF-8: a script is text.`, {
-      field: "script",
-      cause,
-    });
-  }
-}
-
-async function readScriptFile(file: string): Promise<Uint8Array> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    const { message } = error as Error;
-    throw new JobsError("script-missing", `The script cannot be read: ${message}.`, { field: "script", cause: error });
-  }
-}
-
-async function readAll(stdin: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  for await (const part of stdin) parts.push(part);
-  return Buffer.concat(parts);
-}
-
-function assignmentOf(text: string): [string, string] {
-  const at = text.indexOf("=");
-  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
-  throw new JobsError("invalid-request", `--env takes NAME=VALUE, not "${text}".`, { field: "env" });
 }

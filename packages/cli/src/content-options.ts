@@ -1,0 +1,67 @@
+/** The options of the command line that say what is run. */
+import { readFile } from "node:fs/promises";
+import { JobsError } from "@jobs/core";
+import type { SubmitInput } from "@jobs/sdk";
+import { Option } from "commander";
+import type { CliIo } from "./io.ts";
+
+/** As the command line gives them. */
+export interface ContentOptions {
+  readonly command?: string;
+  readonly env?: readonly string[];
+  readonly interpreter?: string;
+}
+
+/** `hints`: what the help says of the environment beside that, and of the interpreter when it is left out. */
+export function contentOptions(hints: { readonly env: string; readonly interpreter: string }): Option[] {
+  return [
+    new Option("-c, --command <script>", "the script itself"),
+    new Option("-e, --env <name=value>", `environment of the script; may be repeated${hints.env}`).argParser(
+      (one: string, all: string[] | undefined) => [...(all ?? []), one],
+    ),
+    new Option("--interpreter <command>", `command in front of the script; left out: ${hints.interpreter}`),
+  ];
+}
+
+/** What goes with the script. */
+export function contentOf({ env, interpreter }: ContentOptions): Pick<SubmitInput, "env" | "interpreter"> {
+  return {
+    ...(interpreter === undefined ? {} : { interpreter: interpreter.trim().split(/\s+/) }),
+    ...(env === undefined ? {} : { env: Object.fromEntries(env.map(assignmentOf)) }),
+  };
+}
+
+/** The script in a file; `-`: on standard input. */
+export async function readScript(file: string, { stdin }: CliIo): Promise<string> {
+  const bytes = file === "-" ? await readAll(stdin) : await readScriptFile(file);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    const where = file === "-" ? "Standard input" : file;
+    throw new JobsError("invalid-request", `${where} is not text in UTF-8: a script is text.`, {
+      field: "script",
+      cause,
+    });
+  }
+}
+
+async function readScriptFile(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new JobsError("script-missing", `The script cannot be read: ${message}.`, { field: "script", cause: error });
+  }
+}
+
+async function readAll(stdin: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of stdin) parts.push(part);
+  return Buffer.concat(parts);
+}
+
+function assignmentOf(text: string): [string, string] {
+  const at = text.indexOf("=");
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  throw new JobsError("invalid-request", `--env takes NAME=VALUE, not "${text}".`, { field: "env" });
+}
