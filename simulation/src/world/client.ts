@@ -37,6 +37,8 @@ export interface ClientOptions {
 
 /** Nobody asks for more while so many runs live: all that is accepted must end within bounded time. */
 const LIVE_MAX = 12;
+/** Nobody asks more while so much is not answered: a server asks another one ten times a second. */
+const WAITING_MAX = 4;
 /** No long one is begun while more live. */
 const LONG_MAX = 4;
 /** Who gets no answer asks again with the same key, so often. */
@@ -61,7 +63,7 @@ export class Client {
       "client",
       () => {
         if (this.#isOver) return;
-        void this.#act();
+        if (this.#bell.waiting < WAITING_MAX) void this.#act();
         this.start();
       },
       kernel.random.between(0.1, 2) * paceMs,
@@ -139,7 +141,7 @@ export class Client {
     const { random } = kernel;
     const leaves = random.chance(0.12);
     const leavesStuck = random.chance(0.5);
-    const isLong = hasOutages && this.#options.rules.unfinished().length < LONG_MAX && random.chance(0.5);
+    const isLong = hasOutages && this.#options.rules.unfinished().length < LONG_MAX && random.chance(0.7);
     const shortMs = random.chance(0.5)
       ? random.between(1, 500)
       : random.between(500, random.chance(0.2) ? 120_000 : 15_000);
