@@ -26,6 +26,12 @@ const REACHED = [
   "reached: cancelled cancelled-by",
   "reached: failed host-restarted",
   "reached: failed supervisor-ended",
+  "reached: lost",
+  "reached: gave way while it waited",
+  "reached: expired in the queue",
+  "operator: releaseRun",
+  "operator: resumeAll",
+  "operator: resumeJob",
 ];
 
 /** What only one of the two sizes of NATS does. */

@@ -99,9 +99,9 @@ function faults(root: string, edits: Fault["edits"]): Plugin {
   };
 }
 
-/** What the worlds must be like for a fault to show. */
+/** What the worlds must be like for a fault to show: without outages and operators, unless it is about them. */
 export function scaleOf(name: string): NonNullable<Fault["scale"]> {
-  return faultNamed(name).scale ?? {};
+  return { hasOutages: false, operatorMs: 0, ...faultNamed(name).scale };
 }
 
 function faultNamed(name: string): Fault {

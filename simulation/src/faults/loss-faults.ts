@@ -41,7 +41,15 @@ export const LOSS_FAULTS = {
   },
   "deadline-from-the-acknowledgement": {
     about: "The supervisor counts from when a beat was acknowledged, and not from when it was sent.",
-    scale: { ...OUTAGE, mishapMs: 60_000, kinds: ["agent slow, then cut off"] },
+    scale: {
+      ...OUTAGE,
+      hosts: 3,
+      jobs: ["nightly", "a job", "backup"],
+      slots: 4,
+      overlaps: ["queue"],
+      mishapMs: 30_000,
+      kinds: ["agent slow, then cut off"],
+    },
     edits: [
       {
         file: "packages/agent/src/agent.ts",

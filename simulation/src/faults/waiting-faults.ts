@@ -45,7 +45,7 @@ export const WAITING_FAULTS = {
   },
   "never-expires": {
     about: "A run that waited for as long as it may goes on waiting.",
-    scale: { ...QUIET, hosts: 1, slots: 1, kinds: ["agent killed"] },
+    scale: { ...QUIET, hasOutages: true, hosts: 1, kinds: ["agent cut off for minutes"] },
     edits: [
       {
         file: RECONCILE,

@@ -98,7 +98,7 @@ const MISHAPS = {
     const { kernel, cluster, sites } = world;
     const { agent } = random.pick(sites());
     const connections = [...cluster.connections].filter(({ owner }) => owner === agent.process);
-    for (const connection of connections) connection.slowBackMs = random.between(1_500, 4_500);
+    for (const connection of connections) connection.slowBackMs = random.between(1_200, 1_950);
     kernel.plan({ delayMs: random.between(8_000, 30_000), label: "way is cut", owner: undefined }, () => {
       for (const connection of connections) connection.slowBackMs = 0;
       cutOff(world, agent, minutes(random));

@@ -37,6 +37,10 @@ export interface ClientOptions {
 
 /** Nobody asks for more while so many runs live: all that is accepted must end within bounded time. */
 const LIVE_MAX = 12;
+/** Nobody asks more while so much is not answered: a server asks another one ten times a second. */
+const WAITING_MAX = 4;
+/** No long one is begun while more live. */
+const LONG_MAX = 4;
 /** Who gets no answer asks again with the same key, so often. */
 const TRIES = 6;
 
@@ -59,7 +63,7 @@ export class Client {
       "client",
       () => {
         if (this.#isOver) return;
-        void this.#act();
+        if (this.#bell.waiting < WAITING_MAX) void this.#act();
         this.start();
       },
       kernel.random.between(0.1, 2) * paceMs,
@@ -73,7 +77,7 @@ export class Client {
 
   async #act(): Promise<void> {
     const { random } = this.#options.kernel;
-    if (this.#options.rules.unfinished().length > LIVE_MAX) return;
+    if (this.#options.rules.unfinished().length > (this.#options.hasOutages ? LIVE_MAX / 2 : LIVE_MAX)) return;
     const dice = random.unit();
     if (dice < 0.6 || this.#submitted.length === 0) return this.#submit(this.#newSubmission());
     if (dice < 0.75)
@@ -137,14 +141,14 @@ export class Client {
     const { random } = kernel;
     const leaves = random.chance(0.12);
     const leavesStuck = random.chance(0.5);
-    const isLong = hasOutages && random.chance(0.4);
+    const isLong = hasOutages && this.#options.rules.unfinished().length < LONG_MAX && random.chance(0.7);
     const shortMs = random.chance(0.5)
       ? random.between(1, 500)
       : random.between(500, random.chance(0.2) ? 120_000 : 15_000);
     const stuckMs = hasOutages ? 300_000 : 90_000;
     return {
       overlap,
-      runMs: isLong ? random.between(60_000, 500_000) : shortMs,
+      runMs: isLong ? random.between(100_000, 400_000) : shortMs,
       exitCode: random.chance(0.8) ? 0 : 1,
       ...(random.chance(0.05) ? { signal: "SIGSEGV" } : {}),
       ...(random.chance(0.2) ? { output: "some output\n" } : {}),

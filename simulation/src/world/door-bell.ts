@@ -17,6 +17,8 @@ const ANSWER_WITHIN_MS = 20_000;
 
 export class DoorBell {
   readonly #options: DoorBellOptions;
+  /** Questions without an answer so far. */
+  waiting = 0;
 
   constructor(options: DoorBellOptions) {
     this.#options = options;
@@ -24,6 +26,11 @@ export class DoorBell {
 
   /** Calls an operation of some server; rejects with its error, or when no answer comes. */
   ask(operation: OperationName, input: object): Promise<unknown> {
+    this.waiting++;
+    return this.#ask(operation, input).finally(() => this.waiting--);
+  }
+
+  #ask(operation: OperationName, input: object): Promise<unknown> {
     const { kernel, process, doors } = this.#options;
     const servers = doors.servers();
     if (servers.length === 0) return Promise.reject(new Error("no server listens"));

@@ -67,6 +67,7 @@ export class LossRules {
       const name = `${run.run}.${attempt.number}`;
       if (attempt.lost === undefined || this.#lost.has(name)) continue;
       this.#lost.add(name);
+      this.#kernel.count("reached: lost");
       this.#kernel.count(`reached: lost, ${attempt.lost.retried === true ? "tried again" : (run.onLost ?? "fail")}`);
       this.#checkGone(name, attempt, running);
     }

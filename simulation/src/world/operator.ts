@@ -20,6 +20,8 @@ interface OperatorOptions {
 
 const AGAIN_MS = 1_000;
 const CALM_EVERY_MS = 5_000;
+/** Nobody asks more while so much is not answered: a server asks another one ten times a second. */
+const WAITING_MAX = 3;
 const READS = ["listOverdue", "getPause", "listAudit", "listRuns", "listAgents"] as const;
 
 export class Operator {
@@ -37,7 +39,7 @@ export class Operator {
     if (everyMs === 0) return;
     this.#after(kernel.random.between(0.1, 2) * everyMs, () => {
       if (this.#isCalm) return;
-      void this.#act().catch(() => undefined); // refused, or nobody answers
+      if (this.#bell.waiting < WAITING_MAX) void this.#act().catch(() => undefined); // refused, or nobody answers
       this.start();
     });
   }
@@ -45,7 +47,7 @@ export class Operator {
   /** From now on only repairs. */
   calm(): void {
     this.#isCalm = true;
-    this.#repair();
+    if (this.#bell.waiting === 0) this.#repair();
     this.#after(CALM_EVERY_MS, () => this.calm());
   }
 

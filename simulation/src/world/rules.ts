@@ -30,6 +30,8 @@ const UTF8 = new TextDecoder();
 export interface RulesOptions {
   /** No clock of a server is set. */
   readonly hasTrueClocks: boolean;
+  /** Replicas may lag, for minutes even. */
+  readonly hasLag: boolean;
   /** True while servers may hear beats late. */
   readonly isLagging: () => boolean;
 }

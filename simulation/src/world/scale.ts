@@ -31,7 +31,7 @@ const PATIENT = ["reject", "queue", "allow"];
 /** `fixed` is not drawn. Every world has some kinds of mishaps and not others: what needs quiet to happen is met, too. */
 export function drawScale(random: Random, overlaps: readonly string[], fixed: Partial<Scale> = {}): Scale {
   const some = FAULT_KINDS.filter(() => random.chance(0.4));
-  const hasOutages = fixed.hasOutages ?? random.chance(0.4);
+  const hasOutages = fixed.hasOutages ?? random.chance(0.5);
   const long = OUTAGE_KINDS.filter(() => random.chance(0.6));
   const kinds = some.length === 0 ? FAULT_KINDS : some;
   return {
@@ -43,7 +43,7 @@ export function drawScale(random: Random, overlaps: readonly string[], fixed: Pa
     overlaps: random.chance(0.5) ? overlaps : [random.pick(hasOutages ? PATIENT : overlaps)],
     clients: random.pick([1, 2]),
     paceMs: random.pick(hasOutages ? [2_000, 6_000, 15_000] : [400, 2_000, 6_000]),
-    mishapMs: random.pick(hasOutages ? [30_000, 60_000, 120_000] : [800, 3_000, 10_000]),
+    mishapMs: random.pick(hasOutages ? [20_000, 40_000, 80_000] : [800, 3_000, 10_000]),
     kinds: hasOutages ? [...(random.chance(0.3) ? kinds : []), ...(long.length === 0 ? OUTAGE_KINDS : long)] : kinds,
     roughMs: random.pick(hasOutages ? [350_000, 550_000] : [60_000, 150_000, 300_000]),
     hasOutages,

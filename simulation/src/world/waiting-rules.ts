@@ -4,8 +4,10 @@ import type { Kernel } from "../kernel/kernel.ts";
 
 /** Clocks of servers differ, and drift. */
 const EARLY_MS = 2_000;
-/** In a calm time the end of a wait is noticed within this: a replica may lag for minutes, and the server that decides with it. */
-const LATE_MS = 450_000;
+/** In a calm time the end of a wait is noticed within this. */
+const LATE_MS = 60_000;
+/** The same where a replica may lag for minutes, and the server that decides with it. */
+const LATE_WITH_LAG_MS = 450_000;
 
 export class WaitingRules {
   /** As the stream has it. */
@@ -13,6 +15,7 @@ export class WaitingRules {
   isAllPaused = false;
   readonly #kernel: Kernel;
   readonly #hasTrueClocks: boolean;
+  readonly #lateMs: number;
   /** Since when all is paused and somebody was told so, true milliseconds. */
   #allPausedAtMs: number | undefined;
   readonly #held = new Set<string>();
@@ -20,7 +23,8 @@ export class WaitingRules {
   /** When each wait was decided to begin. */
   readonly #waits = new Map<string, { readonly pendingAt: string | undefined; readonly atMs: number }>();
 
-  constructor(kernel: Kernel, options: { readonly hasTrueClocks: boolean }) {
+  constructor(kernel: Kernel, options: { readonly hasTrueClocks: boolean; readonly hasLag: boolean }) {
+    this.#lateMs = options.hasLag ? LATE_WITH_LAG_MS : LATE_MS;
     this.#kernel = kernel;
     this.#hasTrueClocks = options.hasTrueClocks;
   }
@@ -74,7 +78,7 @@ export class WaitingRules {
       const wait = this.#waits.get(run.run);
       if (wait === undefined || !isWaiting(run) || run.hold !== undefined) continue;
       const endsMs = Math.max(wait.atMs + policyOf(run).waitAtMostMs, calmSinceMs);
-      if (this.#kernel.nowMs > endsMs + LATE_MS)
+      if (this.#kernel.nowMs > endsMs + this.#lateMs)
         this.#broken(
           `run ${run.run} waits since ${wait.atMs} ms and should for ${policyOf(run).waitAtMostMs} ms at most`,
         );

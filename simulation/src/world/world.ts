@@ -53,6 +53,7 @@ export class World implements Machine {
     const beats = "BEATS";
     this.rules = new Rules(kernel, {
       hasTrueClocks: !scale.kinds.includes("clock set"),
+      hasLag: scale.kinds.some((kind) => kind.includes("lag")),
       isLagging: () => this.cluster.consumers().some(({ stream, lagMs }) => stream.config.name === beats && lagMs > 0),
     });
     this.cluster = new Cluster(kernel, { size: scale.nodes, observer: this.rules });
