@@ -123,6 +123,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     server: id,
     monotonicMs,
     log,
+    isFit: () => mark.isCurrent(),
     onGained,
     onLost,
     onOwnRenewal: (sentAtMs) => silence.onOwnBeat(sentAtMs),

@@ -7,8 +7,8 @@ export interface Ownership {
   readonly owner: "server" | "agent" | "operator" | "run";
   /** The agent's name, or the run that is waited for. */
   readonly who?: string | undefined;
-  /** RFC 3339. Past it, somebody should look. */
-  readonly deadlineAt: string;
+  /** RFC 3339. Past it, somebody should look. None while a host in contact runs it: its silence is the alarm. */
+  readonly deadlineAt?: string | undefined;
   /** What to do when the deadline has passed, for people. */
   readonly advice: string;
 }
@@ -19,8 +19,6 @@ export interface RunFacts {
   readonly blockedBy?: string | undefined;
   /** Since when its host says nothing of it, RFC 3339; undefined while it does. */
   readonly silentSince?: string | undefined;
-  /** Processes of it are left over on its host. */
-  readonly now: string;
 }
 
 const MINUTE_MS = 60_000;
@@ -32,8 +30,6 @@ const END_WITHIN_MS = MINUTE_MS;
 const SETTLE_WITHIN_MS = 15 * MINUTE_MS;
 /** Held or paused by an operator, who may have forgotten it. */
 const HELD_WITHIN_MS = 24 * 60 * MINUTE_MS;
-/** A host in contact renews it with each beat. */
-const CONTACT_WITHIN_MS = 15_000;
 
 /** Undefined once nothing is left to do for a run. */
 export function ownerOf(run: Run, facts: RunFacts): Ownership | undefined {
@@ -80,7 +76,7 @@ function ownerOfWaiting(run: Run, { blockedBy }: RunFacts): Ownership {
   }
 }
 
-function ownerOfAssigned(run: Run, { silentSince, now }: RunFacts): Ownership {
+function ownerOfAssigned(run: Run, { silentSince }: RunFacts): Ownership {
   const attempt = currentAttempt(run);
   const who = run.target.name;
   if (attempt?.lost !== undefined) {
@@ -102,7 +98,7 @@ function ownerOfAssigned(run: Run, { silentSince, now }: RunFacts): Ownership {
     const deadlineAt = later(attempt.assignedAt, START_WITHIN_MS);
     return { owner: "agent", who, deadlineAt, advice: `Look at ${who}: it does not start it.` };
   }
-  return { owner: "agent", who, deadlineAt: later(now, CONTACT_WITHIN_MS), advice: `Look at ${who}.` };
+  return { owner: "agent", who, advice: `Look at ${who} once it says nothing of the run any more.` };
 }
 
 function later(instant: string, ms: number): string {

@@ -62,7 +62,8 @@ export const RunView = z.object({
     .object({
       owner: z.enum(["server", "agent", "operator", "run"]),
       who: z.string().optional(),
-      deadlineAt: z.string(),
+      /** None while a host in contact runs it. */
+      deadlineAt: z.string().optional(),
       advice: z.string(),
     })
     .optional(),

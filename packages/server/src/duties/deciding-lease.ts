@@ -2,6 +2,7 @@
  * Which server decides: a lease in BEATS, renewed every second as a compare-and-set on itself.
  *
  *   waiting ──no renewal seen for 3 s──► taking ──stored──► deciding ──conflict, or 3 s without a stored renewal──► waiting
+ *                                                              └──view not confirmed: handed over──► waiting
  *
  * The lease is for economy: one view, one queue an agent, no conflicts. Safety is the guard of each write alone.
  */
@@ -17,6 +18,8 @@ export interface DecidingLeaseOptions {
   readonly server: string;
   readonly monotonicMs: () => number;
   readonly log: Logger;
+  /** False while this server's view is not confirmed: it could decide nothing, and another one may. */
+  readonly isFit: () => boolean;
   readonly onGained: () => void;
   readonly onLost: () => void;
   /** A renewal that this process sent at this instant of its monotonic clock came back through the watch. */
@@ -56,8 +59,12 @@ export class DecidingLease implements Service {
     this.#isStopped = true;
     clearInterval(this.#timer);
     await this.#ticking;
+    await this.#handOver();
+  }
+
+  /** Another server need not wait until the lease lapses: an empty name is nobody. */
+  async #handOver(): Promise<void> {
     if (!this.isHeld) return;
-    // Hand over at once: an empty name is nobody.
     await this.#options.beats.lease({ v: 1, server: "", term: (this.#holder?.term ?? 0) + 1 }, this.#sequence);
     this.#lose();
   }
@@ -91,7 +98,9 @@ export class DecidingLease implements Service {
   async #renewOrTake(): Promise<void> {
     const { server, monotonicMs, beats } = this.#options;
     if (this.#isHeld && !this.isHeld) this.#lose();
-    if (this.#isStopped || (!this.#isHeld && this.holder !== undefined)) return;
+    if (this.#isStopped) return;
+    if (!this.#options.isFit()) return this.#handOver();
+    if (!this.#isHeld && this.holder !== undefined) return;
     const sentAtMs = monotonicMs();
     const term = this.#isHeld ? (this.#holder?.term ?? 0) : (this.#holder?.term ?? 0) + 1;
     const outcome = await beats.lease({ v: 1, server, term, sentAtMs }, this.#sequence);

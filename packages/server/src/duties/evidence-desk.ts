@@ -19,14 +19,19 @@ export class EvidenceDesk {
   /** Keeps the evidence; false when it says nothing new, or of an attempt that is not this agent's. */
   take(agent: string, evidence: Evidence): boolean {
     const run = this.#findRun(evidence.run);
-    const isExpected =
-      run === undefined ? this.#taken.size < UNKNOWN_MAX : run.attempts.some((one) => one.agent === agent);
-    if (!isExpected) return false;
+    if (!this.#isExpected(run, agent, evidence)) return false;
     const ofRun = this.#taken.get(evidence.run) ?? new Map<string, Evidence>();
     const known = ofRun.get(agent);
     if (known !== undefined && !isNewer(evidence, known)) return false;
     this.#taken.set(evidence.run, ofRun.set(agent, evidence));
     return true;
+  }
+
+  /** While the view lags, evidence may also come of an attempt that it does not show yet: nobody would ask for it again. */
+  #isExpected(run: Run | undefined, agent: string, { attempt }: Evidence): boolean {
+    const isAhead = attempt > (run?.attempts.at(-1)?.number ?? 0);
+    if (run === undefined || isAhead) return this.#taken.size < UNKNOWN_MAX;
+    return run.attempts.some((one) => one.agent === agent);
   }
 
   /** What the host of this attempt said last. */

@@ -120,7 +120,9 @@ export class Settler {
   /** True for a run that was lost, or resolved by an operator, once its host had its time to come back and tell the rest. */
   #isGivenUp(run: Run): boolean {
     const isLost = run.resolved !== undefined || currentAttempt(run)?.lost !== undefined;
-    return isLost && Date.parse(this.#options.now()) - Date.parse(run.times.endedAt ?? "") > WITHOUT_HOST_AFTER_MS;
+    const sinceMs = Date.parse(this.#options.now()) - Date.parse(run.times.endedAt ?? "");
+    // Clocks are set, and another server may have another one: an end that is still to come holds up nothing.
+    return isLost && (sinceMs < 0 || sinceMs > WITHOUT_HOST_AFTER_MS);
   }
 
   #outputsOfLost(run: Run): Promise<RunOutput["attempts"]> {

@@ -24,12 +24,12 @@ export class RunPresenter {
 
   /** True when its next step should have been done by now. */
   isOverdue({ next }: Pick<RunView, "next">): boolean {
-    return next !== undefined && Date.parse(next.deadlineAt) < this.#options.nowMs();
+    return next?.deadlineAt !== undefined && Date.parse(next.deadlineAt) < this.#options.nowMs();
   }
 
   /** Who has to do its next step, and by when; without a look at the other runs of its job. */
   ownershipOf(run: Run): Ownership | undefined {
-    return ownerOf(run, { now: new Date(this.#options.nowMs()).toISOString(), silentSince: this.silentSince(run) });
+    return ownerOf(run, { silentSince: this.silentSince(run) });
   }
 
   /** Since when its host says nothing of it, RFC 3339; undefined while it does, or when no host has it. */
@@ -42,12 +42,11 @@ export class RunPresenter {
   }
 
   #factsOf(run: Run): LiveFacts {
-    const { jobs, nowMs } = this.#options;
-    const now = new Date(nowMs()).toISOString();
+    const { jobs } = this.#options;
     if (isWaiting(run)) {
       const view = jobs.view(run.job);
-      return { now, place: placeInLine(view, run), blockedBy: blockers(view, run).at(-1)?.run };
+      return { place: placeInLine(view, run), blockedBy: blockers(view, run).at(-1)?.run };
     }
-    return { now, silentSince: this.silentSince(run) };
+    return { silentSince: this.silentSince(run) };
   }
 }
