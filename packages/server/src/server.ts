@@ -102,7 +102,9 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     assignedTo: (agent) => jobs.assignedTo(agent),
     countsForMs: (held, listedAtMs) => countsForMs(held, listedAtMs, { jobs, finished }),
   });
-  const mark = new ViewMark({ stores: [store.jobs, store.history], server: id, monotonicMs });
+  const feeds: StreamWatch[] = [];
+  const onHoles = (): void => feeds[0]?.readAnew(); // of the jobs: from the other streams nothing is removed without a word
+  const mark = new ViewMark({ stores: [store.jobs, store.history], server: id, monotonicMs, onHoles });
   const presenter = new RunPresenter({ jobs, silence, nowMs });
   const runs = new Runs({
     jobs,
@@ -204,7 +206,8 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     onBeatsReset: () => lease.reset(),
     log,
   });
-  undo.push(() => Promise.all(watches.map((watch: StreamWatch) => watch.stop())));
+  feeds.push(...watches);
+  undo.push(() => Promise.all(watches.map((watch) => watch.stop())));
   const settings = new SettingsKeeper({ store: store.jobs, jobs, assertMayDecide });
   const { audit } = store;
   const commands = new Commands({ link, server: id, lease, decider, settings, audit, jobs, now, monotonicMs });

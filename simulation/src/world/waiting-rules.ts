@@ -54,7 +54,8 @@ export class WaitingRules {
     if (run.hold !== undefined) this.#held.add(run.run);
     if (run.state === "skipped" || run.state === "cancelled") this.#checkGivesWay(before, run, find);
     if (run.reason === "expired-in-queue" && before?.reason === undefined) this.#checkNotEarly(run);
-    if (!isWaiting(run)) return;
+    // What it may wait counts from when it was due, also when it had an attempt first that its host refused.
+    if (!isWaiting(run) && before !== undefined) return;
     const { pendingAt } = run.times;
     if (this.#waits.get(run.run)?.pendingAt !== pendingAt || run.hold !== undefined)
       this.#waits.set(run.run, { pendingAt, atMs: this.#decidedAtMs(run) });

@@ -32,6 +32,8 @@ export interface StreamWatchOptions {
 
 export interface StreamWatch {
   stop(): Promise<void>;
+  /** Reads everything from the start again, after `onReset`. */
+  readAnew(): void;
 }
 
 /** Without a heartbeat for twice this long the consumer is made anew, milliseconds. */
@@ -54,6 +56,7 @@ class Watch implements StreamWatch {
   #messages: ConsumerMessages | undefined;
   #created: string | undefined;
   #lastSequence = 0;
+  #mustReadAnew = false;
   #heardAtMs = Number.NEGATIVE_INFINITY;
   readonly #reconnects: { stop(): void };
   #finished: Promise<void> | undefined;
@@ -76,6 +79,11 @@ class Watch implements StreamWatch {
     await this.#finished;
   }
 
+  readAnew(): void {
+    this.#mustReadAnew = true;
+    this.#messages?.stop();
+  }
+
   async #loop(): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted && !this.#link.connection.isClosed()) {
@@ -93,6 +101,7 @@ class Watch implements StreamWatch {
     const { stream } = this.#options;
     const { created, state, config } = await this.#link.jsm.streams.info(stream);
     const isSame =
+      !this.#mustReadAnew &&
       created === this.#created &&
       config.storage === "file" &&
       state.last_seq >= this.#lastSequence &&
@@ -100,6 +109,7 @@ class Watch implements StreamWatch {
     if (!isSame) {
       if (this.#created !== undefined) this.#options.onReset?.();
       this.#created = created;
+      this.#mustReadAnew = false;
       this.#lastSequence = 0;
     }
     const filters = [this.#options.filter].flat();

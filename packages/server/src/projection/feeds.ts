@@ -31,7 +31,7 @@ export interface FeedsOptions {
   readonly log: Logger;
 }
 
-/** Starts all four and resolves when all are current; the caller stops them. */
+/** Starts all four, that of the jobs first, and resolves when all are current; the caller stops them. */
 export async function startFeeds(options: FeedsOptions): Promise<readonly StreamWatch[]> {
   const feeds = [jobsFeed(options), historyFeed(options), agentsFeed(options), beatsFeed(options)];
   await Promise.all(feeds.map(({ ready }) => ready));

@@ -14,7 +14,13 @@ class HeldStore implements Markable {
 function marked() {
   const clock = { ms: 1_000 };
   const [jobs, history] = [new HeldStore(), new HeldStore()];
-  const view = new ViewMark({ stores: [jobs, history], server: "here", monotonicMs: () => clock.ms });
+  const holes: number[] = [];
+  const view = new ViewMark({
+    stores: [jobs, history],
+    server: "here",
+    monotonicMs: () => clock.ms,
+    onHoles: () => holes.push(clock.ms),
+  });
   /** Begins to confirm, and tells whether that has resolved. */
   const confirm = (): { isConfirmed: boolean; readonly done: Promise<void> } => {
     const confirming = { isConfirmed: false, done: view.confirm().then(() => void (confirming.isConfirmed = true)) };
@@ -24,7 +30,7 @@ function marked() {
     view.onMark(store, server, mark ?? "");
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { view, clock, jobs, history, confirm, bringBack };
+  return { view, clock, jobs, history, holes, confirm, bringBack };
 }
 
 test("the view is current once the mark came back through the watches of all stores, and for 15 s from when it was sent", async () => {
@@ -78,5 +84,27 @@ test("a mark that was on its way when the view was invalidated confirms nothing,
   expect([jobs.marks, history.marks]).toMatchObject([{ length: 2 }, { length: 2 }]);
   for (const store of [jobs, history]) await bringBack(store);
   await confirming.done;
+  expect(view.isCurrent()).toBe(true);
+});
+
+test("a view that lagged for most of a marker's life is read anew before it counts: a removal may have passed it by", async () => {
+  const { view, clock, jobs, history, holes, confirm, bringBack } = marked();
+  const back = async (): Promise<void> => {
+    for (const store of [jobs, history]) await bringBack(store);
+  };
+  const first = confirm();
+  await back();
+  await first.done;
+  clock.ms += 100_000;
+  const inTime = confirm();
+  await back();
+  await inTime.done;
+  expect([view.isCurrent(), holes]).toEqual([true, []]);
+  clock.ms += 100_001;
+  const late = confirm();
+  await back();
+  expect([view.isCurrent(), late.isConfirmed, holes]).toEqual([false, false, [clock.ms]]);
+  await back(); // the mark that was sent in its place
+  await late.done;
   expect(view.isCurrent()).toBe(true);
 });

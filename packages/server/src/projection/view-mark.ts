@@ -21,7 +21,15 @@ export interface ViewMarkOptions {
   readonly stores: readonly Markable[];
   readonly server: string;
   readonly monotonicMs: () => number;
+  /** The view may have holes that nothing tells of: it must be read from the start again. */
+  readonly onHoles: () => void;
 }
+
+/**
+ * A view that lagged for longer may have missed a marker from its writing to its expiry, and would show the removed run for
+ * ever. Below the life of a marker (150 s), with room for the way.
+ */
+const HOLES_AFTER_MS = 100_000;
 
 /** A mark on its way. */
 interface SentMark {
@@ -107,8 +115,12 @@ export class ViewMark implements Service {
   onMark(store: Markable, server: string, mark: string): void {
     const waiting = server === this.#options.server ? this.#waiting.get(mark) : undefined;
     if (waiting === undefined || !waiting.missing.delete(store) || waiting.missing.size > 0) return;
-    this.#confirmedAtMs = Math.max(this.#confirmedAtMs, waiting.sentAtMs);
+    const hasLagged = this.#confirmedAtMs !== Number.NEGATIVE_INFINITY && this.ageMs() > HOLES_AFTER_MS;
     this.#waiting.delete(mark);
-    waiting.settle(true);
+    if (hasLagged) {
+      this.invalidate();
+      this.#options.onHoles();
+    } else this.#confirmedAtMs = Math.max(this.#confirmedAtMs, waiting.sentAtMs);
+    waiting.settle(!hasLagged);
   }
 }
