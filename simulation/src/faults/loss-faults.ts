@@ -19,13 +19,13 @@ export const LOSS_FAULTS = {
     edits: [
       {
         file: SILENCE,
-        find: "if (at === undefined || !isMeasuring) return 0;",
-        replace: "if (at === undefined) return 0;",
+        find: "if (known === undefined || !isMeasuring) return 0;",
+        replace: "if (known === undefined) return 0;",
       },
       {
         file: SILENCE,
-        find: "return Math.max(0, this.#ownSentAtMs - Math.max(at, this.#measuringSinceMs));",
-        replace: "return Math.max(0, this.#monotonicMs() - at) + (isMeasuring ? 0 : 0);",
+        find: "return Math.max(0, this.#ownSentAtMs - Math.max(known.heardAtMs, this.#measuringSinceMs));",
+        replace: "return Math.max(0, this.#monotonicMs() - known.heardAtMs) + (isMeasuring ? 0 : 0);",
       },
       {
         file: LEASE,
@@ -40,6 +40,7 @@ export const LOSS_FAULTS = {
     ],
   },
   "deadline-from-the-acknowledgement": {
+    isRare: true,
     about: "The supervisor counts from when a beat was acknowledged, and not from when it was sent.",
     scale: {
       ...OUTAGE,
@@ -81,13 +82,14 @@ export const LOSS_FAULTS = {
     ],
   },
   "always-known-over": {
+    isRare: true,
     about: "Whatever a host says it runs is taken for over.",
     scale: { ...OUTAGE, hosts: 2, mishapMs: 60_000, kinds: ["host out of reach"] },
     edits: [
       {
         file: "packages/server/src/projection/attempts-on-hosts.ts",
-        find: "if (own !== undefined) return isOverOnHost(own);",
-        replace: "if (own !== undefined) return isOverOnHost(own) || true; if (run !== undefined) return true;",
+        find: "if (own === undefined) return UNKNOWN_LOST_AFTER_MS;",
+        replace: "if (own === undefined || run !== undefined) return 0 * UNKNOWN_LOST_AFTER_MS;",
       },
     ],
   },

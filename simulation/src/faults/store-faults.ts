@@ -8,6 +8,7 @@ const SETTLER = "packages/server/src/duties/settler.ts";
 
 export const STORE_FAULTS = {
   "own-key-guard": {
+    isRare: true,
     about: "Each write is guarded by its own key, not by its job: two servers give two runs of one job an attempt.",
     scale: {
       servers: 3,
@@ -62,6 +63,7 @@ export const STORE_FAULTS = {
     ],
   },
   "stale-view": {
+    isRare: true,
     about: "A server decides on a view that was not confirmed current.",
     scale: {
       servers: 1,
@@ -148,7 +150,11 @@ export const STORE_FAULTS = {
     about: "A run is removed though HISTORY did not acknowledge it.",
     scale: { nodes: 3, paceMs: 400, mishapMs: 3_000, kinds: ["nats leader changed"] },
     edits: [
-      { file: SETTLER, find: 'if (outcome.kind !== "stored" && outcome.kind !== "conflict") return;', replace: "" },
+      {
+        file: SETTLER,
+        find: 'if (outcome.kind !== "stored" && !(await this.#isThere(run, outcome.kind))) return;',
+        replace: "",
+      },
     ],
   },
   "no-history": {
@@ -166,8 +172,8 @@ export const STORE_FAULTS = {
     edits: [
       {
         file: DECIDER,
-        find: "const finished = mayBeThere ? await this.#findFinished(submission) : undefined;",
-        replace: "const finished = undefined as Run | undefined; void mayBeThere;",
+        find: "if (!mayBeThere) return decideSubmit(view, submission, context);",
+        replace: "if (!mayBeThere || view !== undefined) return decideSubmit(view, submission, context);",
       },
     ],
   },

@@ -33,13 +33,13 @@ export const WAITING_FAULTS = {
     ],
   },
   "superseded-by-an-earlier-one": {
-    about: "A queue-latest run gives way to any other one that waits.",
+    about: "A queue-latest run gives way to one that came before it.",
     scale: { ...QUIET, overlaps: ["queue-latest"], paceMs: 400 },
     edits: [
       {
         file: RECONCILE,
         find: "const later = view.runs.slice(view.runs.indexOf(run) + 1);",
-        replace: "const later = view.runs.filter((other) => other !== run);",
+        replace: "const later = view.runs.slice(0, view.runs.indexOf(run));",
       },
     ],
   },
