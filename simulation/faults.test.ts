@@ -9,7 +9,7 @@ describe.concurrent("the planted fault", () => {
   const often = names.filter((name) => !("isRare" in FAULTS[name]));
   test.each(often)("%s is found", async (name) => {
     await using simulation = await Simulation.build(name);
-    const { violation } = await simulation.run("--seeds", `1..${WITHIN_SEEDS}`, "--minutes", "1.5");
+    const { violation } = await simulation.run("--seeds", `1..${WITHIN_SEEDS}`, "--minutes", "3");
     expect(violation?.message).toEqual(expect.any(String));
   });
 });
