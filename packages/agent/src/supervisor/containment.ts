@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import {
   findProcess,
-  isAlive,
   listPids,
   newestPid,
   readEnvironment,
+  signalProcess,
   type ProcessEntry,
   type ProcessIdentity,
 } from "./process-table.ts";
@@ -100,9 +100,9 @@ export class ProcessTree {
     const { leader, knowsSession } = this.#options;
     // The group in one go, as a terminal would: a shell that waits for a child acts only once the child is gone, too.
     const group = knowsSession ? leader?.pid : undefined;
-    if (group !== undefined && members.some(({ groupPid }) => groupPid === group)) trySignal(-group, signal);
+    if (group !== undefined && members.some(({ groupPid }) => groupPid === group)) signalGroup(group, signal);
     for (const member of members) {
-      if (member.groupPid !== group) trySignal(member.pid, signal, member);
+      if (member.groupPid !== group) signalProcess(member, signal);
     }
   }
 
@@ -168,9 +168,9 @@ export class ProcessTree {
   }
 }
 
-function trySignal(pid: number, signal: NodeJS.Signals, identity?: ProcessIdentity): void {
+function signalGroup(group: number, signal: NodeJS.Signals): void {
   try {
-    if (identity === undefined || isAlive(identity)) process.kill(pid, signal);
+    process.kill(-group, signal);
   } catch {
     // Gone meanwhile, or not ours to end: then the next look still finds it.
   }

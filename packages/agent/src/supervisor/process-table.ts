@@ -35,6 +35,15 @@ export function isAlive(process: ProcessIdentity): boolean {
   return findProcess(process.pid)?.startTicks === process.startTicks;
 }
 
+/** Nothing when it has ended meanwhile, or is not this process's to signal: who must know looks again. */
+export function signalProcess(target: ProcessIdentity, signal: NodeJS.Signals): void {
+  try {
+    if (isAlive(target)) process.kill(target.pid, signal);
+  } catch {
+    // It ended after the look.
+  }
+}
+
 export function listPids(): readonly number[] {
   return readdirSync("/proc").map(Number).filter(Number.isInteger);
 }

@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync, rmSync, writeSync } from "node:fs";
-import { isAlive } from "./process-table.ts";
+import { signalProcess } from "./process-table.ts";
 import { Pty, type PtyListener, type PtySize } from "./pty.ts";
 import { BECOME_SCRIPT } from "./shell-handover.ts";
 
@@ -71,7 +71,7 @@ export class WaitingShell {
 
   end(): void {
     this.#isEnding = true;
-    if (isAlive(this.pty.leader)) process.kill(this.pty.leader.pid, "SIGKILL");
+    signalProcess(this.pty.leader, "SIGKILL");
     rmSync(this.#fifoPath, { force: true });
   }
 

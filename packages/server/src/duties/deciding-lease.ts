@@ -33,6 +33,8 @@ export class DecidingLease implements Service {
   #renewedAtMs = Number.NEGATIVE_INFINITY;
   #isHeld = false;
   #timer: NodeJS.Timeout | undefined;
+  /** Fires when the other server's lease has lapsed, not up to a second later. */
+  #lapse: NodeJS.Timeout | undefined;
   #ticking: Promise<void> | undefined;
   #isStopped = false;
 
@@ -58,6 +60,7 @@ export class DecidingLease implements Service {
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#lapse);
     await this.#ticking;
     await this.#handOver();
   }
@@ -81,7 +84,14 @@ export class DecidingLease implements Service {
     this.#sequence = sequence;
     this.#holder = lease.server === "" ? undefined : lease;
     this.#renewedAtMs = lease.server === "" ? Number.NEGATIVE_INFINITY : this.#options.monotonicMs();
-    if (lease.server !== this.#options.server) this.#lose();
+    if (lease.server === this.#options.server) return;
+    this.#lose();
+    this.#tickAfter(lease.server === "" ? 0 : LAPSED_MS + 10);
+  }
+
+  #tickAfter(ms: number): void {
+    clearTimeout(this.#lapse);
+    if (!this.#isStopped) this.#lapse = setTimeout(() => void this.#tick(), ms);
   }
 
   /** The lease went with its nats-server: whoever takes it first decides. */
