@@ -5,6 +5,7 @@ import type { RerunOptions } from "./commands/run-rerun.ts";
 import { contentOptions } from "./content-options.ts";
 import { RUN, type Execute } from "./execute.ts";
 import { policyOptions } from "./policy-options.ts";
+import { whenOptions } from "./when-options.ts";
 
 export function addOperatorCommands(program: Command, execute: Execute): void {
   addRunSteering(program, execute);
@@ -58,7 +59,7 @@ function addRunSteering(program: Command, execute: Execute): void {
     env: "; replaces all of it, not only these names",
     interpreter: "as it was; with another script its #! line, else bash",
   });
-  for (const option of [...content, ...policyOptions()]) rerun.addOption(option);
+  for (const option of [...content, ...whenOptions(), ...policyOptions()]) rerun.addOption(option);
   rerun
     .option("-f, --follow", "print the log as it comes, and exit as the script does")
     .action((run: string, options: RerunOptions, command: Command) =>

@@ -10,6 +10,7 @@ import type { CliIo } from "./io.ts";
 import { policyOptions } from "./policy-options.ts";
 import { addOperatorCommands } from "./program-operator.ts";
 import { VERSION } from "./version.ts";
+import { whenOptions } from "./when-options.ts";
 
 const STATES = [
   "submitted",
@@ -77,7 +78,7 @@ function addRunCommands(program: Command, execute: Execute): void {
     .option("--key <key>", "idempotency key: the same key of a job gives the same run")
     .option("--hold", "accept it, but do not start it before it is released");
   const content = contentOptions({ env: "", interpreter: "its #! line, else bash" });
-  for (const option of [...content, ...policyOptions()]) submit.addOption(option);
+  for (const option of [...content, ...whenOptions(), ...policyOptions()]) submit.addOption(option);
   submit
     .option("-f, --follow", "print the log as it comes, and exit as the script does")
     .action((file: string | undefined, options: SubmitOptions, command: Command) =>

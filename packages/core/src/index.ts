@@ -1,4 +1,5 @@
 export { Artifact, ARTIFACTS_MAX } from "./domain/artifact.ts";
+export { Dependencies, DependsOn, Otherwise } from "./domain/dependencies.ts";
 export { AgentRecord } from "./domain/agent.ts";
 export { Attempt, AttemptExit, Fence, isNewerLicence, isOverOnHost, Licence, Refusal } from "./domain/attempt.ts";
 export { describeRun } from "./domain/ending.ts";
@@ -11,7 +12,17 @@ export { OverlapPolicy } from "./domain/overlap.ts";
 export { LOST_AFTER_MIN_MS, OnLost, policyOf, PolicySettings, type Policy } from "./domain/policy.ts";
 export { Payload, PAYLOAD_INLINE_MAX_BYTES, PayloadContent, SCRIPT_MAX_BYTES } from "./domain/payload.ts";
 export { Reason } from "./domain/reason.ts";
-export { currentAttempt, hasEnded, isBusy, isWaiting, Run, RunOutput, RunState, WaitingFor } from "./domain/run.ts";
+export {
+  currentAttempt,
+  hasEnded,
+  isAhead,
+  isBusy,
+  isWaiting,
+  Run,
+  RunOutput,
+  RunState,
+  WaitingFor,
+} from "./domain/run.ts";
 export { checkScript, interpreterOf, programOf } from "./domain/script.ts";
 export { Target } from "./domain/target.ts";
 export {

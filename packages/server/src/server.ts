@@ -5,7 +5,7 @@ import { performance } from "node:perf_hooks";
  * One server: a connection to NATS, what it holds in memory of it, and the doors to it. It has no state of its own;
  * several run side by side, one of them decides.
  */
-import { JobsError, startAll, stopAll } from "@jobs/core";
+import { JobsError, startAll, stopAll, type RunState } from "@jobs/core";
 import { FileStore } from "@jobs/core/artifacts";
 import { connectNats, watchContact, type NatsLink, type StreamWatch } from "@jobs/core/jetstream";
 import { pino } from "pino";
@@ -29,6 +29,7 @@ import { LogReader } from "./logs/log-reader.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { AgentsProjection } from "./projection/agents-projection.ts";
 import { countsForMs, trackAttempts } from "./projection/attempts-on-hosts.ts";
+import { Dependents } from "./projection/dependents.ts";
 import { startFeeds } from "./projection/feeds.ts";
 import { HistoryIndex } from "./projection/history-index.ts";
 import { JobsProjection } from "./projection/jobs-projection.ts";
@@ -105,7 +106,9 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   const feeds: StreamWatch[] = [];
   const onHoles = (): void => feeds[0]?.readAnew(); // of the jobs: from the other streams nothing is removed without a word
   const mark = new ViewMark({ stores: [store.jobs, store.history], server: id, monotonicMs, onHoles });
-  const presenter = new RunPresenter({ jobs, silence, nowMs });
+  const dependents = new Dependents(jobs);
+  const stateOf = (run: string): RunState | undefined => jobs.find(run)?.run.state ?? finished.find(run)?.view.state;
+  const presenter = new RunPresenter({ jobs, dependents, stateOf, silence, nowMs });
   const runs = new Runs({
     jobs,
     history: finished,
@@ -171,6 +174,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     evidence,
     desk,
     jobs,
+    dependents,
     agents,
     decider,
     messenger: new Messenger({ inbox, artifacts, epoch, monotonicMs, log }),
@@ -188,6 +192,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     }),
     releaser: new Releaser({ inbox, evidence, logs: store.logs, history: finished, jobs, epoch, log }),
     enroller: new Enroller({ store: store.agents, inbox, agents, epoch, now, log }),
+    nowMs,
     log,
   });
 

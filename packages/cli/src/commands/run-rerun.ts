@@ -3,10 +3,11 @@ import { contentOf, readScript, type ContentOptions } from "../content-options.t
 import type { Context } from "../context.ts";
 import { getMeantRun } from "../find-run.ts";
 import { policyOf, type PolicyOptions } from "../policy-options.ts";
+import { whenOf, type WhenOptions } from "../when-options.ts";
 import { printSubmitted } from "./run-submit.ts";
 
 /** Options of `jobs rerun`. */
-export interface RerunOptions extends PolicyOptions, ContentOptions {
+export interface RerunOptions extends PolicyOptions, ContentOptions, WhenOptions {
   readonly script?: string;
   readonly on?: string;
   readonly key?: string;
@@ -29,6 +30,7 @@ export async function rerunRun(context: Context, meant: string, options: RerunOp
     ...(on === undefined ? {} : { on }),
     ...(key === undefined ? {} : { key }),
     ...(hold === undefined ? {} : { hold }),
+    ...whenOf(options, Date.now()),
     ...policyOf(options),
   };
   return printSubmitted(context, await jobs.rerunRun(run, changes, { signal: io.interrupt }), options);

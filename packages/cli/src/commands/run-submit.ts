@@ -7,9 +7,10 @@ import { exitCodeOfRun } from "../exit-codes.ts";
 import { printState, printToEnd } from "../follow-run.ts";
 import type { CliIo } from "../io.ts";
 import { policyOf, type PolicyOptions } from "../policy-options.ts";
+import { whenOf, type WhenOptions } from "../when-options.ts";
 
 /** Options of `jobs submit`. */
-export interface SubmitOptions extends PolicyOptions, ContentOptions {
+export interface SubmitOptions extends PolicyOptions, ContentOptions, WhenOptions {
   readonly name?: string;
   readonly on?: string;
   readonly key?: string;
@@ -68,6 +69,7 @@ async function inputOf(file: string | undefined, options: SubmitOptions, io: Cli
     ...(on === undefined ? {} : { on }),
     ...(key === undefined ? {} : { key }),
     ...(hold === undefined ? {} : { hold }),
+    ...whenOf(options, Date.now()),
     ...policyOf(options),
   };
 }

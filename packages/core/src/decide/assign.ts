@@ -1,5 +1,6 @@
 import { policyOf } from "../domain/policy.ts";
 import { type Run } from "../domain/run.ts";
+import { dependencyState } from "./dependencies.ts";
 import { blockers, unaccounted } from "./line.ts";
 import type { AgentView, DecisionContext, JobView } from "./view.ts";
 
@@ -25,6 +26,7 @@ function findObstacle(view: JobView, run: Run, context: DecisionContext): Run["w
   if (view.definition?.paused !== undefined) return "job-paused";
   if (context.isPaused) return "all-paused";
   if (context.isRestoring) return "restored-store";
+  if (["open", "unmet"].includes(dependencyState(run, context))) return "dependency";
   if (blockers(view, run).length > 0) return "previous-run";
   return unaccounted(view, context).length > 0 ? "left-over" : undefined;
 }

@@ -1,4 +1,4 @@
-import { hasEnded, isWaiting } from "../domain/run.ts";
+import { hasEnded, isAhead, isWaiting } from "../domain/run.ts";
 import { JobsError } from "../errors.ts";
 import { assign } from "./assign.ts";
 import { onLiveRun } from "./live-run.ts";
@@ -13,7 +13,9 @@ export interface HoldRequest {
 export function decideHold(view: JobView, { run: id, by }: HoldRequest, context: DecisionContext): Decision {
   return onLiveRun(view, id, (run) => {
     if (hasEnded(run) || run.hold !== undefined) return { kind: "known", run };
-    if (isWaiting(run)) return write({ ...run, hold: { at: context.now, by }, waitingFor: "held" }, context);
+    const hold = { at: context.now, by };
+    if (isAhead(run)) return write({ ...run, hold }, context);
+    if (isWaiting(run)) return write({ ...run, hold, waitingFor: "held" }, context);
     const message = `Run ${id} was handed to ${run.target.name} already: it can be cancelled, not held.`;
     return { kind: "reject", error: new JobsError("run-started", message, { field: "run", details: { run: id } }) };
   });
@@ -24,6 +26,7 @@ export function decideRelease(view: JobView, { run: id }: HoldRequest, context: 
   return onLiveRun(view, id, (run) => {
     if (hasEnded(run) || run.hold === undefined) return { kind: "known", run };
     const { hold: _, waitingFor: _waitingFor, ...rest } = run;
+    if (isAhead(run)) return write(rest, context);
     return write(assign(view, { ...rest, times: { ...run.times, pendingAt: context.now } }, context), context);
   });
 }

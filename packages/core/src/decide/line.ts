@@ -9,7 +9,8 @@ export function blockers(view: JobView, run: Run): readonly Run[] {
   return view.runs.filter((other, index) => {
     if (other.run === run.run || !isBusy(other) || mayOverlap(other.overlap, run.overlap)) return false;
     if (currentAttempt(other) !== undefined) return true;
-    return other.hold === undefined && (place < 0 || index < place); // a held one is passed by those behind it
+    // One that is held, or waits for a run of another job, is passed by those behind it.
+    return other.hold === undefined && other.waitingFor !== "dependency" && (place < 0 || index < place);
   });
 }
 

@@ -1,5 +1,5 @@
 /** Nothing is stuck: every run that has not settled has somebody who must do the next step, and an instant by which it is to be done. */
-import { currentAttempt, hasEnded, isWaiting, type Run } from "../domain/run.ts";
+import { currentAttempt, hasEnded, isAhead, isWaiting, type Run } from "../domain/run.ts";
 import { waitEndsAt } from "./reconcile.ts";
 
 /** Who has to do the next step of a run. */
@@ -31,11 +31,20 @@ const SETTLE_WITHIN_MS = 15 * MINUTE_MS;
 /** Held or paused by an operator, who may have forgotten it. */
 const HELD_WITHIN_MS = 24 * 60 * MINUTE_MS;
 
+/** A run that comes due is decided on at once, unless no server decides. */
+const DUE_WITHIN_MS = MINUTE_MS;
+
 /** Undefined once nothing is left to do for a run. */
 export function ownerOf(run: Run, facts: RunFacts): Ownership | undefined {
   if (run.times.settledAt !== undefined) return undefined;
   if (hasEnded(run)) return ownerOfEnded(run);
+  if (isAhead(run)) return ownerOfAhead(run);
   return isWaiting(run) ? ownerOfWaiting(run, facts) : ownerOfAssigned(run, facts);
+}
+
+function ownerOfAhead(run: Run): Ownership {
+  const deadlineAt = later(run.times.dueAt ?? run.times.submittedAt, DUE_WITHIN_MS);
+  return { owner: "server", deadlineAt, advice: "No server decides: look at the servers and at NATS." };
 }
 
 function ownerOfEnded(run: Run): Ownership {

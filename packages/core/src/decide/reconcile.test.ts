@@ -56,7 +56,7 @@ describe("a run that waits", () => {
 
   test("is not touched before its time has come or after its end", () => {
     const runs = [
-      sampleRun({ state: "submitted" }),
+      sampleRun({ state: "submitted", times: { submittedAt: NOW, dueAt: after(1) } }),
       sampleRun({ state: "cancelled", times: { submittedAt: NOW, endedAt: NOW } }),
     ];
     for (const run of runs) expect(reconcile(viewOf(run), contextOf())).toEqual(NOTHING);

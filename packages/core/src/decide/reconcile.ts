@@ -3,6 +3,8 @@ import { policyOf } from "../domain/policy.ts";
 import { currentAttempt, hasEnded, isWaiting, type Run } from "../domain/run.ts";
 import { assign } from "./assign.ts";
 import { cancelled } from "./cancel.ts";
+import { unmet } from "./dependencies.ts";
+import { cameDue, skipped } from "./due.ts";
 import { refused } from "./evidence.ts";
 import { blockers } from "./line.ts";
 import { endedAsLost, lost } from "./lose.ts";
@@ -16,7 +18,7 @@ const MAX_RETRY_MS = 30_000;
  * says nothing, it heals whatever a crash between two steps left behind. What makes room comes before what takes it.
  */
 export function reconcile(view: JobView, context: DecisionContext): Decision {
-  for (const step of [expired, superseded, replaced, takenBack, lost, promoted]) {
+  for (const step of [cameDue, unmet, expired, superseded, replaced, takenBack, lost, promoted]) {
     for (const run of view.runs) {
       if (hasEnded(run)) continue;
       const next = step === lost ? lost(run, context) : step(run, context, view);
@@ -38,8 +40,7 @@ function expired(run: Run, { now }: DecisionContext): Run | undefined {
   const at = waitEndsAt(run);
   if (at === undefined || Date.parse(now) < Date.parse(at)) return undefined;
   if (run.attempts.some((attempt) => attempt.lost !== undefined)) return endedAsLost(run, now);
-  const { waitingFor: _, ...rest } = run;
-  return { ...rest, state: "skipped", reason: "expired-in-queue", times: { ...run.times, endedAt: now } };
+  return skipped(run, "expired-in-queue", now);
 }
 
 /** A `queue-latest` run that waits gives way to a later one. */

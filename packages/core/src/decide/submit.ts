@@ -1,7 +1,7 @@
 import { describeRun } from "../domain/ending.ts";
 import { mayOverlap } from "../domain/overlap.ts";
 import { policyFault, policyOf, type Policy, type PolicySettings } from "../domain/policy.ts";
-import { isBusy, isWaiting, type Run } from "../domain/run.ts";
+import { isAhead, isBusy, isWaiting, type Run } from "../domain/run.ts";
 import { JobsError } from "../errors.ts";
 import { assign } from "./assign.ts";
 import { unaccounted } from "./line.ts";
@@ -10,12 +10,17 @@ import { write, type Decision, type DecisionContext, type JobView, type LiveOnHo
 /** A submission that passed every check that needs no view: what the record will say of it, and what was asked for of its policy. */
 export type Submission = Pick<
   Run,
-  "job" | "run" | "target" | "payload" | "requestDigest" | "submittedBy" | "rerunOf"
+  "job" | "run" | "target" | "payload" | "requestDigest" | "submittedBy" | "rerunOf" | "after" | "slot"
 > & {
+  /** Its time; left out: now. */
+  readonly dueAt?: string | undefined;
   readonly policy: PolicySettings;
   /** It is accepted, and does not start before it is released. */
   readonly isHeld?: boolean | undefined;
 };
+
+/** Runs of a job whose time has not come. Each is a key under the job's guard, which gets slower with them. */
+const AHEAD_LIMIT = 1_000;
 
 /**
  * Accepts a submission, or rejects it as its overlap policy says; `finished` is the run of the same id in HISTORY, if any.
@@ -28,44 +33,84 @@ export function decideSubmit(
 ): Decision {
   const same = view.runs.find((run) => run.run === submission.run) ?? context.finished;
   if (same !== undefined) return decideAgain(same, submission);
-  const { policy: asked, isHeld, ...asRecorded } = submission;
+  const { policy: asked, isHeld, dueAt, ...asRecorded } = submission;
   const policy = policyOf(asked, view.definition?.policy);
   const fault = policyFault(policy);
   if (fault !== undefined)
     return { kind: "reject", error: new JobsError("invalid-request", fault.message, { field: fault.field }) };
-  const error = findRejection(view, { policy, isHeld: isHeld === true }, context);
+  const aheadMs = dueAt === undefined ? 0 : Date.parse(dueAt) - Date.parse(context.now);
+  const isLater = aheadMs > 0;
+  if (-aheadMs > policy.waitAtMostMs) return { kind: "reject", error: passed(dueAt ?? "") };
+  const isDependent = submission.after !== undefined;
+  const error = isLater
+    ? findRejectionOfLater(view)
+    : findRejection(view, { policy, isHeld: isHeld === true, isDependent }, context)?.error();
   if (error !== undefined) return { kind: "reject", error };
-  const { overlap, waitAtMostMs, lostAfterMs, graceMs, onLost } = policy;
+  const { overlap, queueLimit, waitAtMostMs, lostAfterMs, graceMs, onLost } = policy;
   const accepted: Run = {
     ...asRecorded,
     v: 1,
     writeId: context.writeId,
-    state: "pending",
+    state: isLater ? "submitted" : "pending",
     overlap,
+    ...(isLater ? { queueLimit } : {}),
     waitAtMostMs,
     lostAfterMs,
     graceMs,
     onLost,
     ...(isHeld === true ? { hold: { at: context.now, by: submission.submittedBy } } : {}),
-    times: { submittedAt: context.now, pendingAt: context.now },
+    times: {
+      submittedAt: context.now,
+      ...(dueAt === undefined ? {} : { dueAt }),
+      ...(isLater ? {} : { pendingAt: context.now }),
+    },
     attempts: [],
   };
-  return write(assign(view, accepted, context), context);
+  return write(isLater ? accepted : assign(view, accepted, context), context);
 }
 
-function findRejection(
+/** What keeps a run from getting in line. */
+interface Rejection {
+  /** The run that is in its way, if it is one. */
+  readonly run?: string;
+  /** What a submission is told. */
+  readonly error: () => JobsError;
+}
+
+/** A run that is to get in line. */
+interface Candidate {
+  readonly policy: Policy;
+  readonly isHeld: boolean;
+  /** It waits for other runs first: that the job is busy now says nothing. */
+  readonly isDependent: boolean;
+}
+
+/** Whether a run may get in line now, as its policy says. */
+export function findRejection(
   view: JobView,
-  { policy: { overlap, queueLimit }, isHeld }: { readonly policy: Policy; readonly isHeld: boolean },
+  { policy: { overlap, queueLimit }, isHeld, isDependent }: Candidate,
   context: DecisionContext,
-): JobsError | undefined {
-  const waits = overlap !== "reject" && overlap !== "allow";
+): Rejection | undefined {
+  const waits = isDependent || (overlap !== "reject" && overlap !== "allow");
   const live = view.runs.find((run) => isBusy(run) && !mayOverlap(run.overlap, overlap));
-  if (live !== undefined && !waits) return busy(live);
+  if (live !== undefined && !waits) return { run: live.run, error: () => busy(live) };
   const [leftOver] = unaccounted(view, context);
-  if (leftOver !== undefined && !waits) return occupied(view.job, leftOver, context);
+  if (leftOver !== undefined && !waits)
+    return { run: leftOver.run, error: () => occupied(view.job, leftOver, context) };
   const waiting = view.runs.filter(isWaiting);
-  const fits = waiting.length < queueLimit || makesRoom({ overlap, isHeld }, waiting);
-  return fits ? undefined : queueFull(view.job, waiting);
+  const fits = waiting.length < queueLimit || (!isDependent && makesRoom({ overlap, isHeld }, waiting));
+  return fits ? undefined : { error: () => queueFull(view.job, waiting) };
+}
+
+function passed(dueAt: string): JobsError {
+  return new JobsError("invalid-request", `${dueAt} has passed, longer ago than a run may wait.`, { field: "at" });
+}
+
+function findRejectionOfLater({ job, runs }: JobView): JobsError | undefined {
+  const ahead = runs.filter(isAhead).length;
+  if (ahead < AHEAD_LIMIT) return undefined;
+  const message = `${ahead} runs of “${job}” have their time still to come: no more may.`;
+  return new JobsError("queue-full", message, { field: "name", details: { ahead } });
 }
 
 /** True for a run that takes the place of one that waits, so that the line becomes no longer. */

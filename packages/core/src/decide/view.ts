@@ -1,6 +1,6 @@
 import type { Licence } from "../domain/attempt.ts";
 import type { JobDefinition } from "../domain/job.ts";
-import type { Run } from "../domain/run.ts";
+import type { Run, RunState } from "../domain/run.ts";
 import type { JobsError } from "../errors.ts";
 
 /** All that is known of one job: what is said of it, and its live runs, in the order of their submission. */
@@ -49,6 +49,8 @@ export interface DecisionContext {
     /** How long the host has certainly said nothing of this attempt, milliseconds; 0 while nobody can tell. */
     silentMs(held: LiveOnHost): number;
   };
+  /** The state of a run of any job; undefined when nobody knows it (any more). */
+  stateOf(run: { readonly job: string; readonly run: string }): RunState | undefined;
   /** Everything is paused. */
   readonly isPaused: boolean;
   /** The store was restored, and hosts that may run something were not heard since. */

@@ -13,7 +13,7 @@ export interface Contact {
 export function describeRun(run: Run, facts: Contact = {}): string {
   switch (run.state) {
     case "submitted":
-      return "Accepted; its time has not come.";
+      return `Accepted; its time is ${run.times.dueAt ?? "still to come"}.${run.hold === undefined ? "" : ` Held by ${run.hold.by}.`}`;
     case "pending":
       return describePending(run, facts);
     case "running":
@@ -116,6 +116,12 @@ function describeEnd(run: Run): string {
           ? `Skipped: ${replacement(run)} took its place before it started.`
           : `Ended because ${replacement(run)} took its place: the script ended with ${how} on ${host}.`) + left
       );
+    case "overlap":
+      return `Skipped: ${run.skippedFor === undefined ? "too many runs of the job waited" : `run ${run.skippedFor} of the job lived`} when its time came.`;
+    case "missed":
+      return "Skipped: no server could start it when its time came.";
+    case "dependency-failed":
+      return "Skipped: a run that it depends on did not end as it had to.";
     case "expired-in-queue":
       return "Skipped: it waited for too long.";
     case "lost":

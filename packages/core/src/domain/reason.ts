@@ -17,6 +17,8 @@ export const Reason = z.enum([
   "overlap",
   "dst-gap",
   "missed",
+  "paused",
+  "blackout",
   "dependency-failed",
   "no-agent",
   "invalid",

@@ -3,7 +3,8 @@
  *
  *   submitted ──due──► pending ──started──► running ──exited──► completed | failed | cancelled
  *       │                 │  ▲                 │
- *       └──────cancel─────┤  └─ refused or never started: taken back, another attempt
+ *       ├──────cancel─────┤  └─ refused or never started: taken back, another attempt
+ *       └─ due, and its job busy ──► skipped
  *                         └──► cancelled | failed | skipped
  *
  * The server moves a run; what an agent says is evidence for it. State, reason and times are final at the finish;
@@ -12,12 +13,14 @@
 import { z } from "zod";
 import { Artifact } from "./artifact.ts";
 import { Attempt } from "./attempt.ts";
+import { Dependencies } from "./dependencies.ts";
 import { Instant, RunId } from "./ids.ts";
 import { StoredLog } from "./log.ts";
 import { OverlapPolicy } from "./overlap.ts";
 import { Payload } from "./payload.ts";
 import { OnLost } from "./policy.ts";
 import { Reason } from "./reason.ts";
+import { Slot } from "./slot.ts";
 import { Target } from "./target.ts";
 
 export const RunState = z.enum(["submitted", "pending", "running", "completed", "failed", "cancelled", "skipped"]);
@@ -76,6 +79,8 @@ export const Run = z.looseObject({
   submittedBy: z.string(),
   times: z.looseObject({
     submittedAt: Instant,
+    /** Its time, when that is not the submission's; a slot's jitter is in it. */
+    dueAt: Instant.optional(),
     pendingAt: Instant.optional(),
     runningAt: Instant.optional(),
     endedAt: Instant.optional(),
@@ -87,11 +92,18 @@ export const Run = z.looseObject({
   cancel: z.looseObject({ requestedAt: Instant, by: z.string(), replacedBy: RunId.optional() }).optional(),
   /** It does not start before it is released. */
   hold: z.looseObject({ at: Instant, by: z.string() }).optional(),
+  /** The instant or instants of a schedule that it stands for. */
+  slot: Slot.optional(),
+  /** What must have ended before it starts. */
+  after: Dependencies.optional(),
   /** Frozen at the submission; see `policy.ts`. Records of older servers lack them. */
+  queueLimit: z.int().optional(),
   waitAtMostMs: z.int().optional(),
   lostAfterMs: z.int().nullable().optional(),
   graceMs: z.int().optional(),
   onLost: OnLost.optional(),
+  /** The run that kept its job busy when this one's time came. */
+  skippedFor: RunId.optional(),
   /** The run that this one repeats. */
   rerunOf: RunId.optional(),
   /** An operator has said that nothing of it runs any more. */
@@ -112,12 +124,17 @@ export function currentAttempt(run: Run): Attempt | undefined {
   return isOver ? undefined : attempt;
 }
 
-/** True while it has no attempt and has not ended. */
-export function isWaiting(run: Run): boolean {
-  return !hasEnded(run) && currentAttempt(run) === undefined;
+/** True while its time has not come: it is in nobody's way. */
+export function isAhead(run: Run): boolean {
+  return run.state === "submitted";
 }
 
-/** True while the run keeps its job busy: until its end, and after it while processes of it are left over. */
+/** True while it is due, has no attempt and has not ended. */
+export function isWaiting(run: Run): boolean {
+  return !hasEnded(run) && !isAhead(run) && currentAttempt(run) === undefined;
+}
+
+/** True while the run keeps its job busy: from its time until its end, and after it while processes of it are left over. */
 export function isBusy(run: Run): boolean {
-  return !hasEnded(run) || (currentAttempt(run)?.exit?.leftOverPids?.length ?? 0) > 0;
+  return (!hasEnded(run) && !isAhead(run)) || (currentAttempt(run)?.exit?.leftOverPids?.length ?? 0) > 0;
 }

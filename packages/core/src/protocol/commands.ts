@@ -1,5 +1,6 @@
 /** What one server asks of the deciding one, and what that answers. Each may be sent again. */
 import { z } from "zod";
+import { Instant } from "../domain/ids.ts";
 import { JobDefinition, Settings } from "../domain/job.ts";
 import { PolicySettings } from "../domain/policy.ts";
 import { Run } from "../domain/run.ts";
@@ -20,7 +21,8 @@ export const Command = z.discriminatedUnion("kind", [
       requestDigest: true,
       submittedBy: true,
       rerunOf: true,
-    }).extend({ policy: PolicySettings, isHeld: z.boolean().optional() }),
+      after: true,
+    }).extend({ dueAt: Instant.optional(), policy: PolicySettings, isHeld: z.boolean().optional() }),
   }),
   OfRun.extend({ kind: z.literal("cancel") }),
   OfRun.extend({ kind: z.literal("hold") }),

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { Artifact } from "../domain/artifact.ts";
+import { DependsOn, Otherwise } from "../domain/dependencies.ts";
 import { RunId } from "../domain/ids.ts";
 import { JobName } from "../domain/job-name.ts";
 import { Pause } from "../domain/job.ts";
@@ -19,6 +20,26 @@ const Environment = z.record(
 );
 const Interpreter = z.array(z.string().min(1)).min(1);
 const Key = z.string().min(1).max(256);
+
+const When = {
+  /** Its time: RFC 3339 with an offset, or a wall clock (`2026-12-01T02:30`) in `zone`. Left out: now. */
+  at: z.string().max(64).optional(),
+  /** The IANA time zone of a wall clock, e.g. `Europe/Berlin`. */
+  zone: z.string().max(64).optional(),
+  /** What must have ended before it starts. */
+  after: z
+    .strictObject({
+      /** Runs, by their ids. */
+      runs: z.array(RunId).max(50).default([]),
+      /** Jobs: of each its latest run, as it stands at the submission. */
+      jobs: z.array(JobName).max(50).default([]),
+      /** Ends that let it start: `completed`; `failed`: any other; `ended`: any. */
+      on: DependsOn.default("completed"),
+      /** When one has ended otherwise: `skip` it (`dependency-failed`), or `run` it all the same. */
+      otherwise: Otherwise.default("skip"),
+    })
+    .optional(),
+};
 
 /** A submission as a tool sends it. */
 export const SubmitInput = z.strictObject({
@@ -36,6 +57,7 @@ export const SubmitInput = z.strictObject({
   key: Key.optional(),
   /** It is accepted and does not start before it is released. */
   hold: z.boolean().optional(),
+  ...When,
   ...PolicySettings.shape,
 });
 export type SubmitInput = z.input<typeof SubmitInput>;
@@ -122,6 +144,7 @@ export const operations = {
       env: Environment.optional(),
       key: Key.optional(),
       hold: z.boolean().optional(),
+      ...When,
       ...PolicySettings.shape,
     }),
     output: z.object({ run: RunView, known: z.boolean() }),

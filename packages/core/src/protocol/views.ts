@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { ownerOf, waitEndsAt, type RunFacts } from "../decide/index.ts";
 import { Artifact } from "../domain/artifact.ts";
+import { DependsOn, Otherwise, type Dependencies } from "../domain/dependencies.ts";
 import { describeRun } from "../domain/ending.ts";
 import { JobDefinition, Pause } from "../domain/job.ts";
 import { StoredLog } from "../domain/log.ts";
@@ -25,6 +26,8 @@ export const RunView = z.object({
   submittedBy: z.string(),
   times: z.object({
     submittedAt: z.string(),
+    /** Its time, when that is not the submission's. */
+    dueAt: z.string().optional(),
     pendingAt: z.string().optional(),
     runningAt: z.string().optional(),
     endedAt: z.string().optional(),
@@ -38,6 +41,18 @@ export const RunView = z.object({
   cancelRequestedBy: z.string().optional(),
   /** The run that takes its place. */
   replacedBy: z.string().optional(),
+  /** What must have ended before it starts; the states while it waits. */
+  after: z
+    .object({
+      runs: z.array(z.object({ job: z.string(), run: z.string(), state: RunState.optional() })),
+      on: DependsOn,
+      otherwise: Otherwise,
+    })
+    .optional(),
+  /** Live runs that wait for it. */
+  dependents: z.array(z.object({ job: z.string(), run: z.string() })).optional(),
+  /** The run that kept its job busy when this one's time came. */
+  skippedFor: z.string().optional(),
   /** The run that this one repeats. */
   rerunOf: z.string().optional(),
   /** Who keeps it from starting. */
@@ -74,12 +89,15 @@ export type RunView = z.infer<typeof RunView>;
 /** What is known of a live run beside its record. */
 export interface LiveFacts extends RunFacts {
   readonly place?: number | undefined;
+  /** The states of the runs that it depends on, in their order. */
+  readonly dependencies?: readonly (RunState | undefined)[] | undefined;
+  readonly dependents?: NonNullable<RunView["dependents"]> | undefined;
 }
 
 /** The public view of a record; of a live run with what is known beside it. */
 export function viewOfRun(run: Run, live?: LiveFacts): RunView {
   const attempt = currentAttempt(run) ?? run.attempts.at(-1);
-  const { submittedAt, pendingAt, runningAt, endedAt, settledAt } = run.times;
+  const { submittedAt, dueAt, pendingAt, runningAt, endedAt, settledAt } = run.times;
   return withoutUndefined({
     run: run.run,
     job: run.job,
@@ -90,12 +108,15 @@ export function viewOfRun(run: Run, live?: LiveFacts): RunView {
     on: run.target.name,
     overlap: run.overlap,
     submittedBy: run.submittedBy,
-    times: withoutUndefined({ submittedAt, pendingAt, runningAt, endedAt, settledAt }),
+    times: withoutUndefined({ submittedAt, dueAt, pendingAt, runningAt, endedAt, settledAt }),
     attempt: attempt?.number,
     exitCode: attempt?.exit?.exitCode,
     signal: attempt?.exit?.signal,
     cancelRequestedBy: run.cancel?.by,
     replacedBy: run.cancel?.replacedBy,
+    after: run.after === undefined ? undefined : afterOf(run.after, live?.dependencies),
+    dependents: live?.dependents,
+    skippedFor: run.skippedFor,
     rerunOf: run.rerunOf,
     heldBy: run.hold?.by,
     place: live?.place,
@@ -116,6 +137,14 @@ export function viewOfRun(run: Run, live?: LiveFacts): RunView {
             artifacts: run.output.attempts.at(-1)?.artifacts ?? [],
           }),
   });
+}
+
+function afterOf({ runs, on, otherwise }: Dependencies, states: LiveFacts["dependencies"] = []): RunView["after"] {
+  return {
+    runs: runs.map(({ job, run }, index) => withoutUndefined({ job, run, state: states[index] })),
+    on,
+    otherwise,
+  };
 }
 
 function nextOf(run: Run, facts: RunFacts): RunView["next"] {

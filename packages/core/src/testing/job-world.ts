@@ -246,6 +246,7 @@ export class JobWorld {
     const views = new Map(AGENTS.map((agent) => [agent as string, frozenDeep(this.#viewOf(server, agent))]));
     return {
       agents: { get: (agent) => views.get(agent), liveOf: () => [], silentMs: () => 0 },
+      stateOf: () => undefined,
       isPaused: false,
       isRestoring: false,
       now: new Date(this.#nowMs - server * SKEW_MS).toISOString(),

@@ -96,7 +96,8 @@ export function contextOf(
     liveOf: () => [],
     silentMs: () => 0,
   };
-  return { agents: looked, isPaused: false, isRestoring: false, now: NOW, writeId: "w1", ...change };
+  const stateOf = (): undefined => undefined;
+  return { agents: looked, stateOf, isPaused: false, isRestoring: false, now: NOW, writeId: "w1", ...change };
 }
 
 export function viewOf(...runs: readonly Run[]): JobView {

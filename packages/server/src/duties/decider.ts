@@ -247,8 +247,13 @@ export class Decider {
   }
 
   #context(): DecisionContext {
-    const { agents, jobs, silence, now } = this.#options;
+    const { agents, jobs, silence, finished, now } = this.#options;
     return {
+      stateOf: (one) => {
+        const state = jobs.find(one.run)?.run.state ?? finished.find(one.run)?.view.state;
+        // One whose marker is here and whose end is not yet in the index: it is on its way.
+        return state ?? (jobs.isRemoved(one) ? "running" : undefined);
+      },
       now: now(),
       writeId: randomUUID(),
       isRestoring: this.#options.isRestoring(),

@@ -12,12 +12,14 @@ import {
   type Run,
   type Service,
 } from "@jobs/core";
-import { wantedFor } from "@jobs/core/decide";
+import { nextDueMs, wantedFor } from "@jobs/core/decide";
 import type { EvidenceStore, StreamWatch } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import type { AgentsProjection } from "../projection/agents-projection.ts";
+import type { Dependents } from "../projection/dependents.ts";
 import type { JobsProjection } from "../projection/jobs-projection.ts";
 import type { Decider } from "./decider.ts";
+import { DueClock } from "./due-clock.ts";
 import type { Enroller } from "./enroller.ts";
 import type { EvidenceDesk } from "./evidence-desk.ts";
 import type { Messenger } from "./messenger.ts";
@@ -28,12 +30,14 @@ export interface DecidingOptions {
   readonly evidence: EvidenceStore;
   readonly desk: EvidenceDesk;
   readonly jobs: JobsProjection;
+  readonly dependents: Dependents;
   readonly agents: AgentsProjection;
   readonly decider: Decider;
   readonly messenger: Messenger;
   readonly settler: Settler;
   readonly releaser: Releaser;
   readonly enroller: Enroller;
+  readonly nowMs: () => number;
   readonly log: Logger;
 }
 
@@ -43,6 +47,7 @@ const SWEEP_MS = 60_000;
 
 export class Deciding {
   readonly #options: DecidingOptions;
+  readonly #clock: DueClock;
   #watch: StreamWatch | undefined;
   #timer: NodeJS.Timeout | undefined;
   #sweep: NodeJS.Timeout | undefined;
@@ -50,9 +55,10 @@ export class Deciding {
 
   constructor(options: DecidingOptions) {
     this.#options = options;
+    this.#clock = new DueClock({ nowMs: options.nowMs, onDue: (job) => this.#reconcile(job) });
     options.jobs.on("run", (run) => this.#onRun(run));
     options.jobs.on("removed", (run) => this.#onRemoved(run));
-    options.jobs.on("defined", (job) => this.#isActive && this.#reconcile(job));
+    options.jobs.on("defined", (job) => this.#onDefined(job));
     options.jobs.on("settings", () => this.#isActive && this.#reconcileAll());
   }
 
@@ -61,6 +67,7 @@ export class Deciding {
     this.#isActive = true;
     const { evidence, desk, log } = this.#options;
     desk.clear();
+    for (const job of this.#options.jobs.names()) this.#setClock(job);
     this.#watch = evidence.watch({
       onEvidence: (agent, one) => void this.#onEvidence(agent, one),
       onReady: () => this.#round(),
@@ -76,6 +83,7 @@ export class Deciding {
     this.#isActive = false;
     clearInterval(this.#timer);
     clearInterval(this.#sweep);
+    this.#clock.clear();
     await this.#watch?.stop();
   }
 
@@ -123,9 +131,21 @@ export class Deciding {
     if (!this.#isActive) return;
     const sequence = this.#options.jobs.find(run.run)?.sequence ?? 0;
     this.#next(run, sequence);
+    this.#setClock(run.job);
+    if (hasEnded(run)) for (const { job } of this.#options.dependents.of(run.run)) this.#reconcile(job);
     if (hasEnded(run)) this.#reconcileWaitingFor(run.target.agent);
     // It may go on, or make room, or ask others to.
     if (hasEnded(run) || isWaiting(run)) this.#reconcile(run.job);
+  }
+
+  #onDefined(job: string): void {
+    if (!this.#isActive) return;
+    this.#setClock(job);
+    this.#reconcile(job);
+  }
+
+  #setClock(job: string): void {
+    this.#clock.set(job, nextDueMs(this.#options.jobs.view(job)));
   }
 
   #onRemoved(run: Run): void {
@@ -144,7 +164,8 @@ export class Deciding {
 
   #reconcile(job: string): void {
     this.#options.decider.reconcile(job).catch((error: unknown) => {
-      this.#options.log.debug({ err: error, job }, "reconciling a job failed; the next round does it");
+      this.#options.log.debug({ err: error, job }, "reconciling a job failed; it is done again");
+      if (this.#isActive) this.#clock.set(job, this.#options.nowMs() + ROUND_MS);
     });
   }
 

@@ -3,6 +3,7 @@ import { entryOf } from "@jobs/core/jetstream";
 import { expect, test } from "vitest";
 import { AgentsProjection, CONTACT_MS } from "../projection/agents-projection.ts";
 import { countsForMs, trackAttempts } from "../projection/attempts-on-hosts.ts";
+import { Dependents } from "../projection/dependents.ts";
 import { HistoryIndex } from "../projection/history-index.ts";
 import { JobsProjection } from "../projection/jobs-projection.ts";
 import { RunPresenter } from "../projection/run-presenter.ts";
@@ -70,7 +71,7 @@ function server() {
     jobs,
     finished,
     agents,
-    presenter: new RunPresenter({ jobs, silence, nowMs }),
+    presenter: new RunPresenter({ jobs, dependents: new Dependents(jobs), stateOf: () => undefined, silence, nowMs }),
     lease: { isHeld: true },
     mark: { isCurrent: () => true, ageMs: () => Number.POSITIVE_INFINITY },
     connection: { flush: () => nats.flush() },

@@ -3,7 +3,7 @@ import { EventEmitter } from "node:events";
  * The jobs and their live runs in memory, filled by watching the bucket `jobs`; never the truth. Of each job it keeps
  * the guard: the last sequence that was read of it, which the next write must name.
  */
-import { currentAttempt, hasEnded, isWaiting, type JobDefinition, type Run, type Settings } from "@jobs/core";
+import { currentAttempt, hasEnded, isAhead, isWaiting, type JobDefinition, type Run, type Settings } from "@jobs/core";
 import {
   entryOf,
   MARKER_TTL_SECONDS,
@@ -134,9 +134,14 @@ export class JobsProjection extends EventEmitter<Events> {
     return count;
   }
 
-  /** Jobs with a live run, the one whose run is the oldest first: so is a free slot given to who came first. */
+  /** Every job that something is known of. */
+  names(): Iterable<string> {
+    return this.#jobs.keys();
+  }
+
+  /** Jobs with a run that is due and has not ended, the one whose run is the oldest first: so is a free slot given to who came first. */
   liveJobs(): Iterable<string> {
-    const runs = [...this.#runs.values()].map(({ run }) => run).filter((run) => !hasEnded(run));
+    const runs = [...this.#runs.values()].map(({ run }) => run).filter((run) => !hasEnded(run) && !isAhead(run));
     return new Set(runs.sort(bySubmission).map(({ job }) => job));
   }
 
@@ -286,7 +291,13 @@ function viewOf(job: string, { entries }: JobState): Omit<GuardedView, "generati
 }
 
 function bySubmission(one: Run, other: Run): number {
-  return one.times.submittedAt.localeCompare(other.times.submittedAt) || one.run.localeCompare(other.run);
+  const [a, b] = [inLineSince(one), inLineSince(other)];
+  return a < b ? -1 : a > b ? 1 : one.run < other.run ? -1 : 1;
+}
+
+/** RFC 3339: its time, or its submission when that came later. */
+function inLineSince({ times: { submittedAt, dueAt } }: Run): string {
+  return dueAt !== undefined && dueAt > submittedAt ? dueAt : submittedAt;
 }
 
 function occupiedAgent(run: Run): string | undefined {

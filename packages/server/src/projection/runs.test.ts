@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { Dependents } from "./dependents.ts";
 import { HistoryIndex } from "./history-index.ts";
 import { JobsProjection } from "./jobs-projection.ts";
 import { RunPresenter } from "./run-presenter.ts";
@@ -6,7 +7,13 @@ import { Runs } from "./runs.ts";
 
 function runsWith(catchUp: () => Promise<void>, history = new HistoryIndex()): Runs {
   const jobs = new JobsProjection({ monotonicMs: () => 0 });
-  const presenter = new RunPresenter({ jobs, silence: { sinceHeardMs: () => 0 }, nowMs: () => 0 });
+  const presenter = new RunPresenter({
+    jobs,
+    dependents: new Dependents(jobs),
+    stateOf: () => undefined,
+    silence: { sinceHeardMs: () => 0 },
+    nowMs: () => 0,
+  });
   return new Runs({
     jobs,
     history,

@@ -17,12 +17,17 @@ import { payloadKey, type ArtifactStore } from "@jobs/core/artifacts";
 import type { Submission } from "@jobs/core/decide";
 import type { z } from "zod";
 import type { AgentsProjection } from "../projection/agents-projection.ts";
+import type { Runs } from "../projection/runs.ts";
+import { dependenciesOf } from "./after.ts";
 import type { ShellSyntax } from "./shell-syntax.ts";
+import { dueAtOf } from "./when.ts";
 
 export interface AcceptOptions {
   readonly agents: AgentsProjection;
   readonly syntax: ShellSyntax;
   readonly artifacts: ArtifactStore;
+  readonly runs: Pick<Runs, "get" | "list" | "catchUp">;
+  readonly nowMs: () => number;
 }
 
 /** Throws a {@link JobsError} that names the field, or gives what the decision needs. */
@@ -32,6 +37,7 @@ export async function accept(
   options: AcceptOptions,
 ): Promise<Submission> {
   checkScript(input.script);
+  const dueAt = dueAtOf(input, options.nowMs());
   const interpreter = input.interpreter ?? interpreterOf(input.script);
   const agent = options.agents.resolve(input.on);
   // With a PATH of its own only the host itself can tell.
@@ -42,15 +48,27 @@ export async function accept(
   const content: PayloadContent = { v: 1, script: input.script, interpreter: [...interpreter], env };
   const policy = PolicySettings.parse(input);
   const isHeld = input.hold === true;
+  const after = await dependenciesOf(input.after, options.runs);
+  const time = dueAt === undefined ? {} : { dueAt };
   const payload = await payloadOf(content, options.artifacts);
   return {
     job: input.name,
     run: runIdOf(input.name, input.key),
     policy,
     ...(isHeld ? { isHeld } : {}),
+    ...time,
+    ...(after === undefined ? {} : { after }),
     target: { kind: "agent", agent: agent.id, name: agent.name },
     payload,
-    requestDigest: sha256(JSON.stringify([payload.sha256, agent.id, sortedEntries(policy), isHeld])),
+    requestDigest: sha256(
+      JSON.stringify([
+        payload.sha256,
+        agent.id,
+        sortedEntries(policy),
+        isHeld,
+        ...sortedEntries({ ...time, ...(after === undefined ? {} : { after: input.after }) }),
+      ]),
+    ),
     submittedBy: by,
   };
 }

@@ -1,0 +1,48 @@
+import type { DependsOn } from "../domain/dependencies.ts";
+import { hasEnded, isWaiting, type Run, type RunState } from "../domain/run.ts";
+import { skipped } from "./due.ts";
+import type { DecisionContext } from "./view.ts";
+
+/** Where the runs stand that a run depends on, taken together. */
+export type DependencyState = "none" | "open" | "met" | "unmet";
+
+/** A run that was written before this one may not be in the view yet for so long. */
+const UNSEEN_MS = 30_000;
+
+export function dependencyState(run: Run, context: Pick<DecisionContext, "stateOf" | "now">): DependencyState {
+  if (run.after === undefined) return "none";
+  const { runs, on, otherwise } = run.after;
+  const ends = runs.map((one) => endOf(context.stateOf(one), run, context.now));
+  // One that cannot be met any more decides it, whatever the others do.
+  if (otherwise === "skip" && ends.some((end) => end !== "open" && !isMet(on, end))) return "unmet";
+  return ends.includes("open") ? "open" : "met";
+}
+
+/** Skipped, since what it depends on has ended otherwise than it had to. */
+export function unmet(run: Run, context: DecisionContext): Run | undefined {
+  if (hasEnded(run) || !isWaiting(run) || dependencyState(run, context) !== "unmet") return undefined;
+  return skipped(run, "dependency-failed", context.now);
+}
+
+type End = "open" | "completed" | "failed" | "forgotten";
+
+function endOf(state: RunState | undefined, { times }: Run, now: string): End {
+  switch (state) {
+    case "submitted":
+    case "pending":
+    case "running":
+      return "open";
+    case "completed":
+      return "completed";
+    case "failed":
+    case "cancelled":
+    case "skipped":
+      return "failed";
+    case undefined:
+      return Date.parse(now) - Date.parse(times.submittedAt) < UNSEEN_MS ? "open" : "forgotten";
+  }
+}
+
+function isMet(on: DependsOn, end: End): boolean {
+  return on === "ended" || on === end;
+}

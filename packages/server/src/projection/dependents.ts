@@ -1,0 +1,33 @@
+import { hasEnded, type Run } from "@jobs/core";
+import type { JobsProjection } from "./jobs-projection.ts";
+
+/** The live runs that wait for others to end, by the run that they wait for. */
+export class Dependents {
+  readonly #byRun = new Map<string, Map<string, Pick<Run, "job" | "run">>>();
+
+  constructor(jobs: JobsProjection) {
+    jobs.on("run", (run) => this.#note(run));
+    jobs.on("removed", (run) => this.#forget(run));
+  }
+
+  of(run: string): Pick<Run, "job" | "run">[] {
+    return [...(this.#byRun.get(run)?.values() ?? [])];
+  }
+
+  #note(run: Run): void {
+    if (run.after === undefined) return;
+    if (hasEnded(run)) return this.#forget(run);
+    for (const { run: other } of run.after.runs) {
+      const waiting = this.#byRun.get(other) ?? new Map<string, Pick<Run, "job" | "run">>();
+      this.#byRun.set(other, waiting.set(run.run, { job: run.job, run: run.run }));
+    }
+  }
+
+  #forget(run: Run): void {
+    for (const { run: other } of run.after?.runs ?? []) {
+      const waiting = this.#byRun.get(other);
+      waiting?.delete(run.run);
+      if (waiting?.size === 0) this.#byRun.delete(other);
+    }
+  }
+}

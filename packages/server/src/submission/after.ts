@@ -1,0 +1,46 @@
+/** The runs that a submission names to wait for, frozen by their ids. */
+import { JobsError, type Dependencies, type RunView, type SubmitInput } from "@jobs/core";
+import type { z } from "zod";
+import type { Runs } from "../projection/runs.ts";
+
+/** How far back the latest run of a job is looked for past those that were skipped, or whose time has not come. */
+const LOOK_BACK = 100;
+
+/** Throws `run-unknown` or `job-unknown` with the field that names it. Cycles cannot be: a run can only name earlier ones. */
+export async function dependenciesOf(
+  after: z.output<typeof SubmitInput>["after"],
+  runs: Pick<Runs, "get" | "list" | "catchUp">,
+): Promise<Dependencies | undefined> {
+  if (after === undefined) return undefined;
+  const named = [
+    ...(await Promise.all(after.runs.map((run) => runOf(run, runs)))),
+    ...(await Promise.all(after.jobs.map((job) => latestOf(job, runs)))),
+  ];
+  if (named.length === 0) {
+    throw new JobsError("invalid-request", "`after` names no run and no job to wait for.", { field: "after" });
+  }
+  const all = [...new Map(named.map(({ job, run }) => [run, { job, run }])).values()];
+  return { runs: all, on: after.on, otherwise: after.otherwise };
+}
+
+async function runOf(run: string, runs: Pick<Runs, "get">): Promise<RunView> {
+  try {
+    return await runs.get(run);
+  } catch (error) {
+    if (!(error instanceof JobsError) || error.code !== "run-unknown") throw error;
+    throw new JobsError("run-unknown", `There is no run ${run} to wait for.`, { field: "after.runs", cause: error });
+  }
+}
+
+async function latestOf(job: string, runs: Pick<Runs, "list" | "catchUp">): Promise<RunView> {
+  const find = (): RunView | undefined => {
+    const latest = runs.list({ job, limit: LOOK_BACK });
+    return latest.find(({ state }) => state !== "submitted" && state !== "skipped") ?? latest[0];
+  };
+  const known = find();
+  if (known !== undefined) return known;
+  await runs.catchUp(); // another server may have accepted it just now
+  const found = find();
+  if (found !== undefined) return found;
+  throw new JobsError("job-unknown", `There is no run of “${job}” to wait for.`, { field: "after.jobs" });
+}
