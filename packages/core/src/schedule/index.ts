@@ -1,0 +1,1 @@
+export { nextSlot, slotsOf, type ExpectedSlot, type SlotRange } from "./slots.ts";
