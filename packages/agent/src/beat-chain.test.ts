@@ -45,6 +45,42 @@ test("an agent that was killed before it noted its last beat knows it for its ow
   expect(await host.last()).toMatchObject({ beat: { session: "two", number: 1 } });
 });
 
+test("an agent that is killed again and again before it hears of its first beat knows each of them for its own", async () => {
+  await using host = await BeatHost.open();
+  const one = await host.agent("one");
+  await one.beat();
+  await one.stop();
+  const last = await host.last();
+  // Of each session the first beat is sent, and on its way as it is killed.
+  for (const session of ["two", "three"]) {
+    const killed = host.build(session);
+    killed.beats.isCut = true;
+    await killed.chain.start();
+    await killed.stop();
+  }
+  await host.publish({ ...last!.beat, session: "two", number: 1 }, last!.sequence);
+  const four = host.build("four");
+  four.beats.isCut = true;
+  await four.chain.start();
+  await four.stop();
+  const five = await host.agent("five");
+  expect(await host.last()).toMatchObject({ beat: { session: "five", number: 1 } });
+  expect(five.broken).toBeUndefined();
+});
+
+test("of sessions before one that was acknowledged no beat is known any more", async () => {
+  await using host = await BeatHost.open();
+  const one = await host.agent("one");
+  await one.beat();
+  await one.stop();
+  const old = await host.last();
+  const two = await host.agent("two");
+  await two.stop();
+  const stored = await host.last();
+  await host.publish({ ...old!.beat, number: old!.beat.number + 1 }, stored!.sequence);
+  await expect(host.agent("three")).rejects.toMatchObject({ code: "agent-stopped" });
+});
+
 test("a lost acknowledgement is found out, and the chain goes on", async () => {
   await using host = await BeatHost.open();
   const agent = await host.agent("one");

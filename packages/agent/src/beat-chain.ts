@@ -18,13 +18,15 @@
 import { JobsError, LICENCE_MS, type Beat, type Licence } from "@jobs/core";
 import type { AgentBeats } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
-import type { SessionFile, SessionState } from "./session-file.ts";
+import type { LastBeat, SessionFile, SessionState } from "./session-file.ts";
 
 const BEAT_MS = 5_000;
 /** After a beat that was not stored, milliseconds. */
 const AGAIN_MS = 500;
 /** So many old answers in a row are no lag: the store began anew, and its numbers with it. */
 const OLD_READS_MAX = 20;
+/** Sessions in a row without one acknowledged beat of which the file tells. */
+const SESSIONS_MAX = 50;
 
 export interface BeatChainOptions {
   readonly beats: AgentBeats;
@@ -91,7 +93,7 @@ export class BeatChain {
     this.#licence = { number: Math.max(highest + 1, Math.floor(nowMs() / 1000)) };
     this.#state = { v: 1, session, number: 0, sequence: last?.sequence ?? 0, licence: this.#licence.number };
     this.#follows = this.#state.sequence;
-    await file.save(this.#state, last === undefined ? beforeOf(previous) : sessionAndNumber(last.beat));
+    await file.save(this.#state, mayFollow(previous, last?.beat));
     await this.#beat();
   }
 
@@ -227,7 +229,10 @@ export class BeatChain {
     for (let oldReads = 0; ; oldReads++) {
       const last = await this.#options.beats.last();
       if (last === undefined || isOwn(last, previous)) return last;
-      if (last.sequence >= (previous?.sequence ?? 0) || oldReads === OLD_READS_MAX) throw stopped();
+      if (last.sequence >= (previous?.sequence ?? 0)) throw stopped();
+      // A cluster may lose what is in memory: its last beat is then one that this disk saw replaced.
+      if (oldReads === OLD_READS_MAX && last.beat.session === previous?.session) return last;
+      if (oldReads === OLD_READS_MAX) throw stopped();
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
   }
@@ -239,21 +244,25 @@ export class BeatChain {
   }
 }
 
-/** The last stored beat is this disk's own: the one it saw acknowledged, or the one after it, whose answer it did not live to see. */
-function isOwn(last: { beat: Beat; sequence: number }, previous: SessionState | undefined): boolean {
+/** The last stored beat is this disk's own: one that it saw acknowledged, or the one after it, whose answer it did not live to see. */
+function isOwn({ beat, sequence }: { beat: Beat; sequence: number }, previous: SessionState | undefined): boolean {
   if (previous === undefined) return false;
-  const { beat, sequence } = last;
   if (beat.session === previous.session) return sequence === previous.sequence || beat.number === previous.number + 1;
-  return beat.session === previous.before?.session && beat.number === previous.before.number && previous.number === 0;
+  return previous.number === 0 && indexOf(previous.before ?? [], beat) >= 0;
 }
 
-/** The last beat before a session of which none is in the store. */
-function beforeOf(previous: SessionState | undefined): SessionState["before"] {
-  return previous === undefined || previous.number === 0 ? previous?.before : sessionAndNumber(previous);
+/** The sessions of which the last stored beat may be, or become, one: `last` and those after it, the latest at the end. */
+function mayFollow(previous: SessionState | undefined, last: Beat | undefined): LastBeat[] {
+  if (previous === undefined) return [];
+  const { session, number, before = [] } = previous;
+  const all = number > 0 ? [{ session, number }] : [...before, { session, number }];
+  if (last === undefined) return all.slice(-SESSIONS_MAX);
+  const later = all.slice(indexOf(all, last) + 1).slice(-SESSIONS_MAX);
+  return [{ session: last.session, number: last.number }, ...later];
 }
 
-function sessionAndNumber({ session, number }: Pick<Beat, "session" | "number">): SessionState["before"] {
-  return { session, number };
+function indexOf(sessions: readonly LastBeat[], { session, number }: Beat): number {
+  return sessions.findIndex((one) => one.session === session && (number === one.number || number === one.number + 1));
 }
 
 function stopped(): JobsError {

@@ -2,7 +2,13 @@ import { open, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 
-/** How far a session's chain of beats was acknowledged. `before`: the last beat of the session before, until this one has its first. */
+/** The last beat of a session that is known to be stored, 0 when none is. */
+const LastBeat = z.object({ session: z.string(), number: z.int() });
+
+/**
+ * How far a session's chain of beats was acknowledged. `before`: the sessions before, until this one has its first
+ * acknowledgement: of any of them the next beat may still be on its way.
+ */
 const SessionState = z.looseObject({
   v: z.literal(1),
   session: z.string(),
@@ -10,9 +16,13 @@ const SessionState = z.looseObject({
   sequence: z.int(),
   /** The highest licence that any session of this agent asked for. */
   licence: z.int(),
-  before: z.object({ session: z.string(), number: z.int() }).optional(),
+  before: z
+    .union([LastBeat, z.array(LastBeat)]) // older agents kept one
+    .transform((before) => (Array.isArray(before) ? before : [before]))
+    .optional(),
 });
 export type SessionState = z.infer<typeof SessionState>;
+export type LastBeat = z.infer<typeof LastBeat>;
 
 /** The last acknowledged beat, on disk, synced: what tells a restarted agent from a cloned host or a restored disk. */
 export class SessionFile {
