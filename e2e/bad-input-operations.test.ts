@@ -194,7 +194,7 @@ test.each<[string, BadCall]>([
 
 test("a policy that is wrong as a whole changes nothing of the job that there is", async () => {
   const name = freshName();
-  await stack.client.saveJob(name, { overlap: "queue" });
+  await stack.client.saveJob(name, { policy: { overlap: "queue" } });
   expect(await call("/v1/job", { name, policy: { overlap: "replace", graceMs: -1 } })).toMatchObject({ status: 400 });
   expect(await stack.client.getJob(name)).toMatchObject({ policy: { overlap: "queue" } });
 });

@@ -116,11 +116,13 @@ test("a job's policy holds for those that say none; a submission freezes it", as
   await using stack = await startStack();
   const { client } = stack;
   const name = freshName();
-  await client.saveJob(name, { overlap: "queue", graceMs: 1_000, lostAfterMs: 180_000, onLost: "hold" });
+  await client.saveJob(name, {
+    policy: { overlap: "queue", graceMs: 1_000, lostAfterMs: 180_000, onLost: "hold" },
+  });
   const first = await client.submitJob({ name, script: LONG, on: "alpha" });
   const second = await client.submitJob({ name, script: "echo 2", on: "alpha" });
   expect(second.view).toMatchObject({ overlap: "queue", waitingFor: "previous-run", onLost: "hold" });
-  await client.saveJob(name, {});
+  await client.saveJob(name, { policy: {} });
   await expect(client.submitJob({ name, script: "echo 3", on: "alpha" })).rejects.toMatchObject({ code: "job-busy" });
   expect((await client.getRun(second.id)).overlap).toBe("queue");
   await first.cancel();

@@ -1,6 +1,5 @@
-/** Commands with which runs and jobs are steered: hold, release, rerun, resolve, pause, resume, job, overdue, audit. */
+/** Commands with which runs and jobs are steered: hold, release, rerun, resolve, pause, resume, overdue, audit. */
 import type { Command } from "commander";
-import type { JobOptions } from "./commands/job-show.ts";
 import type { RerunOptions } from "./commands/run-rerun.ts";
 import { contentOptions } from "./content-options.ts";
 import { RUN, type Execute } from "./execute.ts";
@@ -102,16 +101,4 @@ function addJobSteering(program: Command, execute: Execute): void {
         ),
       );
   }
-  const job = program
-    .command("job")
-    .description("Show a job: its policy, whether it is paused, its line. With options: set its policy as a whole.")
-    .argument("<job>", "name of the job")
-    .option("--defaults", "set everything back to the defaults");
-  for (const option of policyOptions()) job.addOption(option);
-  job.action((name: string, options: JobOptions, command: Command) =>
-    execute(
-      async (context) => (await import("./commands/job-show.ts")).showJob(context, name, options),
-      command.optsWithGlobals(),
-    ),
-  );
 }

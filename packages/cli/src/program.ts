@@ -8,6 +8,7 @@ import { contentOptions } from "./content-options.ts";
 import { RUN, type Execute } from "./execute.ts";
 import type { CliIo } from "./io.ts";
 import { policyOptions } from "./policy-options.ts";
+import { addJobCommands } from "./program-job.ts";
 import { addOperatorCommands } from "./program-operator.ts";
 import { VERSION } from "./version.ts";
 import { whenOptions } from "./when-options.ts";
@@ -54,6 +55,7 @@ export function makeProgram(io: CliIo, execute: Execute): Command {
       outputError: () => undefined, // printed as every other error
     });
   addRunCommands(program, execute);
+  addJobCommands(program, execute);
   addOperatorCommands(program, execute);
   addArtifactCommands(program, execute);
   program

@@ -7,7 +7,7 @@ export { Evidence } from "./domain/evidence.ts";
 export { AgentId, RunId } from "./domain/ids.ts";
 export { JOB_NAME_MAX_LENGTH, JobName, normaliseJobName } from "./domain/job-name.ts";
 export { ByteRange, LogEnd, StoredLog } from "./domain/log.ts";
-export { JobDefinition, Pause, Settings } from "./domain/job.ts";
+export { JobDefinition, Pause, Settings, Task } from "./domain/job.ts";
 export { OverlapPolicy } from "./domain/overlap.ts";
 export { LOST_AFTER_MIN_MS, OnLost, policyOf, PolicySettings, type Policy } from "./domain/policy.ts";
 export { Payload, PAYLOAD_INLINE_MAX_BYTES, PayloadContent, SCRIPT_MAX_BYTES } from "./domain/payload.ts";
@@ -23,15 +23,7 @@ export {
   RunState,
   WaitingFor,
 } from "./domain/run.ts";
-export {
-  Blackout,
-  CatchUp,
-  catchUpOf,
-  FoldRule,
-  GapRule,
-  Schedule,
-  StoredSchedule,
-} from "./domain/schedule.ts";
+export { Blackout, CatchUp, catchUpOf, FoldRule, GapRule, Schedule, StoredSchedule } from "./domain/schedule.ts";
 export { checkScript, interpreterOf, programOf } from "./domain/script.ts";
 export { Target } from "./domain/target.ts";
 export {
@@ -60,9 +52,9 @@ export * from "./protocol/messages.ts";
 export {
   operations,
   streams,
-  SubmitInput,
   type OperationInput,
   type OperationName,
   type OperationOutput,
 } from "./protocol/operations.ts";
-export { AgentSummary, JobView, RunView, viewOfRun, type LiveFacts } from "./protocol/views.ts";
+export { SubmitInput, TaskInput } from "./protocol/submit-input.ts";
+export { AgentSummary, JobView, RunView, SlotView, viewOfRun, type LiveFacts } from "./protocol/views.ts";

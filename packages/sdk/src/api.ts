@@ -7,11 +7,13 @@ export {
   type Pause,
   type PolicySettings,
   type RunView,
+  type Schedule,
+  type SlotView,
   type StoredLog,
   type SubmitInput,
 } from "@jobs/core";
 export type { CallOptions } from "./call.ts";
-export { JobsClient, type RerunChanges } from "./client.ts";
+export { JobsClient, type JobChanges, type RerunChanges, type RunJobOptions } from "./client.ts";
 export type { ConnectOptions } from "./connection.ts";
 export type { Retry } from "./follow.ts";
 export type { LogChunk } from "./log-chunk.ts";

@@ -5,8 +5,9 @@ import {
   type OperationName,
   type OperationOutput,
   type Pause,
-  type PolicySettings,
   type RunView,
+  type Schedule,
+  type SlotView,
   type SubmitInput,
 } from "@jobs/core";
 import { call, type CallOptions } from "./call.ts";
@@ -14,6 +15,12 @@ import { makeConnection, type ConnectOptions } from "./connection.ts";
 import { RunHandle } from "./run-handle.ts";
 import { submit, type SubmitOptions } from "./submission.ts";
 import type { Transport } from "./transport.ts";
+
+/** What is said of a job; see {@link JobsClient.saveJob}. */
+export type JobChanges = Omit<OperationInput<"saveJob">, "name">;
+
+/** What a run of a job's task may be given. */
+export type RunJobOptions = Omit<OperationInput<"runJob">, "name">;
 
 /** What may be changed when a run is repeated. */
 export type RerunChanges = Omit<OperationInput<"rerunRun">, "run">;
@@ -118,14 +125,35 @@ export class JobsClient {
   }
 
   /**
-   * Sets what runs of a job do unless a submission says otherwise; what is left out has its default again. Runs that
-   * were accepted keep theirs.
+   * Says of a job what a run of it does, when, and how runs get out of each other's way: its task, its schedules and its
+   * policy, each as a whole; what is left out stays as it is. Runs that were accepted keep what held for them.
    *
+   * @throws JobsError `invalid-request` that names the field; for a script what {@link submitJob} throws.
    * @example
-   * await client.saveJob("nightly-backup", { overlap: "queue", onLost: "hold" });
+   * await client.saveJob("nightly-backup", {
+   *   task: { script: "backup /srv", on: "web-1" },
+   *   schedules: [{ id: "night", cron: "30 2 * * *", zone: "Europe/Berlin" }],
+   *   policy: { overlap: "queue", onLost: "hold" },
+   * });
    */
-  async saveJob(name: string, policy: PolicySettings, options: CallOptions = {}): Promise<JobView> {
-    return await this.#call("saveJob", { name, policy }, options);
+  async saveJob(name: string, job: JobChanges, options: CallOptions = {}): Promise<JobView> {
+    return await this.#call("saveJob", { ...job, name }, options);
+  }
+
+  /** Submits a run of a job's task. As safe as {@link submitJob}, and throws as that does; `task-missing`. */
+  async runJob(name: string, given: RunJobOptions = {}, options: SubmitOptions = {}): Promise<RunHandle> {
+    const request = { operation: "runJob", input: { ...given, name } } as const;
+    const { run, known } = await submit(this.#connection, request, options);
+    return new RunHandle({ connection: this.#connection, view: run, known });
+  }
+
+  /** The next slots of a schedule, before it is saved. Throws `invalid-request` that names the field. */
+  async previewSchedule(
+    schedule: Schedule,
+    range: Omit<OperationInput<"previewSchedule">, "schedule"> = {},
+    options: CallOptions = {},
+  ): Promise<SlotView[]> {
+    return (await this.#call("previewSchedule", { ...range, schedule }, options)).slots;
   }
 
   /** No run of the job starts until it is resumed; what runs goes on, what is submitted waits. Throws `job-unknown`. */

@@ -21,9 +21,10 @@ const TRY_MS = 10_000;
 /** Errors after which nobody knows whether the run was accepted, or that pass by themselves. */
 const REPEATED: ReadonlySet<ErrorCode> = new Set(["server-unreachable", "no-deciding-server", "store-unavailable"]);
 
-/** What makes a new run: a script, or an earlier run that is repeated. */
+/** What makes a new run: a script, a job's task, or an earlier run that is repeated. */
 type Request =
   | { readonly operation: "submitRun"; readonly input: OperationInput<"submitRun"> }
+  | { readonly operation: "runJob"; readonly input: OperationInput<"runJob"> }
   | { readonly operation: "rerunRun"; readonly input: OperationInput<"rerunRun"> };
 
 /** Submits once, however often it must be sent. */

@@ -80,8 +80,9 @@ export class Commands implements Service {
   }
 
   /** The definition with the change; undefined when the job has none. */
-  async define(job: string, change: DefinitionChange): Promise<JobDefinition | undefined> {
-    return (await this.#ask({ v: 1, kind: "define", job, ...change })).definition;
+  async define(job: string, { schedules, ...change }: DefinitionChange): Promise<JobDefinition | undefined> {
+    const given = schedules === undefined ? {} : { schedules: [...schedules] };
+    return (await this.#ask({ v: 1, kind: "define", job, ...change, ...given })).definition;
   }
 
   async pauseAll(by: string, note: string | undefined): Promise<Pause | undefined> {

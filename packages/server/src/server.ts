@@ -7,6 +7,7 @@ import { performance } from "node:perf_hooks";
  */
 import { JobsError, startAll, stopAll, type RunState } from "@jobs/core";
 import { FileStore } from "@jobs/core/artifacts";
+import { isSlotOpen } from "@jobs/core/decide";
 import { connectNats, watchContact, type NatsLink, type StreamWatch } from "@jobs/core/jetstream";
 import { pino } from "pino";
 import { Commands } from "./commands.ts";
@@ -185,6 +186,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
       artifacts,
       logs: keeper,
       desk,
+      isOpen: (run) => isSlotOpen(jobs.view(run.job), run),
       onFinished: (run) => finished.add(run),
       now,
       monotonicMs,

@@ -1,41 +1,86 @@
-import type { JobView } from "@jobs/sdk";
+import type { JobChanges, JobView } from "@jobs/sdk";
+import { contentOf, readScript, type ContentOptions } from "../content-options.ts";
 import type { Context } from "../context.ts";
 import type { Cell } from "../output.ts";
 import { policyOf, type PolicyOptions } from "../policy-options.ts";
 import { instantText, stateCell } from "../view-text.ts";
 
 /** Options of `jobs job`. */
-export interface JobOptions extends PolicyOptions {
+export interface JobOptions extends PolicyOptions, ContentOptions {
   readonly defaults?: boolean;
+  readonly script?: string;
+  readonly on?: string;
+  /** `--no-task`: false. */
+  readonly task?: boolean;
 }
 
-/** Prints a job; with options, sets its policy first. */
-export async function showJob({ jobs, output, io }: Context, name: string, options: JobOptions): Promise<void> {
-  const policy = policyOf(options);
-  const isSet = options.defaults === true || Object.keys(policy).length > 0;
+/** Prints a job; with options, says them of it first. */
+export async function showJob(context: Context, name: string, options: JobOptions): Promise<void> {
+  const { jobs, output, io } = context;
+  const changes = await changesOf(context, options);
   const call = { signal: io.interrupt };
-  const view = await (isSet ? jobs.saveJob(name, policy, call) : jobs.getJob(name, call));
-  if (output.isJson) return output.json(view);
-  output.table(rowsOf(view));
-  if (view.runs.length > 0)
+  const view = await (Object.keys(changes).length > 0 ? jobs.saveJob(name, changes, call) : jobs.getJob(name, call));
+  printJob(context, view);
+  if (!output.isJson && view.runs.length > 0)
     output.table(view.runs.map((run) => [run.run, stateCell(run), String(run.place ?? "-"), run.sentence]));
 }
 
-function rowsOf({ job, policy, paused, updatedAt, updatedBy }: JobView): Cell[][] {
-  const said = Object.entries(policy).map(([key, value]) => `${key} ${value === null ? "never" : value}`);
+/** Prints what is said of a job. */
+export function printJob({ output }: Context, view: JobView): void {
+  if (output.isJson) return output.json(view);
+  output.table(rowsOf(view));
+  for (const { schedule, next } of view.schedules ?? []) {
+    output.line("");
+    output.table([
+      [{ text: `schedule ${schedule.id}`, colour: "dim" }, ruleOf(schedule)],
+      ...next.map(({ wall, skip }): Cell[] => [
+        { text: "next", colour: "dim" },
+        skip === undefined ? wall : `${wall}, skipped: ${skip}`,
+      ]),
+    ]);
+  }
+}
+
+async function changesOf({ io }: Context, options: JobOptions): Promise<JobChanges> {
+  const policy = policyOf(options);
+  const isPolicySet = options.defaults === true || Object.keys(policy).length > 0;
+  const script = options.script === undefined ? options.command : await readScript(options.script, io);
+  const { on } = options;
+  return {
+    ...(isPolicySet ? { policy } : {}),
+    ...(options.task === false ? { task: null } : {}),
+    ...(script === undefined ? {} : { task: { script, ...contentOf(options), ...(on === undefined ? {} : { on }) } }),
+  };
+}
+
+type Scheduled = NonNullable<JobView["schedules"]>[number]["schedule"];
+
+function ruleOf({ every, cron, at, zone, paused }: Scheduled): string {
+  const rule = cron ?? at ?? (every === undefined ? "" : `every ${every.ms / 1000} s`);
+  return `${rule}${zone === undefined ? "" : ` ${zone}`}${paused === true ? ", paused" : ""}`;
+}
+
+function rowsOf({ job, policy, task, paused, updatedAt, updatedBy }: JobView): Cell[][] {
+  const said = Object.entries(policy).map(([key, value]) => `${key} ${value === null ? "never" : String(value)}`);
+  const why = paused?.note === undefined ? "" : `: ${paused.note}`;
   const rows: [string, Cell | undefined][] = [
     ["job", job],
     ["policy", said.length === 0 ? "the defaults" : said.join(", ")],
     [
+      "task",
+      task === undefined ? undefined : `on ${task.on}, ${task.interpreter.join(" ")}: ${firstLineOf(task.script)}`,
+    ],
+    [
       "paused",
-      paused === undefined
-        ? undefined
-        : {
-            text: `${instantText(paused.at)} by ${paused.by}${paused.note === undefined ? "" : `: ${paused.note}`}`,
-            colour: "yellow",
-          },
+      paused === undefined ? undefined : { text: `${instantText(paused.at)} by ${paused.by}${why}`, colour: "yellow" },
     ],
     ["changed", updatedAt === undefined ? undefined : `${instantText(updatedAt)} by ${updatedBy}`],
   ];
   return rows.flatMap(([label, cell]) => (cell === undefined ? [] : [[{ text: label, colour: "dim" } as const, cell]]));
+}
+
+/** The first line that is no `#!` line. */
+function firstLineOf(script: string): string {
+  const [first = "", ...others] = script.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("#!"));
+  return others.length === 0 ? first : `${first} …`;
 }

@@ -1,5 +1,6 @@
-import type { JobDefinition, Pause } from "../domain/job.ts";
+import type { JobDefinition, Pause, Task } from "../domain/job.ts";
 import { policyFault, policyOf, type PolicySettings } from "../domain/policy.ts";
+import type { StoredSchedule } from "../domain/schedule.ts";
 import { JobsError } from "../errors.ts";
 import { NOTHING, type Decision, type DecisionContext, type JobView } from "./view.ts";
 
@@ -7,6 +8,9 @@ import { NOTHING, type Decision, type DecisionContext, type JobView } from "./vi
 export interface DefinitionChange {
   readonly by: string;
   readonly policy?: PolicySettings | undefined;
+  /** What is left out stays; null: none any more. */
+  readonly task?: Task | null | undefined;
+  readonly schedules?: readonly StoredSchedule[] | undefined;
   readonly pause?: { readonly note?: string | undefined } | undefined;
   readonly resume?: boolean | undefined;
 }
@@ -19,9 +23,14 @@ export function decideDefine(view: JobView, change: DefinitionChange, context: D
   const fault = policyFault(policyOf(policy));
   if (fault !== undefined)
     return { kind: "reject", error: new JobsError("invalid-request", fault.message, { field: "policy" }) };
-  const isSame = JSON.stringify([before?.policy ?? {}, before?.paused]) === JSON.stringify([policy, paused]);
+  const task = change.task === undefined ? before?.task : (change.task ?? undefined);
+  const schedules = change.schedules ?? before?.schedules ?? [];
+  if (schedules.length > 0 && task === undefined) return { kind: "reject", error: taskMissing(change) };
+  const isSame =
+    JSON.stringify([before?.policy ?? {}, before?.paused, before?.task?.digest, before?.schedules ?? []]) ===
+    JSON.stringify([policy, paused, task?.digest, schedules]);
   if (isSame && (before !== undefined || change.policy === undefined)) return NOTHING;
-  const { paused: _, ...kept } = before ?? {};
+  const { paused: _, task: _task, schedules: _schedules, cursors: _cursors, ...kept } = before ?? {};
   const definition: JobDefinition = {
     ...kept,
     v: 1,
@@ -29,10 +38,37 @@ export function decideDefine(view: JobView, change: DefinitionChange, context: D
     writeId: context.writeId,
     policy,
     ...(paused === undefined ? {} : { paused }),
+    ...(task === undefined ? {} : { task }),
+    ...(schedules.length === 0
+      ? {}
+      : { schedules: [...schedules], cursors: cursorsOf(schedules, before, context.now) }),
     updatedAt: context.now,
     updatedBy: change.by,
   };
   return { kind: "define", definition };
+}
+
+function taskMissing({ task }: DefinitionChange): JobsError {
+  const message = "A schedule needs a task: say what its runs are to do.";
+  return new JobsError("invalid-request", message, { field: task === null ? "task" : "schedules" });
+}
+
+/** A schedule that is new, or names other instants than before, begins now; any other one goes on where it was. */
+function cursorsOf(
+  schedules: readonly StoredSchedule[],
+  before: JobDefinition | undefined,
+  now: string,
+): Record<string, string> {
+  const cursorOf = (schedule: StoredSchedule): string => {
+    const same = before?.schedules?.find((one) => one.id === schedule.id && instantsOf(one) === instantsOf(schedule));
+    return (same === undefined ? undefined : before?.cursors?.[schedule.id]) ?? now;
+  };
+  return Object.fromEntries(schedules.map((schedule) => [schedule.id, cursorOf(schedule)]));
+}
+
+/** What decides which instants a schedule names. */
+function instantsOf({ every, cron, at, zone, gap, fold, start, end }: StoredSchedule): string {
+  return JSON.stringify([every?.ms, cron, at, zone, gap, fold, start, end]);
 }
 
 function pauseOf(before: Pause | undefined, { pause, resume, by }: DefinitionChange, now: string): Pause | undefined {

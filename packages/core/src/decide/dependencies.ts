@@ -1,6 +1,6 @@
 import type { DependsOn } from "../domain/dependencies.ts";
 import { hasEnded, isWaiting, type Run, type RunState } from "../domain/run.ts";
-import { skipped } from "./due.ts";
+import { skipped } from "./skipped.ts";
 import type { DecisionContext } from "./view.ts";
 
 /** Where the runs stand that a run depends on, taken together. */

@@ -1,7 +1,8 @@
 import { policyOf } from "../domain/policy.ts";
-import type { Reason } from "../domain/reason.ts";
 import { isAhead, type Run } from "../domain/run.ts";
 import { assign } from "./assign.ts";
+import { skipped } from "./skipped.ts";
+import { nextSlotMs } from "./slots.ts";
 import { findRejection } from "./submit.ts";
 import type { DecisionContext, JobView } from "./view.ts";
 
@@ -30,14 +31,8 @@ export function cameDue(run: Run, context: DecisionContext, view: JobView): Run 
   return skipped({ ...run, ...skippedFor }, "overlap", context.now);
 }
 
-/** Ended without ever running. */
-export function skipped(run: Run, reason: Reason, now: string): Run {
-  const { waitingFor: _, hold: _hold, ...rest } = run;
-  return { ...rest, state: "skipped", reason, times: { ...run.times, endedAt: now } };
-}
-
 /** The next instant at which the time of something of this job comes, milliseconds since 1970; undefined when there is none. */
-export function nextDueMs({ runs }: Pick<JobView, "runs">): number | undefined {
-  const all = runs.filter(isAhead).map(dueMs);
+export function nextDueMs(view: JobView): number | undefined {
+  const all = [...view.runs.filter(isAhead).map(dueMs), nextSlotMs(view)].filter((ms) => ms !== undefined);
   return all.length === 0 ? undefined : Math.min(...all);
 }

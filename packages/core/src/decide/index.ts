@@ -7,6 +7,7 @@ export { blockers, placeInLine, unaccounted } from "./line.ts";
 export { ownerOf, type Ownership, type RunFacts } from "./owner.ts";
 export { reconcile, waitEndsAt } from "./reconcile.ts";
 export { decideResolve, type Resolution } from "./resolve.ts";
+export { isSlotOpen } from "./slots.ts";
 export { decideSubmit, type Submission } from "./submit.ts";
 export type { AgentView, Decision, DecisionContext, HeldEntry, JobView, LiveOnHost } from "./view.ts";
 export { wantedFor, type Wanted } from "./wanted.ts";

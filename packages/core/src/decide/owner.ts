@@ -54,6 +54,8 @@ function ownerOfEnded(run: Run): Ownership {
     const advice = `End the processes ${leftOver.join(", ")} on ${run.target.name}, or \`jobs resolve ${run.run}\` when they are gone.`;
     return { owner: "operator", deadlineAt: endedAt, advice };
   }
+  // A range of skipped slots stays until a later slot closes it.
+  if (run.slot?.count !== undefined) return { owner: "server", advice: "Look at the schedule of the job." };
   const advice = `Its log or its artifacts are not all there: look at ${run.target.name} and at the artifact store.`;
   return { owner: "server", deadlineAt: later(endedAt, SETTLE_WITHIN_MS), advice };
 }

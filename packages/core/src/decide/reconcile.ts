@@ -4,11 +4,13 @@ import { currentAttempt, hasEnded, isWaiting, type Run } from "../domain/run.ts"
 import { assign } from "./assign.ts";
 import { cancelled } from "./cancel.ts";
 import { unmet } from "./dependencies.ts";
-import { cameDue, skipped } from "./due.ts";
+import { cameDue } from "./due.ts";
 import { refused } from "./evidence.ts";
 import { blockers } from "./line.ts";
 import { endedAsLost, lost } from "./lose.ts";
-import { NOTHING, write, type Decision, type DecisionContext, type JobView } from "./view.ts";
+import { skipped } from "./skipped.ts";
+import { slotsDue } from "./slots.ts";
+import { write, type Decision, type DecisionContext, type JobView } from "./view.ts";
 
 /** The longest pause before a run that was refused is tried again. */
 const MAX_RETRY_MS = 30_000;
@@ -25,7 +27,7 @@ export function reconcile(view: JobView, context: DecisionContext): Decision {
       if (next !== undefined) return write(next, context);
     }
   }
-  return NOTHING;
+  return slotsDue(view, context);
 }
 
 /** The instant at which a run that still waits is skipped; undefined while it does not wait, or an operator holds it. */

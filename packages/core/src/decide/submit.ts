@@ -33,7 +33,7 @@ export function decideSubmit(
 ): Decision {
   const same = view.runs.find((run) => run.run === submission.run) ?? context.finished;
   if (same !== undefined) return decideAgain(same, submission);
-  const { policy: asked, isHeld, dueAt, ...asRecorded } = submission;
+  const { policy: asked, isHeld, dueAt } = submission;
   const policy = policyOf(asked, view.definition?.policy);
   const fault = policyFault(policy);
   if (fault !== undefined)
@@ -46,7 +46,18 @@ export function decideSubmit(
     ? findRejectionOfLater(view)
     : findRejection(view, { policy, isHeld: isHeld === true, isDependent }, context)?.error();
   if (error !== undefined) return { kind: "reject", error };
+  return write(acceptedRun({ view, context }, submission, policy), context);
+}
+
+/** The run that a submission makes; assigned at once where it can be. */
+export function acceptedRun(
+  { view, context }: { readonly view: JobView; readonly context: DecisionContext },
+  submission: Submission,
+  policy: Policy,
+): Run {
+  const { policy: _, isHeld, dueAt, ...asRecorded } = submission;
   const { overlap, queueLimit, waitAtMostMs, lostAfterMs, graceMs, onLost } = policy;
+  const isLater = dueAt !== undefined && Date.parse(dueAt) > Date.parse(context.now);
   const accepted: Run = {
     ...asRecorded,
     v: 1,
@@ -66,7 +77,7 @@ export function decideSubmit(
     },
     attempts: [],
   };
-  return write(isLater ? accepted : assign(view, accepted, context), context);
+  return isLater ? accepted : assign(view, accepted, context);
 }
 
 /** What keeps a run from getting in line. */

@@ -51,6 +51,8 @@ export interface DecisionContext {
   };
   /** The state of a run of any job; undefined when nobody knows it (any more). */
   stateOf(run: { readonly job: string; readonly run: string }): RunState | undefined;
+  /** The id of the run that stands for a slot of a schedule: always the same for the same slot. */
+  slotRun(slot: { readonly job: string; readonly schedule: string; readonly at: string }): string;
   /** Everything is paused. */
   readonly isPaused: boolean;
   /** The store was restored, and hosts that may run something were not heard since. */

@@ -116,10 +116,16 @@ function describeEnd(run: Run): string {
           ? `Skipped: ${replacement(run)} took its place before it started.`
           : `Ended because ${replacement(run)} took its place: the script ended with ${how} on ${host}.`) + left
       );
+    case "dst-gap":
+      return `Skipped: the clocks are put forward over that time.`;
+    case "paused":
+      return `Skipped: the job, its schedule or everything was paused.${slots(run)}`;
+    case "blackout":
+      return `Skipped: it falls into a blackout of the schedule.${slots(run)}`;
     case "overlap":
-      return `Skipped: ${run.skippedFor === undefined ? "too many runs of the job waited" : `run ${run.skippedFor} of the job lived`} when its time came.`;
+      return `Skipped: ${run.skippedFor === undefined ? "too many runs of the job waited" : `run ${run.skippedFor} of the job lived`} when its time came.${slots(run)}`;
     case "missed":
-      return "Skipped: no server could start it when its time came.";
+      return `Skipped: no server could start it when its time came.${slots(run)}`;
     case "dependency-failed":
       return "Skipped: a run that it depends on did not end as it had to.";
     case "expired-in-queue":
@@ -141,6 +147,12 @@ function describeEnd(run: Run): string {
     default:
       return `Ended: ${run.reason ?? run.state}.`;
   }
+}
+
+/** Of how many slots of a schedule a record tells. */
+function slots({ slot }: Run): string {
+  if (slot?.count === undefined || slot.count === 1) return "";
+  return ` ${slot.count} slots, from ${slot.at} to ${slot.until}.`;
 }
 
 function describeArtifacts({ output }: Run): string {

@@ -1,18 +1,35 @@
 import { z } from "zod";
 import { Instant } from "./ids.ts";
+import { Payload } from "./payload.ts";
 import { PolicySettings } from "./policy.ts";
+import { StoredSchedule } from "./schedule.ts";
+import { Target } from "./target.ts";
 
 /** Who holds something back, since when and why. */
 export const Pause = z.looseObject({ at: Instant, by: z.string(), note: z.string().optional() });
 export type Pause = z.infer<typeof Pause>;
 
-/** What is said of a job as a whole: how its runs behave, and whether any may start. Written under the job's guard, as its runs are. */
+/** What a run of a job does when nobody hands in a script. */
+export const Task = z.looseObject({
+  target: Target,
+  payload: Payload,
+  /** SHA-256 of all that it says, hex: two tasks with the same one are the same. */
+  digest: z.string(),
+});
+export type Task = z.infer<typeof Task>;
+
+/** What is said of a job as a whole: what a run of it does, when and how its runs behave, and whether any may start. Written under the job's guard, as its runs are. */
 export const JobDefinition = z.looseObject({
   v: z.literal(1),
   job: z.string(),
   /** Names the write that made this version. */
   writeId: z.string(),
   policy: PolicySettings,
+  task: Task.optional(),
+  /** When runs of the task are due. */
+  schedules: z.array(StoredSchedule).optional(),
+  /** By the id of a schedule: what its slots up to here have come to is settled, or may be. */
+  cursors: z.record(z.string(), Instant).optional(),
   /** While it is there, no run of the job starts. */
   paused: Pause.optional(),
   updatedAt: Instant,

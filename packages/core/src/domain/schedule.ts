@@ -116,6 +116,8 @@ export const StoredSchedule = z.looseObject(schedule.shape);
 export type StoredSchedule = z.infer<typeof StoredSchedule>;
 
 /** What holds for slots that nobody could start in time: what the schedule says, else the defaults. */
-export function catchUpOf({ catchUp = {} }: Pick<Schedule, "catchUp">): Required<CatchUp> {
+export function catchUpOf({ catchUp = {} }: Pick<Schedule, "catchUp">): {
+  readonly [K in keyof CatchUp]-?: NonNullable<CatchUp[K]>;
+} {
   return { mode: catchUp.mode ?? "last", max: catchUp.max ?? 10, withinMs: catchUp.withinMs ?? DAY_MS };
 }

@@ -1,9 +1,10 @@
 /** What one server asks of the deciding one, and what that answers. Each may be sent again. */
 import { z } from "zod";
 import { Instant } from "../domain/ids.ts";
-import { JobDefinition, Settings } from "../domain/job.ts";
+import { JobDefinition, Settings, Task } from "../domain/job.ts";
 import { PolicySettings } from "../domain/policy.ts";
 import { Run } from "../domain/run.ts";
+import { StoredSchedule } from "../domain/schedule.ts";
 
 const Base = z.looseObject({ v: z.literal(1), by: z.string() });
 const OfJob = Base.extend({ job: z.string() });
@@ -31,6 +32,8 @@ export const Command = z.discriminatedUnion("kind", [
   OfJob.extend({
     kind: z.literal("define"),
     policy: PolicySettings.optional(),
+    task: Task.nullable().optional(),
+    schedules: z.array(StoredSchedule).optional(),
     pause: z.object({ note: Note }).optional(),
     resume: z.boolean().optional(),
   }),

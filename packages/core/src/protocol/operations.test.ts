@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { runningRun } from "../testing/sample-runs.ts";
-import { operations, streams, SubmitInput } from "./operations.ts";
+import { operations, streams } from "./operations.ts";
+import { SubmitInput } from "./submit-input.ts";
 import { viewOfRun } from "./views.ts";
 
 const submit = (change: object): boolean =>

@@ -4,66 +4,21 @@
  */
 import { z } from "zod";
 import { Artifact } from "../domain/artifact.ts";
-import { DependsOn, Otherwise } from "../domain/dependencies.ts";
 import { RunId } from "../domain/ids.ts";
 import { JobName } from "../domain/job-name.ts";
 import { Pause } from "../domain/job.ts";
 import { PolicySettings } from "../domain/policy.ts";
 import { RunState } from "../domain/run.ts";
+import { Schedule } from "../domain/schedule.ts";
 import { AuditEntry } from "./commands.ts";
-import { AgentSummary, JobView, RunView } from "./views.ts";
-
-/** Environment of a script. */
-const Environment = z.record(
-  z.string().regex(/^(?!JOBS_)[A-Za-z_][A-Za-z0-9_]*$/, "not a name for a variable, or begins with JOBS_"),
-  z.string(),
-);
-const Interpreter = z.array(z.string().min(1)).min(1);
-const Key = z.string().min(1).max(256);
-
-const When = {
-  /** Its time: RFC 3339 with an offset, or a wall clock (`2026-12-01T02:30`) in `zone`. Left out: now. */
-  at: z.string().max(64).optional(),
-  /** The IANA time zone of a wall clock, e.g. `Europe/Berlin`. */
-  zone: z.string().max(64).optional(),
-  /** What must have ended before it starts. */
-  after: z
-    .strictObject({
-      /** Runs, by their ids. */
-      runs: z.array(RunId).max(50).default([]),
-      /** Jobs: of each its latest run, as it stands at the submission. */
-      jobs: z.array(JobName).max(50).default([]),
-      /** Ends that let it start: `completed`; `failed`: any other; `ended`: any. */
-      on: DependsOn.default("completed"),
-      /** When one has ended otherwise: `skip` it (`dependency-failed`), or `run` it all the same. */
-      otherwise: Otherwise.default("skip"),
-    })
-    .optional(),
-};
-
-/** A submission as a tool sends it. */
-export const SubmitInput = z.strictObject({
-  /** The job: 1 to 128 characters, any but control characters. */
-  name: JobName,
-  /** The script's text, up to 1 MiB of UTF-8. */
-  script: z.string(),
-  /** The agent's name or id. May be left out while there is only one agent. */
-  on: z.string().min(1).optional(),
-  /** Command line in front of the script file; left out: the script's `#!` line, else bash. */
-  interpreter: Interpreter.optional(),
-  /** Environment of the script; names that begin with `JOBS_` are not allowed. */
-  env: Environment.optional(),
-  /** Idempotency key, per job: the same key gives the same run. */
-  key: Key.optional(),
-  /** It is accepted and does not start before it is released. */
-  hold: z.boolean().optional(),
-  ...When,
-  ...PolicySettings.shape,
-});
-export type SubmitInput = z.input<typeof SubmitInput>;
+import { Content, Key, SubmitInput, TaskInput, When } from "./submit-input.ts";
+import { AgentSummary, JobView, RunView, SlotView } from "./views.ts";
 
 const RunPath = z.object({ run: RunId });
 const Note = z.string().max(1_000).optional();
+const Submitted = z.object({ run: RunView, known: z.boolean() });
+/** Each costs a look at every change of its job. */
+const SCHEDULES_MAX = 20;
 const OfJob = z.strictObject({ name: JobName });
 const Paused = z.object({ paused: Pause.optional() });
 
@@ -83,7 +38,7 @@ export const operations = {
     path: "/v1/runs",
     summary: "Submits a run of a job. While another run of that job lives, its overlap policy says what happens.",
     input: SubmitInput,
-    output: z.object({ run: RunView, known: z.boolean() }),
+    output: Submitted,
     successStatus: 201,
   },
   getRun: {
@@ -138,16 +93,14 @@ export const operations = {
     summary: "Submits the same again, as it was or changed. Everything that is left out is as it was.",
     input: z.strictObject({
       run: RunId,
-      script: z.string().optional(),
-      on: z.string().min(1).optional(),
-      interpreter: Interpreter.optional(),
-      env: Environment.optional(),
+      ...Content,
+      script: Content.script.optional(),
       key: Key.optional(),
       hold: z.boolean().optional(),
       ...When,
       ...PolicySettings.shape,
     }),
-    output: z.object({ run: RunView, known: z.boolean() }),
+    output: Submitted,
     successStatus: 201,
   },
   resolveRun: {
@@ -179,9 +132,39 @@ export const operations = {
     method: "POST",
     path: "/v1/job",
     summary:
-      "Sets what runs of a job do unless a submission says otherwise. What is left out has its default again. Runs that were accepted keep theirs.",
-    input: OfJob.extend({ policy: z.strictObject(PolicySettings.shape) }),
+      "Sets what is said of a job: its task, its schedules, its policy; each as a whole, what is left out stays. Runs that were accepted keep theirs.",
+    input: OfJob.extend({
+      /** What in it is left out has its default again. */
+      policy: z.strictObject(PolicySettings.shape).optional(),
+      /** What a run does when nobody hands in a script; null: nothing any more. */
+      task: TaskInput.nullable().optional(),
+      /** All of them, each with an id of its own. */
+      schedules: z.array(Schedule).max(SCHEDULES_MAX).optional(),
+    }),
     output: JobView,
+    successStatus: 200,
+  },
+  runJob: {
+    method: "POST",
+    path: "/v1/job/run",
+    summary: "Submits a run of the job's task.",
+    input: OfJob.extend({ key: Key.optional(), hold: z.boolean().optional(), ...When, ...PolicySettings.shape }),
+    output: Submitted,
+    successStatus: 201,
+  },
+  previewSchedule: {
+    method: "POST",
+    path: "/v1/schedules/preview",
+    summary: "The next slots of a schedule, saved or not, with those on days on which the clocks are changed marked.",
+    input: z.strictObject({
+      schedule: Schedule,
+      /** Its jitter depends on it. */
+      name: JobName.optional(),
+      /** Exclusive; left out: now. */
+      from: z.iso.datetime({ offset: true }).optional(),
+      count: z.int().min(1).max(1_000).default(10),
+    }),
+    output: z.object({ slots: z.array(SlotView) }),
     successStatus: 200,
   },
   pauseJob: {

@@ -10,6 +10,8 @@ import { OverlapPolicy } from "../domain/overlap.ts";
 import { OnLost } from "../domain/policy.ts";
 import { Reason } from "../domain/reason.ts";
 import { currentAttempt, RunState, WaitingFor, type Run } from "../domain/run.ts";
+import { StoredSchedule } from "../domain/schedule.ts";
+import type { Slot } from "../domain/slot.ts";
 
 /** A run as the API shows it. Times are RFC 3339, UTC. */
 export const RunView = z.object({
@@ -51,6 +53,10 @@ export const RunView = z.object({
     .optional(),
   /** Live runs that wait for it. */
   dependents: z.array(z.object({ job: z.string(), run: z.string() })).optional(),
+  /** The slot of a schedule that it stands for; of skipped ones `count`, from `at` to `until`. */
+  slot: z
+    .object({ schedule: z.string(), at: z.string(), until: z.string().optional(), count: z.number().optional() })
+    .optional(),
   /** The run that kept its job busy when this one's time came. */
   skippedFor: z.string().optional(),
   /** The run that this one repeats. */
@@ -116,6 +122,7 @@ export function viewOfRun(run: Run, live?: LiveFacts): RunView {
     replacedBy: run.cancel?.replacedBy,
     after: run.after === undefined ? undefined : afterOf(run.after, live?.dependencies),
     dependents: live?.dependents,
+    slot: run.slot === undefined ? undefined : slotOf(run.slot),
     skippedFor: run.skippedFor,
     rerunOf: run.rerunOf,
     heldBy: run.hold?.by,
@@ -147,10 +154,33 @@ function afterOf({ runs, on, otherwise }: Dependencies, states: LiveFacts["depen
   };
 }
 
+function slotOf({ schedule, at, until, count }: Slot): RunView["slot"] {
+  return withoutUndefined({ schedule, at, until, count });
+}
+
 function nextOf(run: Run, facts: RunFacts): RunView["next"] {
   const ownership = ownerOf(run, facts);
   return ownership === undefined ? undefined : withoutUndefined(ownership);
 }
+
+/** A slot that a schedule names, for people; instants are RFC 3339, UTC. */
+export const SlotView = z.object({
+  at: z.string(),
+  /** With jitter. */
+  dueAt: z.string(),
+  /** The wall clock, e.g. `2026-11-01T01:30:00-04:00[America/New_York]`. */
+  wall: z.string(),
+  /** Of slots that are skipped in a row for one reason: the last one, and how many there are. */
+  until: z.string().optional(),
+  count: z.number().optional(),
+  /** Why no run comes of it. */
+  skip: z.enum(["dst-gap", "blackout"]).optional(),
+  /** The clocks are put forward (`gap`) or back (`fold`) on that day. */
+  change: z.enum(["gap", "fold"]).optional(),
+  /** The time that was named and does not exist on that day. */
+  meant: z.string().optional(),
+});
+export type SlotView = z.infer<typeof SlotView>;
 
 /** A job as the API shows it. */
 export const JobView = z.object({
@@ -158,6 +188,26 @@ export const JobView = z.object({
   /** What its runs do unless a submission says otherwise; what is left out has the default of `docs/overlap.md`. */
   policy: JobDefinition.shape.policy,
   paused: Pause.optional(),
+  /** What a run does when nobody hands in a script. */
+  task: z
+    .object({
+      on: z.string(),
+      script: z.string(),
+      interpreter: z.array(z.string()),
+      env: z.record(z.string(), z.string()),
+    })
+    .optional(),
+  schedules: z
+    .array(
+      z.object({
+        schedule: StoredSchedule,
+        /** Its next slots. */
+        next: z.array(SlotView),
+        /** Every slot up to here has its run. */
+        doneUntil: z.string(),
+      }),
+    )
+    .optional(),
   updatedAt: z.string().optional(),
   updatedBy: z.string().optional(),
   /** Its live runs, in line. */

@@ -247,6 +247,7 @@ export class JobWorld {
     return {
       agents: { get: (agent) => views.get(agent), liveOf: () => [], silentMs: () => 0 },
       stateOf: () => undefined,
+      slotRun: ({ at }) => `slot${Date.parse(at)}`,
       isPaused: false,
       isRestoring: false,
       now: new Date(this.#nowMs - server * SKEW_MS).toISOString(),

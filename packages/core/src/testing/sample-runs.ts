@@ -97,7 +97,9 @@ export function contextOf(
     silentMs: () => 0,
   };
   const stateOf = (): undefined => undefined;
-  return { agents: looked, stateOf, isPaused: false, isRestoring: false, now: NOW, writeId: "w1", ...change };
+  const slotRun = ({ schedule, at }: { schedule: string; at: string }): string =>
+    `${schedule}${Date.parse(at)}`.replaceAll("-", "");
+  return { agents: looked, stateOf, slotRun, isPaused: false, isRestoring: false, now: NOW, writeId: "w1", ...change };
 }
 
 export function viewOf(...runs: readonly Run[]): JobView {

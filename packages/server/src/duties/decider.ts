@@ -26,6 +26,7 @@ import type { AgentsProjection } from "../projection/agents-projection.ts";
 import type { HistoryIndex } from "../projection/history-index.ts";
 import type { GuardedView, JobsProjection } from "../projection/jobs-projection.ts";
 import type { Silence } from "../projection/silence.ts";
+import { slotRunOf } from "../submission/run-id.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 
 export interface DeciderOptions {
@@ -249,6 +250,7 @@ export class Decider {
   #context(): DecisionContext {
     const { agents, jobs, silence, finished, now } = this.#options;
     return {
+      slotRun: slotRunOf,
       stateOf: (one) => {
         const state = jobs.find(one.run)?.run.state ?? finished.find(one.run)?.view.state;
         // One whose marker is here and whose end is not yet in the index: it is on its way.

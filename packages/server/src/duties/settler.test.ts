@@ -39,6 +39,7 @@ async function isRemovedAfterConflict(found: Run | undefined): Promise<boolean> 
     artifacts: { locationOf: () => "here" } as unknown as ArtifactStore,
     logs: {} as LogKeeper,
     desk: new EvidenceDesk({ findRun: () => ENDED }),
+    isOpen: () => false,
     onFinished: () => undefined,
     now: () => AT,
     monotonicMs: () => 0,

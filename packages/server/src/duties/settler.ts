@@ -38,6 +38,8 @@ export interface SettlerOptions {
   readonly artifacts: ArtifactStore;
   readonly logs: LogKeeper;
   readonly desk: EvidenceDesk;
+  /** It ended, and must stay a live run all the same. */
+  readonly isOpen: (run: Run) => boolean;
   /** It is in HISTORY: known before the watch tells it. */
   readonly onFinished: (run: Run) => void;
   readonly now: () => string;
@@ -73,7 +75,7 @@ export class Settler {
 
   /** Takes the steps that can be taken now; called again when evidence comes, and every second. */
   async settle(run: Run): Promise<void> {
-    if (this.#underWay.has(run.run) || isBusy(run)) return;
+    if (this.#underWay.has(run.run) || isBusy(run) || this.#options.isOpen(run)) return;
     this.#underWay.add(run.run);
     try {
       const output = await this.#output(run);

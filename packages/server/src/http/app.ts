@@ -4,11 +4,12 @@ import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } 
 import type { Logger } from "pino";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Auth } from "./auth.ts";
+import type { OperationsOptions } from "./handlers.ts";
 import type { Health } from "./health.ts";
 import { parseInput } from "./input.ts";
 import { registerObjectRoutes, type ObjectRoutesOptions } from "./objects.ts";
 import { openApiDocument } from "./openapi.ts";
-import { operationHandlers, type OperationsOptions } from "./operations.ts";
+import { operationHandlers } from "./operations.ts";
 
 export interface AppOptions extends OperationsOptions, ObjectRoutesOptions {
   readonly auth: Auth;

@@ -1,26 +1,11 @@
 /** What each operation of the table does. */
-import { JobsError, type JobView, type OperationName, type operations, type OperationOutput } from "@jobs/core";
-import type { AuditStore } from "@jobs/core/jetstream";
-import type { z } from "zod";
-import type { Commands, RunAction } from "../commands.ts";
-import type { AgentsProjection } from "../projection/agents-projection.ts";
-import type { JobsProjection } from "../projection/jobs-projection.ts";
-import type { RunPresenter } from "../projection/run-presenter.ts";
-import type { Runs } from "../projection/runs.ts";
-import { accept, type AcceptOptions } from "../submission/accept.ts";
+import { JobsError, type OperationOutput } from "@jobs/core";
+import type { RunAction } from "../commands.ts";
+import { accept } from "../submission/accept.ts";
 import { repeat } from "../submission/repeat.ts";
+import type { Handlers, OperationsOptions, Parsed } from "./handlers.ts";
+import { jobHandlers } from "./job-operations.ts";
 
-export interface OperationsOptions extends AcceptOptions {
-  readonly commands: Commands;
-  readonly runs: Runs;
-  readonly jobs: JobsProjection;
-  readonly presenter: RunPresenter;
-  readonly audit: Pick<AuditStore, "list">;
-  readonly agents: AgentsProjection;
-}
-
-type Parsed<N extends OperationName> = z.output<(typeof operations)[N]["input"]>;
-type Handlers = { readonly [N in OperationName]: (input: Parsed<N>, by: string) => Promise<OperationOutput<N>> };
 type RunHandlers = Pick<
   Handlers,
   | "submitRun"
@@ -87,56 +72,5 @@ function runHandlers(options: OperationsOptions): RunHandlers {
       const view = await runs.get(run);
       return { settled: view.times.settledAt !== undefined, artifacts: view.output?.artifacts ?? [] };
     },
-  };
-}
-
-function jobHandlers(options: OperationsOptions): Omit<Handlers, keyof RunHandlers | "listAudit" | "listAgents"> {
-  const { commands, runs, jobs, presenter } = options;
-  const viewOf = (job: string): JobView => {
-    const { runs: live } = jobs.view(job);
-    const definition = jobs.findDefinition(job);
-    const { policy = {}, paused, updatedAt, updatedBy } = definition ?? {};
-    return {
-      job,
-      policy,
-      ...(paused === undefined ? {} : { paused }),
-      ...(updatedAt === undefined || updatedBy === undefined ? {} : { updatedAt, updatedBy }),
-      runs: live.map((run) => presenter.present(run)),
-    };
-  };
-  const isKnown = (job: string): boolean => {
-    const { runs: live } = jobs.view(job);
-    return jobs.findDefinition(job) !== undefined || live.length > 0 || runs.list({ job, limit: 1 }).length > 0;
-  };
-  const known = async (job: string): Promise<void> => {
-    if (isKnown(job)) return;
-    await runs.catchUp(); // another server may have heard of it just now
-    if (isKnown(job)) return;
-    throw new JobsError("job-unknown", `There is no job “${job}”: nothing of that name has run.`, { field: "name" });
-  };
-  const paused = (pause: OperationOutput<"getPause">["paused"]): OperationOutput<"getPause"> =>
-    pause === undefined ? {} : { paused: pause };
-  return {
-    async getJob({ name }) {
-      await known(name);
-      return viewOf(name);
-    },
-    async saveJob({ name, policy }, by) {
-      await commands.define(name, { by, policy });
-      return viewOf(name);
-    },
-    async pauseJob({ name, note }, by) {
-      await known(name);
-      await commands.define(name, { by, pause: { note } });
-      return viewOf(name);
-    },
-    async resumeJob({ name }, by) {
-      await known(name);
-      await commands.define(name, { by, resume: true });
-      return viewOf(name);
-    },
-    pauseAll: async ({ note }, by) => paused(await commands.pauseAll(by, note)),
-    resumeAll: async (_, by) => paused(await commands.resumeAll(by)),
-    getPause: () => Promise.resolve(paused(jobs.settings.settings.paused)),
   };
 }

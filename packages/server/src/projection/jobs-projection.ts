@@ -12,6 +12,7 @@ import {
   type JobRecord,
   type JobSnapshot,
 } from "@jobs/core/jetstream";
+import { bySubmission } from "./line-order.ts";
 
 interface Entry {
   readonly kind: JobEntry["kind"];
@@ -288,16 +289,6 @@ function viewOf(job: string, { entries }: JobState): Omit<GuardedView, "generati
     isUnreadable ||= entry.kind === "unreadable";
   }
   return { job, runs: runs.sort(bySubmission), definition, guard, isUnreadable };
-}
-
-function bySubmission(one: Run, other: Run): number {
-  const [a, b] = [inLineSince(one), inLineSince(other)];
-  return a < b ? -1 : a > b ? 1 : one.run < other.run ? -1 : 1;
-}
-
-/** RFC 3339: its time, or its submission when that came later. */
-function inLineSince({ times: { submittedAt, dueAt } }: Run): string {
-  return dueAt !== undefined && dueAt > submittedAt ? dueAt : submittedAt;
 }
 
 function occupiedAgent(run: Run): string | undefined {

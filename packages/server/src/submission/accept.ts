@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { dirname } from "node:path";
 /** What is checked and made of a submission before it is decided on. Nothing is stored until all of it holds. */
 import {
@@ -9,6 +9,8 @@ import {
   PolicySettings,
   programOf,
   type SubmitInput,
+  type Task,
+  type TaskInput,
   type HostReport,
   type Payload,
   type PayloadContent,
@@ -19,6 +21,7 @@ import type { z } from "zod";
 import type { AgentsProjection } from "../projection/agents-projection.ts";
 import type { Runs } from "../projection/runs.ts";
 import { dependenciesOf } from "./after.ts";
+import { runIdOf } from "./run-id.ts";
 import type { ShellSyntax } from "./shell-syntax.ts";
 import { dueAtOf } from "./when.ts";
 
@@ -30,14 +33,52 @@ export interface AcceptOptions {
   readonly nowMs: () => number;
 }
 
+/** Where a run goes, and what it does there. */
+type Work = Pick<Submission, "target" | "payload">;
+
+type SubmitParsed = z.output<typeof SubmitInput>;
+
 /** Throws a {@link JobsError} that names the field, or gives what the decision needs. */
-export async function accept(
-  input: z.output<typeof SubmitInput>,
-  by: string,
+export async function accept(input: SubmitParsed, by: string, options: AcceptOptions): Promise<Submission> {
+  return acceptWork(input, { work: await workOf(input, options), by }, options);
+}
+
+/** The submission of work that was checked already, at the time and with the policy that are asked for. */
+export async function acceptWork(
+  input: Omit<SubmitParsed, keyof z.output<typeof TaskInput>>,
+  { work: { target, payload }, by }: { readonly work: Work; readonly by: string },
   options: AcceptOptions,
 ): Promise<Submission> {
-  checkScript(input.script);
   const dueAt = dueAtOf(input, options.nowMs());
+  const after = await dependenciesOf(input.after, options.runs);
+  const policy = PolicySettings.parse(input);
+  const isHeld = input.hold === true;
+  const time = dueAt === undefined ? {} : { dueAt };
+  const asked = { ...time, ...(input.after === undefined ? {} : { after: input.after }) };
+  return {
+    job: input.name,
+    run: runIdOf(input.name, input.key),
+    policy,
+    ...(isHeld ? { isHeld } : {}),
+    ...time,
+    ...(after === undefined ? {} : { after }),
+    target,
+    payload,
+    requestDigest: sha256(
+      JSON.stringify([payload.sha256, target.agent, sortedEntries(policy), isHeld, ...sortedEntries(asked)]),
+    ),
+    submittedBy: by,
+  };
+}
+
+/** What a run of a job does when nobody hands in a script. */
+export async function taskOf(input: z.output<typeof TaskInput>, options: AcceptOptions): Promise<Task> {
+  const { target, payload } = await workOf(input, options);
+  return { target, payload, digest: sha256(JSON.stringify([payload.sha256, target.agent])) };
+}
+
+async function workOf(input: z.output<typeof TaskInput>, options: AcceptOptions): Promise<Work> {
+  checkScript(input.script);
   const interpreter = input.interpreter ?? interpreterOf(input.script);
   const agent = options.agents.resolve(input.on);
   // With a PATH of its own only the host itself can tell.
@@ -46,30 +87,9 @@ export async function accept(
   await options.syntax.check(input.script, programOf(interpreter));
   const env = Object.fromEntries(sortedEntries(input.env ?? {}));
   const content: PayloadContent = { v: 1, script: input.script, interpreter: [...interpreter], env };
-  const policy = PolicySettings.parse(input);
-  const isHeld = input.hold === true;
-  const after = await dependenciesOf(input.after, options.runs);
-  const time = dueAt === undefined ? {} : { dueAt };
-  const payload = await payloadOf(content, options.artifacts);
   return {
-    job: input.name,
-    run: runIdOf(input.name, input.key),
-    policy,
-    ...(isHeld ? { isHeld } : {}),
-    ...time,
-    ...(after === undefined ? {} : { after }),
     target: { kind: "agent", agent: agent.id, name: agent.name },
-    payload,
-    requestDigest: sha256(
-      JSON.stringify([
-        payload.sha256,
-        agent.id,
-        sortedEntries(policy),
-        isHeld,
-        ...sortedEntries({ ...time, ...(after === undefined ? {} : { after: input.after }) }),
-      ]),
-    ),
-    submittedBy: by,
+    payload: await payloadOf(content, options.artifacts),
   };
 }
 
@@ -97,14 +117,6 @@ async function payloadOf(content: PayloadContent, artifacts: ArtifactStore): Pro
 // oxlint-disable-next-line require-await -- an async iterable is what the store takes
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
-}
-
-/** The run of an idempotency key: the same key of the same job gives the same id, on any server, at any time. */
-function runIdOf(job: string, key: string | undefined): string {
-  const digest = key === undefined ? randomBytes(13) : createHash("sha256").update(`${job}\0${key}`).digest();
-  return BigInt(`0x${digest.subarray(0, 13).toString("hex")}`)
-    .toString(36)
-    .padStart(21, "0");
 }
 
 function sha256(text: string): string {

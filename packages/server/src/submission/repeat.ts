@@ -1,7 +1,8 @@
 /** A run as a submission again: as it was, or changed. */
-import { JobsError, PayloadContent, PolicySettings, type Run, type SubmitInput } from "@jobs/core";
-import { payloadKey, type ArtifactStore } from "@jobs/core/artifacts";
+import { JobsError, PolicySettings, type PayloadContent, type Run, type SubmitInput } from "@jobs/core";
+import type { ArtifactStore } from "@jobs/core/artifacts";
 import type { z } from "zod";
+import { readPayload } from "./payload-content.ts";
 
 type Input = z.output<typeof SubmitInput>;
 
@@ -20,17 +21,9 @@ export async function repeat(run: Run, changes: Changes, artifacts: ArtifactStor
 
 async function contentOf({ run, payload }: Run, artifacts: ArtifactStore): Promise<PayloadContent> {
   try {
-    return PayloadContent.parse(
-      JSON.parse(payload.body ?? (await textOf(await artifacts.get(payloadKey(payload.sha256))))),
-    );
+    return await readPayload(payload, artifacts);
   } catch (cause) {
     const message = `What run ${run} was to do is not kept any more, or this server cannot read it: submit it anew.`;
     throw new JobsError("payload-gone", message, { field: "run", cause });
   }
-}
-
-async function textOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {
-  const all: Uint8Array[] = [];
-  for await (const chunk of chunks) all.push(chunk);
-  return Buffer.concat(all).toString("utf8");
 }

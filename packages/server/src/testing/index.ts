@@ -3,7 +3,8 @@ import { operations, type OperationName } from "@jobs/core";
 import { parseInput } from "../http/input.ts";
 import type { operationHandlers } from "../http/operations.ts";
 
-export { operationHandlers, type OperationsOptions } from "../http/operations.ts";
+export type { OperationsOptions } from "../http/handlers.ts";
+export { operationHandlers } from "../http/operations.ts";
 
 export type Handlers = ReturnType<typeof operationHandlers>;
 

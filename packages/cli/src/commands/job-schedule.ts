@@ -1,0 +1,45 @@
+import { JobsError } from "@jobs/core";
+import type { Schedule, SlotView } from "@jobs/sdk";
+import type { Context } from "../context.ts";
+import { scheduleOf, type ScheduleOptions } from "../schedule-options.ts";
+import { printJob } from "./job-show.ts";
+
+/** Options of `jobs schedule`. */
+export interface JobScheduleOptions extends ScheduleOptions {
+  readonly remove?: boolean;
+  readonly preview?: string | true;
+}
+
+const FIRINGS = 10;
+
+/** Sets, removes or previews one schedule of a job; the others stay as they are. */
+export async function scheduleJob(context: Context, name: string, options: JobScheduleOptions): Promise<void> {
+  const { jobs, io } = context;
+  const call = { signal: io.interrupt };
+  if (options.preview !== undefined) return preview(context, name, options);
+  const { schedules = [] } = await jobs.getJob(name, call);
+  const others = schedules.flatMap(({ schedule }) => (schedule.id === options.id ? [] : [schedule as Schedule]));
+  if (options.remove === true && others.length === schedules.length) {
+    const message = `The job “${name}” has no schedule “${options.id}”.`;
+    throw new JobsError("invalid-request", message, { field: "id" });
+  }
+  const all = options.remove === true ? others : [...others, scheduleOf(options)];
+  printJob(context, await jobs.saveJob(name, { schedules: all }, call));
+}
+
+async function preview({ jobs, output, io }: Context, name: string, options: JobScheduleOptions): Promise<void> {
+  const count = options.preview === true ? FIRINGS : Number(options.preview);
+  const slots = await jobs.previewSchedule(scheduleOf(options), { name, count }, { signal: io.interrupt });
+  if (output.isJson) return output.json({ slots });
+  output.table(slots.map((slot) => [slot.wall, slot.at, remarkOf(slot)]));
+}
+
+function remarkOf({ skip, change, meant, count }: SlotView): string {
+  const remarks = [
+    skip === undefined ? undefined : `skipped: ${skip}${count === undefined ? "" : `, ${count} slots`}`,
+    change === "gap" ? "the clocks are put forward that day" : undefined,
+    change === "fold" ? "the clocks are put back that day" : undefined,
+    meant === undefined ? undefined : `for ${meant}, which does not exist`,
+  ];
+  return remarks.filter((one) => one !== undefined).join("; ");
+}

@@ -1,0 +1,62 @@
+/** Commands about jobs: what a run of one does, when, and how; and a run of it now. */
+import type { Command } from "commander";
+import type { RunJobCliOptions } from "./commands/job-run.ts";
+import type { JobScheduleOptions } from "./commands/job-schedule.ts";
+import type { JobOptions } from "./commands/job-show.ts";
+import { contentOptions } from "./content-options.ts";
+import type { Execute } from "./execute.ts";
+import { policyOptions } from "./policy-options.ts";
+import { scheduleOptions } from "./schedule-options.ts";
+import { whenOptions } from "./when-options.ts";
+
+const JOB = "name of the job";
+
+export function addJobCommands(program: Command, execute: Execute): void {
+  const job = program
+    .command("job")
+    .description(
+      "Show a job: its task, schedules, policy and line. With options: set its task, or its policy as a whole.",
+    )
+    .argument("<job>", JOB)
+    .option("--script <file>", "what a run of it does, or - for standard input")
+    .option("--on <agent>", "where; goes with --script or -c")
+    .option("--no-task", "it has no task any more")
+    .option("--defaults", "set its policy back to the defaults");
+  for (const option of [...contentOptions({ env: "", interpreter: "its #! line, else bash" }), ...policyOptions()])
+    job.addOption(option);
+  job.action((name: string, options: JobOptions, command: Command) =>
+    execute(
+      async (context) => (await import("./commands/job-show.ts")).showJob(context, name, options),
+      command.optsWithGlobals(),
+    ),
+  );
+  const schedule = program
+    .command("schedule")
+    .description("Set one schedule of a job that has a task, as a whole; see docs/schedules.md.")
+    .argument("<job>", JOB);
+  for (const option of scheduleOptions()) schedule.addOption(option);
+  schedule
+    .option("--preview [count]", "only show its next firings")
+    .option("--remove", "remove it")
+    .action((name: string, options: JobScheduleOptions, command: Command) =>
+      execute(
+        async (context) => (await import("./commands/job-schedule.ts")).scheduleJob(context, name, options),
+        command.optsWithGlobals(),
+      ),
+    );
+  const run = program
+    .command("run")
+    .description("Submit a run of a job's task; prints the id of the run.")
+    .argument("<job>", JOB)
+    .option("--key <key>", "idempotency key")
+    .option("--hold", "accept it, but do not start it before it is released");
+  for (const option of [...whenOptions(), ...policyOptions()]) run.addOption(option);
+  run
+    .option("-f, --follow", "print the log as it comes, and exit as the script does")
+    .action((name: string, options: RunJobCliOptions, command: Command) =>
+      execute(
+        async (context) => (await import("./commands/job-run.ts")).runJob(context, name, options),
+        command.optsWithGlobals(),
+      ),
+    );
+}

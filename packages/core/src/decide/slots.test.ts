@@ -1,0 +1,232 @@
+import { expect, test } from "vitest";
+import type { JobDefinition } from "../domain/job.ts";
+import type { Run } from "../domain/run.ts";
+import type { StoredSchedule } from "../domain/schedule.ts";
+import { contextOf, runningRun, sampleRun, sampleSubmission } from "../testing/sample-runs.ts";
+import { decideDefine } from "./define.ts";
+import { nextDueMs } from "./due.ts";
+import { ownerOf } from "./owner.ts";
+import { reconcile } from "./reconcile.ts";
+import { isSlotOpen } from "./slots.ts";
+import type { DecisionContext, JobView } from "./view.ts";
+
+const { target, payload } = sampleSubmission();
+const NOON = "2026-03-01T12:00:00.000Z";
+const at = (minutes: number, ms = 0): string => new Date(Date.parse(NOON) + minutes * 60_000 + ms).toISOString();
+
+/** A job with a slot each minute, defined at noon. */
+function definitionWith(schedule: Partial<StoredSchedule> = {}, change: Partial<JobDefinition> = {}): JobDefinition {
+  return {
+    v: 1,
+    job: "nightly",
+    writeId: "d0",
+    policy: {},
+    task: { target, payload, digest: "task" },
+    schedules: [{ id: "main", cron: "* * * * *", ...schedule }],
+    cursors: { main: NOON },
+    updatedAt: NOON,
+    updatedBy: "bob",
+    ...change,
+  };
+}
+
+/** A job as its store holds it: what is decided is written to it. */
+class Job {
+  definition: JobDefinition;
+  runs: Run[];
+  readonly writes: string[] = [];
+
+  constructor(definition: JobDefinition, runs: readonly Run[] = []) {
+    this.definition = definition;
+    this.runs = [...runs];
+  }
+
+  get view(): JobView {
+    return { job: "nightly", definition: this.definition, runs: this.runs };
+  }
+
+  /** One step; false when there is nothing to do. */
+  step(now: string, change: Partial<DecisionContext> = {}): boolean {
+    const decision = reconcile(this.view, contextOf(undefined, { now, ...change }));
+    if (decision.kind === "nothing") return false;
+    if (decision.kind === "define") {
+      this.definition = decision.definition;
+      this.writes.push("definition");
+    } else if (decision.kind === "write") {
+      const { run } = decision;
+      this.writes.push(`${run.state} ${run.slot?.at.slice(11, 16)}`);
+      this.runs = [...this.runs.filter((one) => one.run !== run.run), run];
+    } else throw new Error(decision.kind);
+    return true;
+  }
+
+  reconcile(now: string, change: Partial<DecisionContext> = {}): this {
+    for (let steps = 0; this.step(now, change); steps++) if (steps > 5_000) throw new Error("no end of steps");
+    return this;
+  }
+
+  /** The run of the slot ends by itself. */
+  end(minute: number, now = at(minute, 5_000)): this {
+    this.runs = this.runs.map((run) =>
+      run.slot?.at === at(minute)
+        ? { ...run, state: "completed", reason: "exit", times: { ...run.times, endedAt: now } }
+        : run,
+    );
+    return this;
+  }
+
+  /** Everything that may go to HISTORY goes. */
+  settle(): this {
+    this.runs = this.runs.filter((run) => run.times.endedAt === undefined || isSlotOpen(this.view, run));
+    return this;
+  }
+
+  slots(): (readonly unknown[])[] {
+    return this.runs.map(({ state, reason, slot }) => [state, reason, slot?.at, slot?.until, slot?.count]);
+  }
+}
+
+test("a slot gets its run at its instant, once, whatever crashes between the writes", () => {
+  const job = new Job(definitionWith());
+  expect(job.step(at(1, -1))).toBe(false);
+  expect(nextDueMs(job.view)).toBe(Date.parse(at(1)));
+  job.reconcile(at(1));
+  expect(job.runs).toMatchObject([
+    {
+      state: "pending",
+      submittedBy: "bob",
+      slot: { schedule: "main", at: at(1) },
+      times: { dueAt: at(1) },
+      attempts: [{ number: 1 }],
+    },
+  ]);
+  expect(nextDueMs(job.view)).toBe(Date.parse(at(2)));
+  // It has ended, and its slot is not behind the cursor: it must stay, else the slot would have no run.
+  job.end(1);
+  expect(isSlotOpen(job.view, job.runs[0]!)).toBe(true);
+  job.reconcile(at(1, 10_000));
+  expect(job.definition.cursors).toEqual({ main: at(1) });
+  expect(isSlotOpen(job.view, job.runs[0]!)).toBe(false);
+  job.settle().reconcile(at(1, 20_000));
+  expect(job.writes).toEqual(["pending 12:01", "definition"]);
+});
+
+test("slots that are skipped one after another for one reason are one record, closed by the next that runs", () => {
+  const live = runningRun({ run: "live0001" });
+  const job = new Job(definitionWith(), [live]);
+  for (const minute of [1, 2, 3]) job.reconcile(at(minute)).settle();
+  expect(job.slots().slice(1)).toEqual([["skipped", "overlap", at(1), at(3), 3]]);
+  expect(job.runs[1]).toMatchObject({ skippedFor: "live0001" });
+  expect(ownerOf(job.runs[1]!, {})?.deadlineAt).toBeUndefined();
+  job.runs = job.runs.filter((run) => run !== live);
+  job.reconcile(at(4));
+  expect(job.slots()).toEqual([
+    ["skipped", "overlap", at(1), at(3), 3],
+    ["pending", undefined, at(4), undefined, undefined],
+  ]);
+  job.reconcile(at(4, 1)).settle();
+  expect(job.slots()).toEqual([["pending", undefined, at(4), undefined, undefined]]);
+  expect(job.definition.cursors).toEqual({ main: at(4) });
+});
+
+test("another reason begins another record", () => {
+  const job = new Job(definitionWith());
+  job.reconcile(at(2), { isPaused: true });
+  job.definition = { ...job.definition, schedules: [{ ...job.definition.schedules![0]!, paused: true }] };
+  job.reconcile(at(3));
+  job.definition = {
+    ...job.definition,
+    schedules: [{ id: "main", cron: "* * * * *", blackouts: [{ from: at(4), to: at(6) }] }],
+  };
+  job.reconcile(at(5)).settle();
+  expect(job.slots()).toEqual([["skipped", "blackout", at(4), at(5), 2]]);
+  job.reconcile(at(6));
+  expect(job.writes).toEqual([
+    "skipped 12:01",
+    "skipped 12:01",
+    "skipped 12:04",
+    "definition",
+    "pending 12:06",
+    "definition",
+  ]);
+});
+
+const ran = (minute: number): unknown[] => ["pending", undefined, at(minute), undefined, undefined];
+const missed = (to: number, count: number): unknown[] => ["skipped", "missed", at(10), at(to), count];
+
+test.each([
+  [{ mode: "none" }, [missed(60, 6)]],
+  [{ mode: "last" }, [missed(50, 5), ran(60)]],
+  [undefined, [missed(50, 5), ran(60)]],
+  [{ mode: "all", max: 2 }, [missed(40, 4), ran(50), ran(60)]],
+  [{ mode: "all", withinMs: 10 * 60_000 }, [missed(50, 5), ran(60)]],
+  [{ mode: "last", withinMs: 60_000 }, [missed(60, 6)]],
+] as const)("after an outage of an hour, with catch-up %o, every slot has its trace", (catchUp, expected) => {
+  const schedule = { cron: "*/10 * * * *", ...(catchUp === undefined ? {} : { catchUp }) };
+  const job = new Job(definitionWith(schedule, { policy: { overlap: "queue" } }));
+  expect(job.reconcile(at(65)).slots()).toEqual(expected);
+});
+
+test("a slot that is late by less than a take-over takes is not missed", () => {
+  const job = new Job(definitionWith({ cron: "0 * * * *", catchUp: { mode: "none" } }));
+  expect(job.reconcile(at(61)).slots()).toEqual([ran(60)]);
+});
+
+test("an outage with more slots than one look takes leaves none out", () => {
+  const job = new Job(definitionWith({ cron: "* * * * * *", catchUp: { mode: "none" } }));
+  job.reconcile(at(300));
+  const [range] = job.runs;
+  expect(range).toMatchObject({ state: "skipped", reason: "missed", slot: { at: at(0, 1_000) } });
+  const counted = job.runs.reduce((sum, { slot }) => sum + (slot?.count ?? 1), 0);
+  const until = Date.parse(job.runs.at(-1)?.slot?.until ?? job.runs.at(-1)?.slot?.at ?? "");
+  expect(counted).toBe((until - Date.parse(NOON)) / 1_000);
+});
+
+test("an edit a second before a slot: what names other instants begins anew, anything else goes on", () => {
+  const view: JobView = { job: "nightly", runs: [], definition: definitionWith() };
+  const edit = (schedule: Partial<StoredSchedule>): JobDefinition | undefined => {
+    const schedules = [{ id: "main", cron: "* * * * *", ...schedule }];
+    const decision = decideDefine(view, { by: "eve", schedules }, contextOf(undefined, { now: at(1, -1_000) }));
+    return decision.kind === "define" ? decision.definition : undefined;
+  };
+  expect(edit({ jitterMs: 5_000 })?.cursors).toEqual({ main: NOON });
+  expect(edit({ cron: "*/2 * * * *" })?.cursors).toEqual({ main: at(1, -1_000) });
+  expect(edit({})).toBeUndefined();
+  expect(new Job(edit({ cron: "*/2 * * * *" })!).reconcile(at(2)).slots()).toEqual([ran(2)]);
+});
+
+test("a schedule needs a task, and a task with schedules cannot be taken away", () => {
+  const define = (change: object, definition?: JobDefinition): unknown =>
+    decideDefine({ job: "nightly", runs: [], definition }, { by: "eve", ...change }, contextOf());
+  const schedules = [{ id: "main", cron: "* * * * *" }];
+  expect(define({ schedules })).toMatchObject({
+    kind: "reject",
+    error: { code: "invalid-request", field: "schedules" },
+  });
+  expect(define({ task: null }, definitionWith())).toMatchObject({ kind: "reject", error: { field: "task" } });
+  expect(define({ task: null, schedules: [] }, definitionWith())).toMatchObject({ kind: "define" });
+});
+
+test("a run whose schedule is gone may settle", () => {
+  const run = sampleRun({ state: "skipped", slot: { schedule: "old", at: at(5), until: at(9), count: 4 } });
+  expect(isSlotOpen({ definition: definitionWith() }, run)).toBe(false);
+});
+
+test("two schedules of a job: the second slot of an instant meets the first one's run", () => {
+  const job = new Job(
+    definitionWith(
+      {},
+      {
+        schedules: [
+          { id: "main", cron: "* * * * *" },
+          { id: "other", cron: "* * * * *" },
+        ],
+      },
+    ),
+  );
+  job.reconcile(at(1));
+  expect(job.slots()).toEqual([
+    ["pending", undefined, at(1), undefined, undefined],
+    ["skipped", "overlap", at(1), at(1), 1],
+  ]);
+});

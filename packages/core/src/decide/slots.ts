@@ -1,0 +1,197 @@
+/**
+ * What becomes of a schedule's slots. Each gets a run, under an id that is made from it, and each run is written before the
+ * schedule's cursor passes its slot; so a crash between the two, or two servers, make no second one and leave none out:
+ *
+ *   slot due ──► run written (or the range of skipped ones grows) ──► … ended ──► cursor passes it ──► settled, HISTORY
+ *
+ * Slots that are skipped one after another for one reason are one record, from the first to the last, which stays a live one
+ * until a later slot closes it.
+ */
+import type { JobDefinition, Task } from "../domain/job.ts";
+import { policyOf } from "../domain/policy.ts";
+import type { Reason } from "../domain/reason.ts";
+import { hasEnded, type Run } from "../domain/run.ts";
+import { catchUpOf, type StoredSchedule } from "../domain/schedule.ts";
+import { nextSlot, slotsOf, type ExpectedSlot } from "../schedule/index.ts";
+import { acceptedRun, findRejection } from "./submit.ts";
+import { NOTHING, write, type Decision, type DecisionContext, type JobView } from "./view.ts";
+
+/** A slot that is later than this had nobody to start it, milliseconds: catch-up decides. Longer than a take-over. */
+const LATE_MS = 60_000;
+/** Slots that one decision looks at: an outage may have left very many. */
+const LOOKED_AT_ONCE = 5_000;
+
+/** The next step that a schedule of the job asks for. */
+export function slotsDue(view: JobView, context: DecisionContext): Decision {
+  const { definition } = view;
+  if (definition?.task === undefined) return NOTHING;
+  for (const schedule of definition.schedules ?? []) {
+    const decision = decideSlot({ view, context, definition, task: definition.task, schedule });
+    if (decision.kind !== "nothing") return decision;
+  }
+  return cursorsMoved(view, context);
+}
+
+/** When the next slot of a job is due, milliseconds since 1970. */
+export function nextSlotMs(view: JobView): number | undefined {
+  const { job, definition } = view;
+  if (definition?.task === undefined) return undefined;
+  const all = (definition.schedules ?? []).flatMap(
+    (schedule) => nextSlot(schedule, { job, after: reachedMs(view, definition, schedule.id) })?.dueAt ?? [],
+  );
+  return all.length === 0 ? undefined : Math.min(...all);
+}
+
+/** True while the cursor of its schedule has not passed a run's slot: then it stays a live run, whatever else holds. */
+export function isSlotOpen({ definition }: Pick<JobView, "definition">, { slot }: Run): boolean {
+  if (slot === undefined || definition?.schedules?.some(({ id }) => id === slot.schedule) !== true) return false;
+  return lastMs(slot) > cursorMs(definition, slot.schedule);
+}
+
+interface Scheduled {
+  readonly view: JobView;
+  readonly context: DecisionContext;
+  readonly definition: JobDefinition;
+  readonly task: Task;
+  readonly schedule: StoredSchedule;
+}
+
+function decideSlot(scheduled: Scheduled): Decision {
+  const { view, context, definition, schedule } = scheduled;
+  const nowMs = Date.parse(context.now);
+  const after = reachedMs(view, definition, schedule.id);
+  const due: ExpectedSlot[] = [];
+  for (const slot of slotsOf(schedule, { job: view.job, after, limit: LOOKED_AT_ONCE })) {
+    if (slot.dueAt > nowMs) break;
+    due.push(slot);
+  }
+  const [first] = due;
+  if (first === undefined) return NOTHING;
+  const reasonOf = (index: number): Reason | undefined => reasonToSkip(scheduled, due, index);
+  const reason = reasonOf(0);
+  if (reason === undefined) return fire(scheduled, first);
+  const others = due.findIndex((_, index) => reasonOf(index) !== reason);
+  const skipped = others < 0 ? due : due.slice(0, others);
+  return skip(scheduled, { slots: skipped, reason });
+}
+
+function reasonToSkip(
+  { context, definition, schedule }: Scheduled,
+  due: readonly ExpectedSlot[],
+  index: number,
+): Reason | undefined {
+  const slot = due[index];
+  if (slot === undefined) return undefined;
+  if (slot.skip !== undefined) return slot.skip;
+  const lateMs = Date.parse(context.now) - slot.dueAt;
+  // Slots of a time before the pause were missed, if they were not dealt with.
+  if (schedule.paused === true || context.isPaused || definition.paused !== undefined) return "paused";
+  if (lateMs <= LATE_MS) return undefined;
+  const { mode, max, withinMs } = catchUpOf(schedule);
+  const madeUp = mode === "none" ? 0 : mode === "last" ? 1 : max;
+  return lateMs > withinMs || due.length - index > madeUp ? "missed" : undefined;
+}
+
+/** The run of a slot gets in line as a submission of this instant would; where that would be refused, the slot is skipped. */
+function fire(scheduled: Scheduled, slot: ExpectedSlot): Decision {
+  const { view, context, definition } = scheduled;
+  const policy = policyOf({}, definition.policy);
+  const rejection = findRejection(view, { policy, isHeld: false, isDependent: false }, context);
+  if (rejection !== undefined) return skip(scheduled, { slots: [slot], reason: "overlap", skippedFor: rejection.run });
+  return write(acceptedRun({ view, context }, submissionOf(scheduled, slot), policy), context);
+}
+
+interface Skipped {
+  readonly slots: readonly ExpectedSlot[];
+  readonly reason: Reason;
+  readonly skippedFor?: string | undefined;
+}
+
+function skip(scheduled: Scheduled, { slots, reason, skippedFor }: Skipped): Decision {
+  const [first, last] = [slots[0], slots.at(-1)];
+  if (first === undefined || last === undefined) return NOTHING;
+  const { view, context, schedule } = scheduled;
+  const until = instant(last.at);
+  const open = view.runs.find((run) => run.slot?.schedule === schedule.id && isRange(run) && isLatest(view, run));
+  if (open?.slot !== undefined && open.reason === reason) {
+    const count = (open.slot.count ?? 1) + slots.length;
+    return write({ ...open, slot: { ...open.slot, until, count } }, context);
+  }
+  const { policy: asked, dueAt = "", isHeld: _, ...asRecorded } = submissionOf(scheduled, first);
+  const { overlap } = policyOf(asked, scheduled.definition.policy);
+  const run: Run = {
+    ...asRecorded,
+    v: 1,
+    writeId: context.writeId,
+    state: "skipped",
+    reason,
+    overlap,
+    slot: { schedule: schedule.id, at: instant(first.at), until, count: slots.length },
+    ...(skippedFor === undefined ? {} : { skippedFor }),
+    times: { submittedAt: context.now, dueAt, endedAt: context.now },
+    attempts: [],
+  };
+  return write(run, context);
+}
+
+function submissionOf(
+  { view: { job }, context, definition, task, schedule }: Scheduled,
+  slot: ExpectedSlot,
+): Parameters<typeof acceptedRun>[1] {
+  const at = instant(slot.at);
+  return {
+    job,
+    run: context.slotRun({ job, schedule: schedule.id, at }),
+    policy: {},
+    target: task.target,
+    payload: task.payload,
+    requestDigest: task.digest,
+    submittedBy: definition.updatedBy,
+    slot: { schedule: schedule.id, at },
+    dueAt: instant(slot.dueAt),
+  };
+}
+
+/** Once all that ended is behind them, the cursors move: one write for as many slots as there are. */
+function cursorsMoved(view: JobView, context: DecisionContext): Decision {
+  const { definition } = view;
+  if (definition === undefined) return NOTHING;
+  const cursors: Record<string, string> = {};
+  let isMoved = false;
+  for (const { id } of definition.schedules ?? []) {
+    const runs = view.runs.filter((run) => run.slot?.schedule === id && !(isRange(run) && isLatest(view, run)));
+    const beforeMs = cursorMs(definition, id);
+    const toMs = Math.max(beforeMs, ...runs.map(({ slot }) => lastMs(slot)));
+    isMoved ||= runs.some((run) => hasEnded(run) && lastMs(run.slot) > beforeMs);
+    cursors[id] = instant(toMs);
+  }
+  if (!isMoved) return NOTHING;
+  return { kind: "define", definition: { ...definition, cursors, writeId: context.writeId } };
+}
+
+/** Up to here every slot of the schedule has its run, milliseconds since 1970. */
+function reachedMs(view: JobView, definition: JobDefinition, schedule: string): number {
+  const runs = view.runs.filter(({ slot }) => slot?.schedule === schedule);
+  return Math.max(cursorMs(definition, schedule), ...runs.map(({ slot }) => lastMs(slot)));
+}
+
+function cursorMs({ cursors, updatedAt }: JobDefinition, schedule: string): number {
+  return Date.parse(cursors?.[schedule] ?? updatedAt);
+}
+
+function isRange({ state, slot }: Run): boolean {
+  return state === "skipped" && slot?.count !== undefined;
+}
+
+function isLatest({ runs }: JobView, run: Run): boolean {
+  return runs.every(({ slot }) => slot?.schedule !== run.slot?.schedule || lastMs(slot) <= lastMs(run.slot));
+}
+
+/** The last instant that a run stands for, milliseconds since 1970. */
+function lastMs(slot: Run["slot"]): number {
+  return Date.parse(slot?.until ?? slot?.at ?? "");
+}
+
+function instant(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,121 @@
+/** What the operations on jobs do: their tasks, schedules, policies and pauses. */
+import {
+  JobsError,
+  type JobDefinition,
+  type JobView,
+  type OperationOutput,
+  type SlotView,
+  type StoredSchedule,
+} from "@jobs/core";
+import { findScheduleFault, previewOf } from "@jobs/core/schedule";
+import { acceptWork, taskOf } from "../submission/accept.ts";
+import { readPayload } from "../submission/payload-content.ts";
+import type { Handlers, OperationsOptions } from "./handlers.ts";
+
+type JobHandlers = Pick<
+  Handlers,
+  "getJob" | "saveJob" | "runJob" | "previewSchedule" | "pauseJob" | "resumeJob" | "pauseAll" | "resumeAll" | "getPause"
+>;
+
+/** So many next slots of each schedule a job shows. */
+const NEXT_SLOTS = 3;
+
+export function jobHandlers(options: OperationsOptions): JobHandlers {
+  const { commands, runs, jobs, presenter, artifacts, nowMs } = options;
+  const viewOf = async (job: string): Promise<JobView> => {
+    const { runs: live } = jobs.view(job);
+    const definition = jobs.findDefinition(job);
+    const { policy = {}, paused, updatedAt, updatedBy } = definition ?? {};
+    return {
+      job,
+      policy,
+      ...(paused === undefined ? {} : { paused }),
+      ...(definition?.task === undefined ? {} : { task: await taskViewOf(definition.task) }),
+      ...(definition?.schedules === undefined ? {} : { schedules: schedulesOf(definition, nowMs()) }),
+      ...(updatedAt === undefined || updatedBy === undefined ? {} : { updatedAt, updatedBy }),
+      runs: live.map((run) => presenter.present(run)),
+    };
+  };
+  const taskViewOf = async ({ target, payload }: NonNullable<JobDefinition["task"]>): Promise<JobView["task"]> => {
+    const { script, interpreter, env } = await readPayload(payload, artifacts);
+    return { on: target.name, script, interpreter, env };
+  };
+  const isKnown = (job: string): boolean => {
+    const { runs: live } = jobs.view(job);
+    return jobs.findDefinition(job) !== undefined || live.length > 0 || runs.list({ job, limit: 1 }).length > 0;
+  };
+  const known = async (job: string): Promise<void> => {
+    if (isKnown(job)) return;
+    await runs.catchUp(); // another server may have heard of it just now
+    if (isKnown(job)) return;
+    throw new JobsError("job-unknown", `There is no job “${job}”: nothing of that name has run.`, { field: "name" });
+  };
+  const paused = (pause: OperationOutput<"getPause">["paused"]): OperationOutput<"getPause"> =>
+    pause === undefined ? {} : { paused: pause };
+  return {
+    async getJob({ name }) {
+      await known(name);
+      return viewOf(name);
+    },
+    async saveJob({ name, policy, task, schedules }, by) {
+      checkSchedules(schedules);
+      await commands.define(name, {
+        by,
+        ...(policy === undefined ? {} : { policy }),
+        ...(task === undefined ? {} : { task: task === null ? null : await taskOf(task, options) }),
+        ...(schedules === undefined ? {} : { schedules }),
+      });
+      return viewOf(name);
+    },
+    async runJob(input, by) {
+      if (jobs.findDefinition(input.name)?.task === undefined) await runs.catchUp();
+      const task = jobs.findDefinition(input.name)?.task;
+      if (task === undefined) {
+        const message = `The job “${input.name}” has no task: save one, or submit a script.`;
+        throw new JobsError("task-missing", message, { field: "name" });
+      }
+      const decided = await commands.submit(await acceptWork(input, { work: task, by }, options));
+      return { run: presenter.present(decided.run), known: !decided.isNew };
+    },
+    previewSchedule({ schedule, name, from, count }) {
+      checkSchedules([schedule]);
+      const fromMs = from === undefined ? nowMs() : Date.parse(from);
+      return Promise.resolve({ slots: [...previewOf(schedule, { job: name ?? "", from: fromMs + 1, count })] });
+    },
+    async pauseJob({ name, note }, by) {
+      await known(name);
+      await commands.define(name, { by, pause: { note } });
+      return viewOf(name);
+    },
+    async resumeJob({ name }, by) {
+      await known(name);
+      await commands.define(name, { by, resume: true });
+      return viewOf(name);
+    },
+    pauseAll: async ({ note }, by) => paused(await commands.pauseAll(by, note)),
+    resumeAll: async (_, by) => paused(await commands.resumeAll(by)),
+    getPause: () => Promise.resolve(paused(jobs.settings.settings.paused)),
+  };
+}
+
+/** Throws `invalid-request` that names the field of the first fault. */
+function checkSchedules(schedules: readonly StoredSchedule[] = []): void {
+  for (const [index, schedule] of schedules.entries()) {
+    const fault = findScheduleFault(schedule);
+    const isTwice = schedules.findIndex(({ id }) => id === schedule.id) !== index;
+    const { field, message } = fault ?? { field: "id", message: `Two schedules have the id “${schedule.id}”.` };
+    if (fault !== undefined || isTwice)
+      throw new JobsError("invalid-request", message, { field: `schedules.${index}.${field}` });
+  }
+}
+
+function schedulesOf({ job, schedules = [], cursors, updatedAt }: JobDefinition, nowMs: number): JobView["schedules"] {
+  const nextOf = (schedule: StoredSchedule): SlotView[] => [
+    ...previewOf(schedule, { job, from: nowMs + 1, count: NEXT_SLOTS }),
+  ];
+  return schedules.map((schedule) => ({
+    schedule,
+    next: nextOf(schedule),
+    doneUntil: cursors?.[schedule.id] ?? updatedAt,
+  }));
+}

@@ -1,0 +1,21 @@
+import { createHash, randomBytes } from "node:crypto";
+
+/** The run of an idempotency key: the same key of the same job gives the same id, on any server, at any time. */
+export function runIdOf(job: string, key: string | undefined): string {
+  return idOf(key === undefined ? randomBytes(13) : digestOf(`${job}\0${key}`));
+}
+
+/** The run of a slot of a schedule. No key makes the same text: a name of a job has no control characters. */
+export function slotRunOf({ job, schedule, at }: { job: string; schedule: string; at: string }): string {
+  return idOf(digestOf(`\0slot\0${job}\0${schedule}\0${at}`));
+}
+
+function digestOf(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+function idOf(bytes: Buffer): string {
+  return BigInt(`0x${bytes.subarray(0, 13).toString("hex")}`)
+    .toString(36)
+    .padStart(21, "0");
+}
