@@ -21,7 +21,8 @@ describe("fields", () => {
     ["3,1,2,1 ? * ? * ?", [1, 2, 3], Array.from({ length: 60 }, (_, index) => index), undefined],
     ["@hourly", [0], [0], undefined],
     [" @Daily", [0], [0], [0]],
-  ])("%j", (text, seconds, minutes, hours) => {
+  ])("%j", (text, ...sets) => {
+    const [seconds, minutes, hours] = sets;
     const all = Array.from({ length: 24 }, (_, index) => index);
     expect(parseCron(text)).toMatchObject({ seconds, minutes, hours: hours ?? all, isEveryHour: hours === undefined });
   });
