@@ -32,8 +32,11 @@ export const CatchUp = z.strictObject({
 export type CatchUp = z.infer<typeof CatchUp>;
 
 const INSTANT_FORM = "an instant with seconds and an offset, e.g. 2026-12-01T02:30:00Z or 2026-12-01T02:30:00+01:00";
+const isOfOurTime = (text: string): boolean => text >= "1970" && text < "2200";
 const instant = (field: string): z.ZodISODateTime =>
-  z.iso.datetime({ offset: true, error: `${field} is ${INSTANT_FORM}.` });
+  z.iso
+    .datetime({ offset: true, error: `${field} is ${INSTANT_FORM}.` })
+    .refine(isOfOurTime, `${field} is in the years 1970 to 2199.`);
 
 /** A cron pattern is looked at more closely by `findScheduleFault`. */
 const cronText = z.string({ error: "cron is a text such as 30 2 * * *." }).max(200, "cron has at most 200 characters.");
@@ -81,6 +84,7 @@ const schedule = z.strictObject({
       local: true,
       error: `at is ${INSTANT_FORM}; or a time on the wall clock of zone, e.g. 2026-12-01T02:30.`,
     })
+    .refine(isOfOurTime, "at is in the years 1970 to 2199.")
     .optional(),
   /** IANA name; `UTC` if nobody says. */
   zone: z.string({ error: "zone is an IANA name such as Europe/Berlin." }).min(1).max(64).optional(),

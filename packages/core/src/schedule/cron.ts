@@ -143,11 +143,15 @@ function readItem({ text, column }: Token, field: Field): number[] {
   };
   const isStar = fromText === "*" && toText === undefined;
   const from = isStar ? field.min : valueOf(fromText);
-  const last = field.name === "day of week" ? 6 : field.max;
+  const isWeek = field.names === WEEKDAYS;
+  const last = isWeek ? 6 : field.max;
   // A week may be said to end on its Sunday: FRI-SUN.
-  const isSunday = field.name === "day of week" && toText === "SUN" && from > 0;
-  const to = isStar ? last : toText === undefined ? from : isSunday ? 7 : valueOf(toText);
-  if (to < from) return fail(`the range "${range}" goes backwards; write two, as in 22-23,0-2`);
+  const isToSunday = isWeek && toText === "SUN";
+  const to = isStar ? last : toText === undefined ? from : isToSunday ? 7 : valueOf(toText);
+  if (to < from) {
+    const [end, start] = isWeek ? ["SUN", "MON"] : [field.max, field.names[0] ?? field.min];
+    return fail(`the range "${range}" goes backwards; write two, as in ${fromText}-${end},${start}-${toText}`);
+  }
   if (stepText === undefined) return rangeOf(from, to, 1);
 
   if (!isStar && toText === undefined) return fail(`a step needs a range: write ${fromText}-${last}/${stepText}`);

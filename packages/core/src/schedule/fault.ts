@@ -72,15 +72,12 @@ function silence(schedule: Schedule): ScheduleFault | undefined {
     "",
   );
   if (at !== undefined) return silenceOnce(schedule, at, between);
-  const field = cron === undefined ? "every" : "cron";
+  if (cron === undefined) return undefined;
   const after =
     start !== undefined ? Date.parse(start) - 1 : end !== undefined ? Date.parse(end) - SILENT_AT_MOST_MS : SOME_DAY_MS;
   if (slotsOf(schedule, { job: "", after, limit: 1 }).next().done !== true) return undefined;
-  const message =
-    between === ""
-      ? `${field}: "${cron}" names no time within 8 years: it would never fire.`
-      : `${field}: no time of it is${between}: it would never fire.`;
-  return { field, message };
+  const where = between === "" ? "within 8 years" : between.trim();
+  return { field: "cron", message: `cron: "${cron}" names no time ${where}: it would never fire.` };
 }
 
 function silenceOnce(schedule: Schedule, at: string, between: string): ScheduleFault | undefined {

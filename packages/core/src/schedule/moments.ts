@@ -115,10 +115,10 @@ function* movedMoments({ walls, gap }: WallRule, around: Around, from: number): 
   const change = gapOf(gap === "before" ? around.changeOut : around.changeIn);
   const asIf = gap === "before" ? next : before;
   if (change === undefined || asIf === undefined) return;
-  for (const meant of walls(Math.max(change.from, from + asIf.offsetMs - 1))) {
+  const lateMs = gap === "skip" ? 1 : 0;
+  for (const meant of walls(Math.max(change.from, from + asIf.offsetMs - lateMs))) {
     if (meant >= change.to) return;
-    const at = meant - asIf.offsetMs + (gap === "skip" ? 1 : 0);
-    if (at < from) continue;
+    const at = meant - asIf.offsetMs + lateMs;
     if (gap === "skip") yield { at, wall: meant, offsetMs: period.offsetMs, change: "gap", meant, isMissing: true };
     else yield { at, wall: at + period.offsetMs, offsetMs: period.offsetMs, change: "gap", meant };
   }

@@ -78,6 +78,15 @@ describe.each(Object.entries(GAPS))("clocks go forward: %s", (_, { rule, day, ex
       expect(seen({ ...rule, gap, ...(fold === undefined ? {} : { fold }) }, ...day)).toEqual(expected[gap]);
     }
   });
+  test.each(["skip", "before", "after"] as const)("the slots go on after each: gap: %s", (gap) => {
+    const schedule: Schedule = { id: "main", ...rule, gap };
+    const range = { job: "nightly", after: Date.parse(day[0]), until: Date.parse(day[1]) };
+    const slots = [...slotsOf(schedule, range)];
+    for (const [index, { at }] of slots.entries()) {
+      expect(nextSlot(schedule, { job: "nightly", after: at - 1 })).toEqual(slots[index]);
+      expect([...slotsOf(schedule, { ...range, after: at })]).toEqual(slots.slice(index + 1));
+    }
+  });
   test("without a rule it is as with after", () => expect(seen(rule, ...day)).toEqual(expected.after));
 });
 

@@ -87,15 +87,8 @@ interface Grid {
 }
 
 function* evenMoments({ everyMs, origin, zone }: Grid, after: number): Generator<Moment> {
-  for (let step = Math.floor((after - origin) / everyMs) + 1; ; step++) {
-    const at = origin + step * everyMs;
-    if (at > LAST_INSTANT_MS) return;
-    yield momentAt(at, zone);
-  }
+  for (let step = Math.floor((after - origin) / everyMs) + 1; ; step++) yield momentAt(origin + step * everyMs, zone);
 }
-
-/** The end of what can be written as a date, less a day for the offsets. */
-const LAST_INSTANT_MS = Date.UTC(9999, 11, 31);
 
 function* instantMoment(at: number, zone: string, after: number): Generator<Moment> {
   if (at > after) yield momentAt(at, zone);

@@ -9,9 +9,6 @@ export const DAY_MS = 86_400_000;
 /** A pattern that is silent for so long never fires: longer than from one leap day to the next across a century. */
 export const SILENT_AT_MOST_MS = 8 * 366 * DAY_MS;
 
-/** The end of what can be written as a date: 9999-12-31. */
-const LAST_WALL_MS = 253_402_300_800_000 - 2 * DAY_MS;
-
 interface CompiledCron {
   readonly pattern: CronPattern;
   /** The first day at or after one, both as their midnight; undefined when there is none any more. */
@@ -64,7 +61,7 @@ function dayFinder({ dayOfMonth, month, dayOfWeek }: CronDays): CompiledCron["fi
 export function* wallsOf({ pattern, findDay }: CompiledCron, from: WallMs): Generator<WallMs, undefined, undefined> {
   let day = findDay(Math.floor(from / DAY_MS) * DAY_MS);
   let last = from;
-  while (day !== undefined && day - last <= SILENT_AT_MOST_MS && day < LAST_WALL_MS) {
+  while (day !== undefined && day - last <= SILENT_AT_MOST_MS) {
     yield* timesOf(pattern, day, from);
     last = day;
     day = findDay(day + DAY_MS);

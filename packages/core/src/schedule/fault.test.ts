@@ -1,0 +1,77 @@
+import { expect, test } from "vitest";
+import type { Schedule } from "../domain/schedule.ts";
+import { findScheduleFault } from "./fault.ts";
+
+const fault = (rule: Omit<Schedule, "id">): ReturnType<typeof findScheduleFault> =>
+  findScheduleFault({ id: "main", ...rule });
+
+const FAULTS: readonly [string, Omit<Schedule, "id">, string][] = [
+  [
+    "zone",
+    { cron: "@daily", zone: "Europe/Berln" },
+    'zone: "Europe/Berln" is not known; a zone has an IANA name, e.g. "Europe/Berlin"',
+  ],
+  ["zone", { every: { ms: 1_000 }, zone: "UTC+1" }, 'zone: "UTC+1" is not known'],
+  ["zone", { at: "2026-12-01T00:00", zone: "+02:00" }, 'zone: "+02:00" is an offset, which knows no daylight saving'],
+  ["cron", { cron: "0 25 * * *" }, 'cron: hour, at character 3: "25" is not in 0–23.'],
+  ["cron", { cron: "0 0 31 2 *" }, 'cron: "0 0 31 2 *" names no time within 8 years: it would never fire.'],
+  ["cron", { cron: "0 0 30,31 FEB *", start: "2026-01-01T00:00:00Z" }, "it would never fire"],
+  ["cron", { cron: "0 0 * 2 MON#5" }, "names no time within 8 years"],
+  [
+    "cron",
+    { cron: "0 0 1 1 *", start: "2026-02-01T00:00:00Z", end: "2027-01-01T00:00:00Z" },
+    'cron: "0 0 1 1 *" names no time from 2026-02-01T00:00:00Z until before 2027-01-01T00:00:00Z: it would never fire.',
+  ],
+  [
+    "end",
+    { cron: "@daily", start: "2027-01-01T00:00:00Z", end: "2027-01-01T01:00:00+01:00" },
+    "must be later than start",
+  ],
+  [
+    "at",
+    { at: "2026-03-08T02:30", zone: "America/New_York", gap: "skip" },
+    'the clocks of America/New_York go forward over it, and gap is "skip"',
+  ],
+  [
+    "at",
+    { at: "2026-03-08T02:30", start: "2026-04-01T00:00:00Z" },
+    "would never fire: it is not from 2026-04-01T00:00:00Z.",
+  ],
+  ["at", { at: "2026-03-08T02:30", blackouts: [{ cron: "0 2 * * *", forMs: 3_600_000 }] }, "it is in a blackout"],
+  [
+    "blackouts.1.cron",
+    {
+      cron: "@daily",
+      blackouts: [
+        { cron: "@daily", forMs: 1_000 },
+        { cron: "x", forMs: 1_000 },
+      ],
+    },
+    "this one has 1.",
+  ],
+  [
+    "blackouts.0.to",
+    { cron: "@daily", blackouts: [{ from: "2026-01-02T00:00:00Z", to: "2026-01-01T00:00:00Z" }] },
+    "must be later than from",
+  ],
+];
+test.each(FAULTS)("%s %#", (field, rule, message) => {
+  const found = fault(rule);
+  expect(found?.field).toBe(field);
+  expect(found?.message).toContain(message);
+  expect(found?.message).toMatch(/^\S.*\.$/);
+});
+
+const SOUND: readonly Omit<Schedule, "id">[] = [
+  { cron: "0 0 29 2 *" },
+  { cron: "0 0 29 2 *", start: "2096-03-01T00:00:00Z" },
+  { cron: "30 2 8-14 3 *", zone: "america/new_york", gap: "skip" },
+  { cron: "* * 2 * * *", zone: "America/New_York", gap: "skip", start: "2026-03-08T07:00:00Z" },
+  { every: { ms: 86_400_000 }, end: "1970-01-01T00:00:01Z" },
+  { cron: "@daily", end: "1999-01-01T00:00:00Z" },
+  { at: "1999-01-01T00:00:00Z" },
+  { at: "2026-03-08T02:30", zone: "America/New_York" },
+  { at: "2026-03-08T02:30", zone: "America/New_York", fold: "both", end: "2026-03-08T07:30:01Z" },
+  { at: "2026-03-08T02:30", blackouts: [{ cron: "0 3 * * *", forMs: 3_600_000 }] },
+];
+test.each(SOUND)("nothing is wrong with %j", (rule) => expect(fault(rule)).toBeUndefined());
