@@ -63,6 +63,8 @@ export class Attempt {
   #mask: Mask = openMask;
   #leaderExit: LeaderExit | undefined;
   #endCause: EndCause | undefined;
+  #hasPrinted = false;
+  #isPressed = false;
   #isFinishing = false;
   #isReleased = false;
   #resolveEnded!: () => void;
@@ -151,6 +153,13 @@ export class Attempt {
     if (leftOver.length > 0 && this.#leaderExit === undefined) this.#pty?.abandon();
   }
 
+  /** True when it has printed something since this was asked for the last time, or may have, unread. */
+  takePrinted(): boolean {
+    const hasPrinted = this.#hasPrinted || this.#isPressed;
+    this.#hasPrinted = false;
+    return hasPrinted;
+  }
+
   /** Nobody needs it any more: to be called after it is over. */
   async release(): Promise<void> {
     this.#isReleased = true;
@@ -184,7 +193,11 @@ export class Attempt {
     this.#spool = await Spool.open({
       path: this.folder.spoolPath,
       onWritten: (growth) => this.#host.onOutput(this, growth),
-      onPressure: (isPressed) => (isPressed ? this.#pty?.pause() : this.#pty?.resume()),
+      onPressure: (isPressed) => {
+        this.#isPressed = isPressed;
+        if (isPressed) this.#pty?.pause();
+        else this.#pty?.resume();
+      },
       onDropped: (error) => this.#noteDropped(error),
     });
   }
@@ -198,7 +211,10 @@ export class Attempt {
       { interpreter, scriptPath, env, directory: workDir },
       { columns, rows },
       {
-        onBytes: (bytes) => this.#spool?.push(this.#mask.push(bytes)),
+        onBytes: (bytes) => {
+          this.#hasPrinted = true;
+          this.#spool?.push(this.#mask.push(bytes));
+        },
         onLeaderExit: (exit) => {
           this.#leaderExit = exit;
           this.#tree?.noteExit();

@@ -2,6 +2,7 @@ import { policyOf } from "../domain/policy.ts";
 import type { Reason } from "../domain/reason.ts";
 import { isAhead, type Run } from "../domain/run.ts";
 import { assign } from "./assign.ts";
+import { failedTry } from "./retry.ts";
 import { findRejection } from "./submit.ts";
 import type { DecisionContext, JobView } from "./view.ts";
 
@@ -39,5 +40,7 @@ export function skipped(run: Run, reason: Reason, now: string): Run {
 /** The next instant at which the time of something of this job comes, milliseconds since 1970; undefined when there is none. */
 export function nextDueMs({ runs }: Pick<JobView, "runs">): number | undefined {
   const all = runs.filter(isAhead).map(dueMs);
+  for (const run of runs)
+    if (run.waitingFor === "retry") all.push(Date.parse(failedTry(run)?.retryAt ?? run.times.submittedAt));
   return all.length === 0 ? undefined : Math.min(...all);
 }

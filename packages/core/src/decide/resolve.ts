@@ -1,5 +1,5 @@
 import { LICENCE_MS } from "../domain/attempt.ts";
-import { currentAttempt, hasEnded, type Run } from "../domain/run.ts";
+import { currentAttempt, findLeftOver, hasEnded, type Run } from "../domain/run.ts";
 import { JobsError } from "../errors.ts";
 import { onLiveRun } from "./live-run.ts";
 import { endedAsLost } from "./lose.ts";
@@ -24,9 +24,11 @@ function resolve(run: Run, { by, note }: Resolution, context: DecisionContext): 
   if (run.resolved !== undefined) return { kind: "known", run };
   const resolved = { at: context.now, by, ...(note === undefined ? {} : { note }) };
   if (hasEnded(run)) {
-    if ((attempt?.exit?.leftOverPids?.length ?? 0) === 0)
-      return reject(run, "It has ended, and nothing of it is left over.");
-    return write({ ...withAttempt(run, { exit: { ...attempt?.exit, leftOverPids: [] } }), resolved }, context);
+    if (findLeftOver(run) === undefined) return reject(run, "It has ended, and nothing of it is left over.");
+    const attempts = run.attempts.map((one) =>
+      one.exit?.leftOverPids === undefined ? one : { ...one, exit: { ...one.exit, leftOverPids: [] } },
+    );
+    return write({ ...run, attempts, resolved }, context);
   }
   if (attempt === undefined) return reject(run, "No host has it: cancel it instead.");
   const agent = context.agents.get(attempt.agent);

@@ -46,7 +46,7 @@ export function decideSubmit(
     ? findRejectionOfLater(view)
     : findRejection(view, { policy, isHeld: isHeld === true, isDependent }, context)?.error();
   if (error !== undefined) return { kind: "reject", error };
-  const { overlap, queueLimit, waitAtMostMs, lostAfterMs, graceMs, onLost } = policy;
+  const { overlap, queueLimit, waitAtMostMs, lostAfterMs, graceMs, onLost, retry, timeoutMs, silenceMs } = policy;
   const accepted: Run = {
     ...asRecorded,
     v: 1,
@@ -58,6 +58,9 @@ export function decideSubmit(
     lostAfterMs,
     graceMs,
     onLost,
+    retry,
+    timeoutMs,
+    silenceMs,
     ...(isHeld === true ? { hold: { at: context.now, by: submission.submittedBy } } : {}),
     times: {
       submittedAt: context.now,

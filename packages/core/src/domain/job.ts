@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Instant } from "./ids.ts";
 import { PolicySettings } from "./policy.ts";
+import { Retry } from "./retry.ts";
 
 /** Who holds something back, since when and why. */
 export const Pause = z.looseObject({ at: Instant, by: z.string(), note: z.string().optional() });
@@ -12,7 +13,7 @@ export const JobDefinition = z.looseObject({
   job: z.string(),
   /** Names the write that made this version. */
   writeId: z.string(),
-  policy: PolicySettings,
+  policy: PolicySettings.extend({ retry: Retry.optional() }),
   /** While it is there, no run of the job starts. */
   paused: Pause.optional(),
   updatedAt: Instant,
