@@ -64,7 +64,6 @@ export class Attempt {
   #leaderExit: LeaderExit | undefined;
   #endCause: EndCause | undefined;
   #hasPrinted = false;
-  #isPressed = false;
   #isFinishing = false;
   #isReleased = false;
   #resolveEnded!: () => void;
@@ -155,8 +154,8 @@ export class Attempt {
 
   /** True when it has printed something since this was asked for the last time, or may have, unread. */
   takePrinted(): boolean {
-    const hasPrinted = this.#hasPrinted || this.#isPressed;
-    this.#hasPrinted = false;
+    const hasPrinted = this.#hasPrinted;
+    this.#hasPrinted = this.#spool?.isPressed === true;
     return hasPrinted;
   }
 
@@ -193,11 +192,7 @@ export class Attempt {
     this.#spool = await Spool.open({
       path: this.folder.spoolPath,
       onWritten: (growth) => this.#host.onOutput(this, growth),
-      onPressure: (isPressed) => {
-        this.#isPressed = isPressed;
-        if (isPressed) this.#pty?.pause();
-        else this.#pty?.resume();
-      },
+      onPressure: (isPressed) => (isPressed ? this.#pty?.pause() : this.#pty?.resume()),
       onDropped: (error) => this.#noteDropped(error),
     });
   }
@@ -211,10 +206,7 @@ export class Attempt {
       { interpreter, scriptPath, env, directory: workDir },
       { columns, rows },
       {
-        onBytes: (bytes) => {
-          this.#hasPrinted = true;
-          this.#spool?.push(this.#mask.push(bytes));
-        },
+        onBytes: (bytes) => this.#take(bytes),
         onLeaderExit: (exit) => {
           this.#leaderExit = exit;
           this.#tree?.noteExit();
@@ -228,6 +220,11 @@ export class Attempt {
     this.#change({ phase: "started", pid: leader.pid, startedAt: new Date().toISOString() }, { leader });
     this.#journalInPassing();
     this.#tell();
+  }
+
+  #take(bytes: Buffer): void {
+    this.#hasPrinted = true;
+    this.#spool?.push(this.#mask.push(bytes));
   }
 
   async #finish(): Promise<void> {
