@@ -66,4 +66,5 @@ export {
   type OperationName,
   type OperationOutput,
 } from "./protocol/operations.ts";
+export { AttemptOutcome, AttemptView } from "./protocol/attempt-view.ts";
 export { AgentSummary, JobView, RunView, viewOfRun, type LiveFacts } from "./protocol/views.ts";

@@ -22,7 +22,9 @@ export async function showJob({ jobs, output, io }: Context, name: string, optio
 }
 
 function rowsOf({ job, policy, paused, updatedAt, updatedBy }: JobView): Cell[][] {
-  const said = Object.entries(policy).map(([key, value]) => `${key} ${value === null ? "never" : value}`);
+  const said = Object.entries(policy).map(
+    ([key, value]) => `${key} ${value === null ? "never" : typeof value === "object" ? JSON.stringify(value) : value}`,
+  );
   const rows: [string, Cell | undefined][] = [
     ["job", job],
     ["policy", said.length === 0 ? "the defaults" : said.join(", ")],
