@@ -1,4 +1,4 @@
-import { RetrySettings } from "@jobs/core";
+import { PolicySettings } from "@jobs/core";
 import { expect, test } from "vitest";
 import { triesOf, type RetryOptions } from "./retry-options.ts";
 
@@ -30,7 +30,7 @@ test.each<[RetryOptions, ReturnType<typeof triesOf>]>([
   ],
 ])("%j is what it says", (options, policy) => {
   expect(triesOf(options)).toEqual(policy);
-  if (policy.retry !== undefined) expect(RetrySettings.parse(policy.retry)).toEqual(policy.retry);
+  if (policy.retry !== undefined) expect(PolicySettings.parse(policy).retry).toEqual(policy.retry);
 });
 
 test.each<[RetryOptions, string]>([
