@@ -187,6 +187,11 @@ describe("between two tries", () => {
     );
   });
 
+  test("a clock that was set back by an hour holds up nothing, one that differs by less than a minute does not hurry it", () => {
+    expect(reconcile(viewOf(failing()), at(-60_000))).toEqual({ kind: "nothing" });
+    expect(written(reconcile(viewOf(failing()), at(-3_600_000))).attempts).toHaveLength(2);
+  });
+
   test("what it depended on counts no more", () => {
     const dependent = { runs: [{ job: "other", run: "run00009" }], on: "completed", otherwise: "skip" } as const;
     const waiting = failing({ after: { ...dependent, runs: [...dependent.runs] } });

@@ -6,11 +6,14 @@ import { currentAttempt, type Run } from "../domain/run.ts";
 import { failure } from "./verdict.ts";
 import { withAttempt } from "./with-attempt.ts";
 
+/** The clocks of two servers differ by less, unless one was set. */
+const CLOCKS_DIFFER_MS = 60_000;
+
 /** The run waiting for another try; undefined when the end of its last attempt is its own end. */
 export function triedAgain(run: Run, now: string): Run | undefined {
   const attempt = run.attempts.at(-1);
   const { retry } = policyOf(run);
-  const failures = run.attempts.filter(({ retryAt }) => retryAt !== undefined).length + 1;
+  const failures = failuresOf(run) + 1;
   if (attempt === undefined || run.cancel !== undefined || failures > retry.count) return undefined;
   if (!isWorthIt(attempt, retry.on)) return undefined;
   const delayMs = retryDelayMs(retry, failures, chanceOf(`${run.run}.${attempt.number}`));
@@ -43,9 +46,17 @@ export function failedTry(run: Run): Attempt | undefined {
   return last?.retryAt === undefined ? undefined : last;
 }
 
-/** True until the time of a run's next try has come. */
+/**
+ * True until the time of a run's next try has come. Clocks are set, and another server may have another one: when there is
+ * still longer to wait than there ever was, it holds up nothing.
+ */
 export function isBackingOff(run: Run, now: string): boolean {
-  return Date.parse(failedTry(run)?.retryAt ?? "") > Date.parse(now);
+  const leftMs = Date.parse(failedTry(run)?.retryAt ?? now) - Date.parse(now);
+  return leftMs > 0 && leftMs <= retryDelayMs(policyOf(run).retry, failuresOf(run), 0) + CLOCKS_DIFFER_MS;
+}
+
+function failuresOf({ attempts }: Run): number {
+  return attempts.filter(({ retryAt }) => retryAt !== undefined).length;
 }
 
 /** Failed as its last try did, since no other one found a place in time; undefined when there was none. */
