@@ -51,10 +51,11 @@ const CORE_ARROWS: Readonly<Record<string, { parts: readonly string[]; packages:
   "errors.ts": { parts: [], packages: /^zod$/ },
   "lifecycle.ts": { parts: ["errors.ts"], packages: /^$/ },
   domain: { parts: ["errors.ts"], packages: /^zod$/ },
-  decide: { parts: ["errors.ts", "domain"], packages: /^$/ },
-  protocol: { parts: ["errors.ts", "domain", "decide"], packages: /^zod$/ },
-  jetstream: { parts: ["errors.ts", "lifecycle.ts", "domain", "decide", "protocol"], packages: /./ },
-  artifacts: { parts: ["errors.ts", "lifecycle.ts", "domain", "decide", "protocol"], packages: /./ },
+  schedule: { parts: ["errors.ts", "domain"], packages: /^(?:croner|temporal-polyfill)$/ },
+  decide: { parts: ["errors.ts", "domain", "schedule"], packages: /^$/ },
+  protocol: { parts: ["errors.ts", "domain", "schedule", "decide"], packages: /^zod$/ },
+  jetstream: { parts: ["errors.ts", "lifecycle.ts", "domain", "schedule", "decide", "protocol"], packages: /./ },
+  artifacts: { parts: ["errors.ts", "lifecycle.ts", "domain", "schedule", "decide", "protocol"], packages: /./ },
   "nats-server": { parts: ["errors.ts", "lifecycle.ts"], packages: /./ },
 };
 
@@ -159,17 +160,23 @@ const PLANTED: Record<string, { rule: Rule; bad: readonly Source[]; good: readon
     ],
     good: [source("server/src/c.ts", `import { a } from "@jobs/core/jetstream";\nimport { b } from "./a.ts";`)],
   },
-  "in core: domain <- decide <- protocol <- adapters": {
+  "in core: domain <- schedule <- decide <- protocol <- adapters": {
     rule: coreFollowsItsArrows,
     bad: [
       source("core/src/domain/a.ts", `import { a } from "../decide/b.ts";`),
       source("core/src/domain/b.ts", `import { a } from "node:fs";`),
+      source("core/src/domain/c.ts", `import { a } from "../schedule/b.ts";`),
+      source("core/src/schedule/a.ts", `import { a } from "../decide/b.ts";`),
+      source("core/src/schedule/b.ts", `import { z } from "zod";`),
       source("core/src/decide/a.ts", `import { a } from "../protocol/b.ts";`),
       source("core/src/decide/b.ts", `import { z } from "zod";`),
       source("core/src/protocol/a.ts", `import type { A } from "../jetstream/b.ts";`),
       source("core/src/jetstream/a.ts", `import { a } from "../artifacts/index.ts";`),
     ],
-    good: [source("core/src/decide/c.ts", `import { a } from "../domain/a.ts";\nimport { b } from "../errors.ts";`)],
+    good: [
+      source("core/src/decide/c.ts", `import { a } from "../domain/a.ts";\nimport { b } from "../errors.ts";`),
+      source("core/src/decide/d.ts", `import { a } from "../schedule/a.ts";`),
+    ],
   },
   "no imports in a circle, types included": {
     rule: nothingIsCyclic,

@@ -9,7 +9,8 @@ import { healthOf } from "./support/health.ts";
 import { startServerProcess, type RunningProcess } from "./support/processes.ts";
 import { freshName, startStack, TOKEN, type Stack } from "./support/stack.ts";
 
-const TAKE_OVER_MS = 10_000;
+const TAKE_OVER_MS = 5_000;
+const START_MS = 10_000;
 
 interface ServerUnderTest {
   readonly process: RunningProcess;
@@ -43,7 +44,7 @@ async function startPair(): Promise<Pair> {
           holder = answers[0]?.deciding;
           return answers.every((one) => one.httpStatus === 200 && one.deciding === holder);
         },
-        { timeout: TAKE_OVER_MS },
+        { timeout: START_MS },
       )
       .toBe(true);
     const deciding = servers.find(({ id }) => id === holder);

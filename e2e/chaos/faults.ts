@@ -27,6 +27,7 @@ interface Target {
 const MAX_AT_ONCE = 4;
 /** For a nats-server to start and a cluster to have all copies again, milliseconds. */
 const HEAL_LIMIT_MS = 60_000;
+const WELL_WITHIN_MS = 30_000;
 
 export class Faults {
   /** How often each kind was injected. */
@@ -71,9 +72,15 @@ export class Faults {
     while (this.#active.size > 0) await Promise.all(this.#active.values());
   }
 
-  /** Alone, so that the time of the take-over is that of this fault and no other. */
+  /** Alone, and with all else well, so that the time of the take-over is that of this fault and no other. */
   async #againstTheDeciding(): Promise<void> {
     await Promise.all(this.#active.values());
+    // A server that was started, or a nats-server that went on, a moment ago takes its time.
+    const isWell = await this.#system.whole(AbortSignal.timeout(WELL_WITHIN_MS)).then(
+      () => true,
+      () => false,
+    );
+    if (!isWell) return;
     const deciding = await this.#system.findDeciding();
     const target = this.#targets.find(({ server }) => server !== undefined && server === deciding);
     const other = this.#system.servers.find((server) => server !== deciding);

@@ -1,0 +1,99 @@
+import type { Schedule } from "../domain/schedule.ts";
+import { CronFault } from "./cron.ts";
+import { hasOffset, slotsOf } from "./slots.ts";
+import { compileCron, SILENT_AT_MOST_MS } from "./walls.ts";
+import { periodAt } from "./zone.ts";
+
+/** The field that is wrong, e.g. `blackouts.0.cron`, and a sentence. */
+export interface ScheduleFault {
+  readonly field: string;
+  readonly message: string;
+}
+
+/** From where a pattern is looked at that has neither start nor end; the calendar is the same in all times. */
+const SOME_DAY_MS = Date.UTC(2024, 0, 1);
+
+/** What is wrong with a schedule beyond its form; undefined when nothing is. That its time is over is no fault: a file may say it again. */
+export function findScheduleFault(schedule: Schedule): ScheduleFault | undefined {
+  return (
+    zoneFault(schedule) ??
+    cronFault(schedule.cron, "cron") ??
+    blackoutFault(schedule) ??
+    spanFault(schedule) ??
+    silence(schedule)
+  );
+}
+
+function zoneFault({ zone = "UTC" }: Schedule): ScheduleFault | undefined {
+  const example = 'a zone has an IANA name, e.g. "Europe/Berlin", "America/New_York" or "UTC"';
+  if (/^[+-]/.test(zone)) {
+    return { field: "zone", message: `zone: "${zone}" is an offset, which knows no daylight saving; ${example}.` };
+  }
+  try {
+    periodAt(zone, SOME_DAY_MS);
+    return undefined;
+  } catch {
+    return { field: "zone", message: `zone: "${zone}" is not known; ${example}.` };
+  }
+}
+
+function cronFault(cron: string | undefined, field: string): ScheduleFault | undefined {
+  if (cron === undefined) return undefined;
+  try {
+    compileCron(cron);
+    return undefined;
+  } catch (fault) {
+    if (!(fault instanceof CronFault)) throw fault;
+    return { field, message: fault.message };
+  }
+}
+
+function blackoutFault({ blackouts = [] }: Schedule): ScheduleFault | undefined {
+  for (const [index, { from, to, cron }] of blackouts.entries()) {
+    const field = `blackouts.${index}`;
+    const fault = cronFault(cron, `${field}.cron`);
+    if (fault !== undefined) return fault;
+    if (from !== undefined && to !== undefined && Date.parse(to) <= Date.parse(from)) {
+      return { field: `${field}.to`, message: `${field}: to (${to}) must be later than from (${from}).` };
+    }
+  }
+  return undefined;
+}
+
+function spanFault({ start, end }: Schedule): ScheduleFault | undefined {
+  if (start === undefined || end === undefined || Date.parse(end) > Date.parse(start)) return undefined;
+  return { field: "end", message: `end (${end}) must be later than start (${start}).` };
+}
+
+/** Why no run would ever come of it. */
+function silence(schedule: Schedule): ScheduleFault | undefined {
+  const { cron, at, start, end } = schedule;
+  const between = [start === undefined ? "" : ` from ${start}`, end === undefined ? "" : ` until before ${end}`].join(
+    "",
+  );
+  if (at !== undefined) return silenceOnce(schedule, at, between);
+  const field = cron === undefined ? "every" : "cron";
+  const after =
+    start !== undefined ? Date.parse(start) - 1 : end !== undefined ? Date.parse(end) - SILENT_AT_MOST_MS : SOME_DAY_MS;
+  if (slotsOf(schedule, { job: "", after, limit: 1 }).next().done !== true) return undefined;
+  const message =
+    between === ""
+      ? `${field}: "${cron}" names no time within 8 years: it would never fire.`
+      : `${field}: no time of it is${between}: it would never fire.`;
+  return { field, message };
+}
+
+function silenceOnce(schedule: Schedule, at: string, between: string): ScheduleFault | undefined {
+  const zone = schedule.zone ?? "UTC";
+  const named = hasOffset(at) ? Date.parse(at) : Date.parse(`${at}Z`);
+  // A wall clock is less than two days from UTC, and a gap is shorter than two more.
+  const slots = [...slotsOf(schedule, { job: "", after: named - 4 * 86_400_000 })];
+  if (slots.some(({ skip }) => skip === undefined)) return undefined;
+  const why =
+    slots.length === 0
+      ? `it is not${between}`
+      : slots[0]?.skip === "dst-gap"
+        ? `the clocks of ${zone} go forward over it, and gap is "skip"`
+        : "it is in a blackout";
+  return { field: "at", message: `at: ${at} would never fire: ${why}.` };
+}

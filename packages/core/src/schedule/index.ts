@@ -1,0 +1,3 @@
+export { findScheduleFault, type ScheduleFault } from "./fault.ts";
+export { previewOf, type PreviewedSlot, type PreviewRange } from "./preview.ts";
+export { nextSlot, slotsOf, type ExpectedSlot, type SlotRange } from "./slots.ts";

@@ -1,0 +1,45 @@
+import type { Schedule } from "../domain/schedule.ts";
+import { slotsOf, type ExpectedSlot } from "./slots.ts";
+
+/** A firing, or slots in a row that are skipped for the same reason. Instants are RFC 3339 in UTC. */
+export interface PreviewedSlot extends Omit<ExpectedSlot, "at" | "dueAt"> {
+  readonly at: string;
+  readonly dueAt: string;
+  /** Of slots that are skipped: the last one, and how many there are. */
+  readonly until?: string;
+  readonly count?: number;
+}
+
+export interface PreviewRange {
+  /** The job's name. */
+  readonly job: string;
+  /** Inclusive, milliseconds since 1970. */
+  readonly from: number;
+  /** So many firings; what is skipped between them is not counted. */
+  readonly count: number;
+}
+
+/** More slots are not looked at: those of each second in a long blackout would never end. */
+const LOOKS_AT_MOST = 20_000;
+
+/** The next firings of a schedule, and what is skipped between them; paused or not. Fewer when there are no more, or too much is skipped. */
+export function previewOf(schedule: Schedule, { job, from, count }: PreviewRange): readonly PreviewedSlot[] {
+  const found: PreviewedSlot[] = [];
+  let firings = 0;
+  if (count <= 0) return found;
+  for (const slot of slotsOf(schedule, { job, after: from - 1, limit: LOOKS_AT_MOST })) {
+    const last = found.at(-1);
+    if (slot.skip !== undefined && slot.skip === last?.skip) {
+      found[found.length - 1] = { ...last, until: writeInstant(slot.at), count: (last.count ?? 1) + 1 };
+      continue;
+    }
+    found.push({ ...slot, at: writeInstant(slot.at), dueAt: writeInstant(slot.dueAt) });
+    if (slot.skip === undefined) firings++;
+    if (firings === count) return found;
+  }
+  return found;
+}
+
+function writeInstant(ms: number): string {
+  return new Date(ms).toISOString();
+}
