@@ -33,15 +33,7 @@ export {
   RunState,
   WaitingFor,
 } from "./domain/run.ts";
-export {
-  Blackout,
-  CatchUp,
-  catchUpOf,
-  FoldRule,
-  GapRule,
-  Schedule,
-  StoredSchedule,
-} from "./domain/schedule.ts";
+export { Blackout, CatchUp, catchUpOf, FoldRule, GapRule, Schedule, StoredSchedule } from "./domain/schedule.ts";
 export { checkScript, interpreterOf, programOf } from "./domain/script.ts";
 export { Target } from "./domain/target.ts";
 export {

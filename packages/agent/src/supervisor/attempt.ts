@@ -218,7 +218,7 @@ export class Attempt {
     this.#pty = pty;
     this.#tree = new ProcessTree({ leader, lowestPid, knowsSession: true, marker: this.#marker() });
     this.#change({ phase: "started", pid: leader.pid, startedAt: new Date().toISOString() }, { leader });
-    this.#journalInPassing();
+    void this.#journalRecord();
     this.#tell();
   }
 
@@ -271,7 +271,7 @@ export class Attempt {
     this.#host.log(`log of ${this.name} ends early: ${messageOf(error)}`);
     // A successor would otherwise take what is in the spool for the whole log.
     this.#change({ log: { lengthBytes: this.#spool?.log.lengthBytes ?? 0, droppedBytes: 1 } });
-    this.#journalInPassing();
+    void this.#journalRecord();
   }
 
   async #journalRecord(): Promise<boolean> {
@@ -282,10 +282,6 @@ export class Attempt {
       this.#host.log(`cannot journal ${this.name}: ${messageOf(error)}`);
       return false;
     }
-  }
-
-  #journalInPassing(): void {
-    void this.#journalRecord();
   }
 
   #tell(): void {

@@ -31,8 +31,10 @@ export function decideEvidence(
   const run = view.runs.find((one) => one.run === evidence.run);
   const attempt = run?.attempts.find(({ number }) => number === evidence.attempt);
   if (run === undefined || attempt?.agent !== agent) return NOTHING;
-  if (hasEnded(run) || attempt !== currentAttempt(run))
-    return evidence.phase === "exited" ? emptied(run, attempt, evidence, context) : NOTHING;
+  if (hasEnded(run) || attempt !== currentAttempt(run)) {
+    const next = evidence.phase === "exited" ? emptied(run, attempt, evidence) : undefined;
+    return next === undefined ? NOTHING : write(next, context);
+  }
   switch (evidence.phase) {
     case "accepted":
       return NOTHING;
@@ -79,10 +81,10 @@ function finished(run: Run, evidence: Evidence, now: string): Run {
 }
 
 /** After the end of an attempt only one thing of it may still change: processes that were left over are gone. */
-function emptied(run: Run, { number, exit: before }: Attempt, evidence: Evidence, context: DecisionContext): Decision {
+function emptied(run: Run, { number, exit: before }: Attempt, evidence: Evidence): Run | undefined {
   const { leftOverPids = [] } = exitOf(evidence);
-  if (leftOverPids.length >= (before?.leftOverPids?.length ?? 0)) return NOTHING;
-  return write(withAttempt(run, { exit: { ...before, leftOverPids } }, number), context);
+  if (leftOverPids.length >= (before?.leftOverPids?.length ?? 0)) return undefined;
+  return withAttempt(run, { exit: { ...before, leftOverPids } }, number);
 }
 
 function exitOf({ exit = {} }: Evidence): AttemptExit {

@@ -4,7 +4,6 @@ import { JobsError } from "../errors.ts";
 import { onLiveRun } from "./live-run.ts";
 import { endedAsLost } from "./lose.ts";
 import { write, type Decision, type DecisionContext, type JobView } from "./view.ts";
-import { withAttempt } from "./with-attempt.ts";
 
 /** An operator says that nothing of a run is running any more: what the system itself cannot know. */
 export interface Resolution {
