@@ -290,6 +290,21 @@ test.each([
   expect(RetrySettings.safeParse(retry).error?.issues[0]?.path.join(".")).toBe(path);
 });
 
+test("no failed try is forgotten, however many lost ones there are between them", () => {
+  const retry = { count: 20, backoff: { kind: "fixed", delayMs: 0 } } as const;
+  let run = runningRun({ retry, onLost: "retry" });
+  let tries = 0;
+  for (let turn = 1; run.state !== "failed"; turn++) {
+    const isLost = turn % 3 !== 0;
+    run = ended(run, isLost ? { cause: "no-contact", signal: "SIGTERM" } : { exitCode: 1 });
+    if (!isLost) tries++;
+    if (run.state === "pending") run = written(reconcile(viewOf(run), at(1)));
+  }
+  expect(tries).toBe(21);
+  expect(run.attempts.length).toBeLessThan(30);
+  expect(run.attempts.at(-1)?.number).toBe(63);
+});
+
 test("however tries end and servers look, there are never more than count + 1, and none before its time", () => {
   const exits: AttemptExit[] = [
     { exitCode: 1 },
