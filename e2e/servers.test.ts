@@ -109,6 +109,26 @@ test("of two submissions of one job at the same instant to two processes exactly
   }
 }, 60_000);
 
+test("the deciding server is killed between two tries of a run: the other has it tried again, not before its time", async () => {
+  await using pair = await startPair();
+  const { stack, deciding, other } = pair;
+  const count = join(stack.directory, "count");
+  const script = `echo "$JOBS_ATTEMPT_NUMBER $(date +%s%3N)" >> ${count}; [ $JOBS_ATTEMPT_NUMBER = 3 ]`;
+  const retry = { count: 5, backoff: { kind: "fixed", delayMs: 3_000 } } as const;
+  const { id } = await deciding.client.submitJob({ name: freshName(), script, on: "alpha", retry });
+  const waiting = async (): Promise<string | undefined> => (await other.client.getRun(id)).waitingFor;
+  await expect.poll(waiting, { timeout: START_MS, interval: 10 }).toBe("retry");
+  await deciding.process.kill("SIGKILL");
+  const settled = await (await other.client.run(id)).settled();
+  expect(settled).toMatchObject({ state: "completed", attempt: 3 });
+  const tries = (await linesOf(count)).map((line) => line.split(" ").map(Number));
+  expect(tries.map(([attempt]) => attempt)).toEqual([1, 2, 3]);
+  for (const [index, { log, retryAt }] of (settled.attempts ?? []).entries()) {
+    expect(log).toMatchObject({ complete: true });
+    if (retryAt !== undefined) expect(tries[index + 1]?.[1]).toBeGreaterThanOrEqual(Date.parse(retryAt));
+  }
+}, 60_000);
+
 test("the deciding server is killed in mid-run: the other takes over, the log has no gap, the result arrives", async () => {
   await using pair = await startPair();
   const { stack, deciding, other } = pair;

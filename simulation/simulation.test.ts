@@ -27,6 +27,8 @@ const REACHED = [
   "reached: failed host-restarted",
   "reached: failed supervisor-ended",
   "reached: lost",
+  "reached: tried again",
+  "reached: failed timeout",
   "reached: gave way while it waited",
   "reached: expired in the queue",
   "operator: releaseRun",

@@ -135,7 +135,7 @@ export class Attempts {
   }
 
   async #handOver(message: StartMessage, isRoom: boolean): Promise<void> {
-    const { job, run, attempt, fence, licence, overlap, lostAfterMs, graceMs } = message;
+    const { job, run, attempt, fence, licence, overlap, lostAfterMs, graceMs, timeoutMs, silenceMs } = message;
     const payload = await payloadOf(message);
     const supervisor = this.#options.supervisor();
     if (supervisor === undefined) throw new Error("there is no supervisor just now");
@@ -154,6 +154,8 @@ export class Attempts {
       licence: { session: licence.session, number: licence.number, endsAtBootMs: live.endsAtBootMs },
       lostAfterMs,
       graceMs,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(silenceMs === undefined ? {} : { silenceMs }),
       script: payload.script,
       interpreter: payload.interpreter,
       env: payload.env,

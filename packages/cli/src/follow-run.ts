@@ -8,10 +8,16 @@ export interface FollowOptions {
   readonly from: number;
   /** False: only what there is now. */
   readonly live: boolean;
+  /** This attempt alone. */
+  readonly only?: number | undefined;
 }
 
 /** Prints the log of a run as it comes, and beside it what happens to the run. On Ctrl-C it says how to come back. */
-export async function printLog({ output, io }: Context, run: RunHandle, { from, live }: FollowOptions): Promise<void> {
+export async function printLog(
+  { output, io }: Context,
+  run: RunHandle,
+  { from, live, only }: FollowOptions,
+): Promise<void> {
   const signal = io.interrupt;
   let reached = from;
   let isCut = false;
@@ -22,7 +28,7 @@ export async function printLog({ output, io }: Context, run: RunHandle, { from, 
   });
   if (live) run.on("state", (view) => printState(output, view));
   try {
-    for await (const chunk of run.logs({ from, live, signal })) {
+    for await (const chunk of run.logs({ from, live, attempt: only, signal })) {
       isCut = false;
       if (attempt !== undefined && chunk.attempt !== attempt) {
         output.note(`jobs: Attempt ${chunk.attempt} begins.`);
@@ -33,6 +39,7 @@ export async function printLog({ output, io }: Context, run: RunHandle, { from, 
       await printChunk(output, chunk);
       reached = chunk.offset + chunk.bytes.length;
     }
+    if (only !== undefined) return;
     if (output.isJson && run.log !== undefined) output.json({ type: "log-end", ...run.log });
     if (run.log?.complete === false) output.note("The log is not complete.");
   } catch (error) {

@@ -3,9 +3,10 @@ import { JobsError } from "@jobs/core";
 import type { PolicySettings } from "@jobs/sdk";
 import { Option } from "commander";
 import { durationMsOf } from "./duration.ts";
+import { retryOptions, triesOf, type RetryOptions } from "./retry-options.ts";
 
 /** As the command line gives them. */
-export interface PolicyOptions {
+export interface PolicyOptions extends RetryOptions {
   readonly overlap?: NonNullable<PolicySettings["overlap"]>;
   readonly queueLimit?: string;
   readonly waitAtMost?: string;
@@ -25,6 +26,7 @@ export function policyOptions(): Option[] {
     new Option("--lost-after <time>", "silence of the host after which a run is lost, at least 3m; or never"),
     new Option("--on-lost <what>", "what becomes of a lost run").choices(ON_LOST),
     new Option("--grace <time>", "between asking a script to end and ending it"),
+    ...retryOptions(),
   ];
 }
 
@@ -39,6 +41,7 @@ export function policyOf(options: PolicyOptions): PolicySettings {
       : { lostAfterMs: lostAfter === "never" ? null : durationMsOf(lostAfter, "lostAfterMs") }),
     ...(grace === undefined ? {} : { graceMs: durationMsOf(grace, "graceMs") }),
     ...(onLost === undefined ? {} : { onLost }),
+    ...triesOf(options),
   };
 }
 

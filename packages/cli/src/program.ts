@@ -95,6 +95,7 @@ function addRunCommands(program: Command, execute: Execute): void {
     .argument("<run>", RUN)
     .option("-f, --follow", "go on until the run has ended")
     .option("--from <offset>", "begin at this byte", "0")
+    .option("--attempt <number>", "of this attempt and no other")
     .action((run: string, options: LogsOptions, command: Command) =>
       execute(
         async (context) => (await import("./commands/run-logs.ts")).printRunLog(context, run, options),
@@ -143,9 +144,10 @@ function addArtifactCommands(program: Command, execute: Execute): void {
     .command("list", { isDefault: true })
     .description("List them.")
     .argument("<run>", RUN)
-    .action((run: string, _, command: Command) =>
+    .option("--attempt <number>", "of an earlier attempt")
+    .action((run: string, options: { attempt?: string }, command: Command) =>
       execute(
-        async (context) => (await import("./commands/artifact-list.ts")).listArtifacts(context, run),
+        async (context) => (await import("./commands/artifact-list.ts")).listArtifacts(context, run, options),
         command.optsWithGlobals(),
       ),
     );
@@ -156,6 +158,7 @@ function addArtifactCommands(program: Command, execute: Execute): void {
     .argument("[name]", "only this file")
     .option("-o, --output <dir>", "folder to write to, - for standard output", ".")
     .option("--force", "replace files that exist")
+    .option("--attempt <number>", "of an earlier attempt")
     .action((...[run, name, options, command]: [string, string | undefined, GetOptions, Command]) =>
       execute(
         async (context) => (await import("./commands/artifact-get.ts")).getArtifacts(context, { run, name }, options),

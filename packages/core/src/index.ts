@@ -1,7 +1,16 @@
 export { Artifact, ARTIFACTS_MAX } from "./domain/artifact.ts";
 export { Dependencies, DependsOn, Otherwise } from "./domain/dependencies.ts";
 export { AgentRecord } from "./domain/agent.ts";
-export { Attempt, AttemptExit, Fence, isNewerLicence, isOverOnHost, Licence, Refusal } from "./domain/attempt.ts";
+export {
+  Attempt,
+  AttemptExit,
+  Fence,
+  isGivenUp,
+  isNewerLicence,
+  isOverOnHost,
+  Licence,
+  Refusal,
+} from "./domain/attempt.ts";
 export { describeRun } from "./domain/ending.ts";
 export { Evidence } from "./domain/evidence.ts";
 export { AgentId, RunId } from "./domain/ids.ts";
@@ -14,6 +23,7 @@ export { Payload, PAYLOAD_INLINE_MAX_BYTES, PayloadContent, SCRIPT_MAX_BYTES } f
 export { Reason } from "./domain/reason.ts";
 export {
   currentAttempt,
+  findLeftOver,
   hasEnded,
   isAhead,
   isBusy,
@@ -56,5 +66,6 @@ export {
   type OperationName,
   type OperationOutput,
 } from "./protocol/operations.ts";
+export { AttemptOutcome, AttemptView } from "./protocol/attempt-view.ts";
 export { SubmitInput, TaskInput } from "./protocol/submit-input.ts";
 export { AgentSummary, JobView, RunView, SlotView, viewOfRun, type LiveFacts } from "./protocol/views.ts";

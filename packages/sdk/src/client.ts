@@ -187,8 +187,11 @@ export class JobsClient {
   }
 
   /** The files of a run that are known by now; all of them once `settled`. Throws `run-unknown`. */
-  async listArtifacts(id: string, options: CallOptions = {}): Promise<OperationOutput<"listArtifacts">> {
-    return await this.#call("listArtifacts", { run: id }, options);
+  async listArtifacts(
+    id: string,
+    options: CallOptions & { readonly attempt?: number | undefined } = {},
+  ): Promise<OperationOutput<"listArtifacts">> {
+    return await this.#call("listArtifacts", { run: id, attempt: options.attempt }, options);
   }
 
   /** The agents, and whether they are in contact. */

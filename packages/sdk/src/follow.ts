@@ -28,7 +28,7 @@ import {
 import { Backoff } from "./backoff.ts";
 import { call, unreachable } from "./call.ts";
 import type { Connection } from "./connection.ts";
-import { LogBuffer } from "./log-buffer.ts";
+import { LogBuffer, type LogStart } from "./log-buffer.ts";
 import type { Socket } from "./transport.ts";
 
 /** A socket that lasted this long was no failed try, milliseconds. */
@@ -45,8 +45,8 @@ export interface Retry {
 interface FollowOptions {
   readonly connection: Connection;
   readonly run: string;
-  /** Offset of the first log byte to read; left out: no log. */
-  readonly logFrom?: number;
+  /** The first log byte to read; left out: no log. */
+  readonly logFrom?: LogStart;
   readonly onRun: (view: RunView) => void;
   readonly onRetry: (retry: Retry) => void;
   /** It was parked, goes on, or has ended: by itself, or with an error. */
@@ -72,7 +72,7 @@ export class Follow {
   constructor(options: FollowOptions) {
     this.#options = options;
     const { logFrom } = options;
-    if (logFrom !== undefined) this.log = new LogBuffer({ from: logFrom, onDrained: () => this.#unpark() });
+    if (logFrom !== undefined) this.log = new LogBuffer({ ...logFrom, onDrained: () => this.#unpark() });
     this.#logEnded = logFrom === undefined;
   }
 
@@ -107,7 +107,7 @@ export class Follow {
   #open(): void {
     if (!this.isOpen) return;
     const { connection, run } = this.#options;
-    const query = this.log === undefined || this.#logEnded ? "" : logQuery(this.log);
+    const query = this.log === undefined || this.#logEnded ? "" : logQuery(this.log, this.#options.logFrom);
     const url = connection.url.replace(/^http/, "ws") + streams.follow(run) + query;
     let wasOpened = false;
     this.#openedAt = performance.now();
@@ -231,8 +231,9 @@ export class Follow {
 }
 
 /** Where to go on: an offset means something only within the log of its attempt. */
-function logQuery({ nextOffset, attempt }: LogBuffer): string {
-  return `?log=${nextOffset}${attempt === undefined ? "" : `&attempt=${attempt}`}`;
+function logQuery({ nextOffset, attempt }: LogBuffer, from: LogStart | undefined): string {
+  const only = from?.attempt === undefined ? "" : "&only=1";
+  return `?log=${nextOffset}${attempt === undefined ? "" : `&attempt=${attempt}${only}`}`;
 }
 
 /** True for errors that the next try would meet again. */

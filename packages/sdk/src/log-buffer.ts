@@ -13,6 +13,12 @@ const DRAINED_BYTES = 256 * 1024;
 /** Counted for each frame beside its bytes, so that many tiny ones fill the buffer, too. */
 const FRAME_BYTES = 128;
 
+/** Where a reader begins; of the attempt alone if one is named. */
+export interface LogStart {
+  readonly from: number;
+  readonly attempt?: number | undefined;
+}
+
 /** Stands between a socket and a slow reader: keeps order, drops what came before, tells when it is full. One reader. */
 export class LogBuffer {
   readonly #onDrained: () => void;
@@ -24,8 +30,9 @@ export class LogBuffer {
   #failure: { readonly error: unknown } | undefined;
   #wake: (() => void) | undefined;
 
-  constructor({ from, onDrained }: { readonly from: number; readonly onDrained: () => void }) {
+  constructor({ from, attempt, onDrained }: LogStart & { readonly onDrained: () => void }) {
     this.#nextOffset = from;
+    this.#attempt = attempt;
     this.#onDrained = onDrained;
   }
 

@@ -6,6 +6,7 @@ interface RunArtifactOptions {
   readonly connection: Connection;
   readonly run: string;
   readonly artifact: Artifact;
+  readonly attempt?: number | undefined;
 }
 
 /** Ends a download; it then rejects with the signal's reason. */
@@ -20,15 +21,17 @@ export interface DownloadOptions {
 export class RunArtifact {
   readonly #connection: Connection;
   readonly #run: string;
+  readonly #attempt: number | undefined;
   /** Its path below `$JOBS_OUTPUT`, with `/`. Chosen by the script: check it before it becomes a path of yours. */
   readonly name: string;
   readonly sizeBytes: number;
   /** SHA-256 of its content, hex. */
   readonly sha256: string;
 
-  constructor({ connection, run, artifact }: RunArtifactOptions) {
+  constructor({ connection, run, artifact, attempt }: RunArtifactOptions) {
     this.#connection = connection;
     this.#run = run;
+    this.#attempt = attempt;
     this.name = artifact.name;
     this.sizeBytes = artifact.sizeBytes;
     this.sha256 = artifact.sha256;
@@ -42,7 +45,7 @@ export class RunArtifact {
    * await (await artifact.open()).pipeTo(destination);
    */
   async open(options: DownloadOptions = {}): Promise<ReadableStream<Uint8Array>> {
-    const path = streams.artifact(this.#run, this.name);
+    const path = streams.artifact(this.#run, this.name, this.#attempt);
     const { body } = await send(this.#connection, path, { method: "GET", signal: options.signal });
     return (body ?? new Blob([]).stream()).pipeThrough(this.#check());
   }

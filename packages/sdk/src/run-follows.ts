@@ -1,7 +1,7 @@
 import type { JobsError, RunView } from "@jobs/core";
 import type { Connection } from "./connection.ts";
 import { Follow, type Retry } from "./follow.ts";
-import type { LogBuffer } from "./log-buffer.ts";
+import type { LogBuffer, LogStart } from "./log-buffer.ts";
 
 interface RunFollowsOptions {
   readonly connection: Connection;
@@ -31,8 +31,8 @@ export class RunFollows {
   }
 
   /** Opens a socket for a reader of the log, from an offset on. */
-  openLog(from: number): LogFollow {
-    const follow = this.#start(from) as LogFollow;
+  openLog(start: LogStart): LogFollow {
+    const follow = this.#start(start) as LogFollow;
     this.#read.add(follow);
     this.tend();
     return follow;
@@ -70,7 +70,7 @@ export class RunFollows {
     if (!isTold && this.#options.needsStates()) this.#start();
   }
 
-  #start(logFrom?: number): Follow {
+  #start(logFrom?: LogStart): Follow {
     const { connection, run, onRun, onRetry } = this.#options;
     const follow: Follow = new Follow({
       connection,

@@ -35,6 +35,8 @@ export interface RunEvents {
 export interface LogOptions {
   /** Offset of the first byte, 0 when left out. */
   readonly from?: number;
+  /** The log of this attempt (from 1) and no other. Left out: of the current one and all that follow it. */
+  readonly attempt?: number | undefined;
   /** False: stop at the last byte there is now, do not wait for more. True when left out. */
   readonly live?: boolean;
   /** Ends the reading; it then rejects with the signal's reason. */
@@ -123,18 +125,18 @@ export class RunHandle {
    * if (!run.log?.complete) console.warn("bytes are missing", run.log?.missing);
    */
   async *logs(options: LogOptions = {}): AsyncGenerator<LogChunk, StoredLog | undefined, void> {
-    const { from = 0, live = true, signal } = options;
-    const follow = this.#follows.openLog(from);
+    const { from = 0, live = true, attempt, signal } = options;
+    const follow = this.#follows.openLog({ from, attempt });
     const chunker = new LogChunker(from);
     try {
       for (;;) {
         const item = await follow.log.next(signal);
         if (item.kind === "bytes") yield chunker.chunk(item.frame);
         else if (item.kind === "end" || !live) {
-          if (item.kind === "end") this.#log = item.log;
+          if (item.kind === "end" && attempt === undefined) this.#log = item.log;
           const rest = chunker.rest();
           if (rest !== undefined) yield rest;
-          return this.log;
+          return item.kind === "end" ? item.log : this.log;
         }
       }
     } finally {
@@ -200,13 +202,20 @@ export class RunHandle {
     return this.#view;
   }
 
-  /** The files that the script left in `$JOBS_OUTPUT`; waits until the run is settled. Throws as {@link result}. */
-  async artifacts(options: WaitOptions = {}): Promise<RunArtifact[]> {
+  /**
+   * The files that the script left in `$JOBS_OUTPUT`; waits until the run is settled. `attempt`: those of an earlier one.
+   * Throws as {@link result}, and `invalid-request` when there is no such attempt.
+   */
+  async artifacts(options: WaitOptions & { readonly attempt?: number | undefined } = {}): Promise<RunArtifact[]> {
     const { output } = await this.settled(options);
     const connection = this.#connection;
-    return (output?.artifacts ?? []).map(
-      (artifact: Artifact) => new RunArtifact({ connection, run: this.id, artifact }),
-    );
+    const { attempt } = options;
+    const input = { run: this.id, attempt };
+    const { artifacts } =
+      attempt === undefined
+        ? { artifacts: output?.artifacts ?? [] }
+        : await call(connection, { operation: "listArtifacts", input }, options);
+    return artifacts.map((artifact: Artifact) => new RunArtifact({ connection, run: this.id, artifact, attempt }));
   }
 
   /** Lets go: removes all listeners and closes all connections. The run itself goes on; waiting calls are rejected. */

@@ -25,6 +25,10 @@ export function isAlive(process: ProcessIdentity): boolean {
   return findProcess(process.pid)?.startTicks === process.startTicks;
 }
 
+export function signalProcess(target: ProcessIdentity, signal: NodeJS.Signals): void {
+  if (isAlive(target)) process.kill(target.pid, signal);
+}
+
 export function listPids(): readonly number[] {
   return self().host.processes.pids();
 }

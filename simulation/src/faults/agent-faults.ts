@@ -114,8 +114,8 @@ export const AGENT_FAULTS = {
     edits: [
       {
         file: EVIDENCE,
-        find: "if (hasEnded(run) || attempt.startedAt !== undefined || evidence.refusal === undefined) return NOTHING;",
-        replace: "if (hasEnded(run) || evidence.refusal === undefined) return NOTHING;",
+        find: "if (attempt.startedAt !== undefined || evidence.refusal === undefined) return NOTHING;",
+        replace: "if (evidence.refusal === undefined) return NOTHING;",
       },
       { file: ATTEMPT_TABLE, find: "if (this.#repeat(spec)) return undefined;", replace: "" },
       { file: ATTEMPTS, find: "if (known?.hasStatus === true) return known.publish();", replace: "" },

@@ -12,8 +12,8 @@ export const DECISION_FAULTS = {
     edits: [
       {
         file: "packages/core/src/domain/run.ts",
-        find: "return !hasEnded(run) || (currentAttempt(run)?.exit?.leftOverPids?.length ?? 0) > 0;",
-        replace: "return !hasEnded(run);",
+        find: "return (!hasEnded(run) && !isAhead(run)) || findLeftOver(run) !== undefined;",
+        replace: "return !hasEnded(run) && !isAhead(run);",
       },
     ],
   },
@@ -23,12 +23,12 @@ export const DECISION_FAULTS = {
     edits: [
       {
         file: EVIDENCE,
-        find: "if (attempt.agent !== agent || attempt.number !== evidence.attempt) return NOTHING;",
-        replace: "if (attempt.number !== evidence.attempt) return NOTHING;",
+        find: "if (run === undefined || attempt?.agent !== agent) return NOTHING;",
+        replace: "if (run === undefined || attempt === undefined) return NOTHING;",
       },
       {
         file: "packages/server/src/duties/evidence-desk.ts",
-        find: "run.attempts.some((one) => one.agent === agent)",
+        find: "run.attempts.some((one) => one.agent === agent && one.number === attempt)",
         replace: "run.attempts.length > 0",
       },
     ],
@@ -38,14 +38,20 @@ export const DECISION_FAULTS = {
     edits: [
       {
         file: EVIDENCE,
-        find: "if (attempt.agent !== agent || attempt.number !== evidence.attempt) return NOTHING;",
-        replace: "if (attempt.agent !== agent) return NOTHING;",
+        find: "run?.attempts.find(({ number }) => number === evidence.attempt)",
+        replace: "run?.attempts.at(-1)",
       },
     ],
   },
   "end-is-not-final": {
     about: "Late evidence changes a run that has ended.",
-    edits: [{ file: EVIDENCE, find: "if (hasEnded(run)) return emptied(run, evidence, context);", replace: "" }],
+    edits: [
+      {
+        file: EVIDENCE,
+        find: "if (hasEnded(run) || attempt !== currentAttempt(run))",
+        replace: "if (attempt !== currentAttempt(run))",
+      },
+    ],
   },
   "takes-back-what-is-held": {
     about: "An attempt is taken back though the host's beat lists it.",

@@ -65,8 +65,8 @@ export const LOSS_FAULTS = {
     edits: [
       {
         file: "packages/agent/src/supervisor/deadline.ts",
-        find: "if (attempt.lostAfterMs === null) return;",
-        replace: "if (attempt.lostAfterMs === null || name !== undefined) return;",
+        find: "if (lostAfterMs === null && timeoutMs === undefined && silenceMs === undefined) return;",
+        replace: "if (name !== undefined) return;",
       },
     ],
   },
@@ -76,8 +76,8 @@ export const LOSS_FAULTS = {
     edits: [
       {
         file: "packages/core/src/decide/assign.ts",
-        find: 'return unaccounted(view, context).length > 0 ? "left-over" : undefined;',
-        replace: 'return unaccounted(view, context).length < 0 ? "left-over" : undefined;',
+        find: 'return findLeftOver(run) !== undefined || unaccounted(view, context).length > 0 ? "left-over" : undefined;',
+        replace: 'return findLeftOver(run) !== undefined ? "left-over" : undefined;',
       },
     ],
   },

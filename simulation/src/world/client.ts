@@ -18,6 +18,8 @@ interface Submission {
   readonly lostAfterMs?: number | null;
   readonly graceMs?: number;
   readonly onLost?: string;
+  readonly retry?: object;
+  readonly timeoutMs?: number;
 }
 
 export interface ClientOptions {
@@ -126,6 +128,8 @@ export class Client {
     return {
       ...(hasOperator && random.chance(0.1) ? { hold: true } : {}),
       ...(random.chance(0.1) ? { waitAtMostMs: Math.floor(random.between(1_000, 60_000)) } : {}),
+      ...(random.chance(0.15) ? { retry: this.#retry() } : {}),
+      ...(random.chance(0.05) ? { timeoutMs: Math.floor(random.between(1_000, 10_000)) } : {}),
       ...(hasOutages && random.chance(0.85)
         ? {
             lostAfterMs: random.chance(0.9) ? LOST_AFTER_MIN_MS : null,
@@ -134,6 +138,13 @@ export class Client {
           }
         : {}),
     };
+  }
+
+  #retry(): object {
+    const { random } = this.#options.kernel;
+    const delayMs = Math.floor(random.between(0, 20_000));
+    const kind = random.pick(["fixed", "exponential"]);
+    return { count: random.pick([1, 2, 3]), backoff: { kind, delayMs, jitter: random.pick([0, 0.5]) } };
   }
 
   #plan(overlap: string): ScriptPlan {

@@ -10,15 +10,16 @@
  *  7. One idempotency key, one run, which stays what was asked for; its attempts only go on.
  *  8. Every run that lives has an owner and a deadline.
  *
- * What waits and what is lost have rules of their own: `waiting-rules.ts`, `loss-rules.ts`.
+ * What waits, what is lost and what is tried again have rules of their own: `waiting-rules.ts`, `loss-rules.ts`, `retry-rules.ts`.
  */
-import { currentAttempt, hasEnded, isBusy, Run } from "@jobs/core";
+import { currentAttempt, findLeftOver, hasEnded, isBusy, Run } from "@jobs/core";
 import { ownerOf } from "@jobs/core/decide";
 import type { SimulatedHost } from "../host/host.ts";
 import type { AttemptMark } from "../host/process-table.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Message } from "../nats/stream.ts";
 import { LossRules, type Running } from "./loss-rules.ts";
+import { RetryRules } from "./retry-rules.ts";
 import { cameBefore, WaitingRules } from "./waiting-rules.ts";
 
 const JOBS = "KV_jobs";
@@ -44,6 +45,7 @@ export class Rules {
   readonly acknowledged = new Map<string, { readonly job: string; readonly key: string }>();
   readonly waiting: WaitingRules;
   readonly loss: LossRules;
+  readonly #retries: RetryRules;
   readonly #kernel: Kernel;
   /** Where each attempt started. */
   readonly #started = new Map<string, string>();
@@ -57,6 +59,7 @@ export class Rules {
     this.#kernel = kernel;
     this.waiting = new WaitingRules(kernel, options);
     this.loss = new LossRules(kernel, options);
+    this.#retries = new RetryRules(kernel, options);
   }
 
   onSpawn(mark: AttemptMark, host: SimulatedHost): void {
@@ -164,11 +167,13 @@ export class Rules {
     const running = this.#running.get(run.job) ?? [];
     this.waiting.onRecord(before, run, (one) => this.live.get(one));
     this.loss.onRecord(run, running);
+    this.#retries.onRecord(run);
     this.#checkOwner(run);
     if (this.#isAssigned(before, run)) {
       this.#checkTurn(run);
       this.waiting.onAssigned(run);
       this.loss.onAssigned(run, running);
+      this.#retries.onAssigned(run);
     }
     this.#checkAttempts(run);
     this.live.set(id, run);
@@ -222,7 +227,7 @@ export class Rules {
         this.#broken(`attempt ${name} has started, and its record says: ${attempt.refusal.code}`);
     }
     if (!hasEnded(run)) return;
-    if ((currentAttempt(run)?.exit?.leftOverPids?.length ?? 0) > 0) return this.#kernel.count("reached: left over");
+    if (findLeftOver(run) !== undefined) return this.#kernel.count("reached: left over");
     const running = (this.#running.get(run.job) ?? []).filter(({ mark }) => mark.run === run.run);
     for (const { mark, host } of running)
       if (!this.loss.isExcused(mark))

@@ -1,6 +1,16 @@
 /** Rules of what waits: holds, pauses, who gives way to whom, and how long a wait may be. */
-import { currentAttempt, hasEnded, isWaiting, JobDefinition, policyOf, Settings, type Run } from "@jobs/core";
+import {
+  currentAttempt,
+  hasEnded,
+  isGivenUp,
+  isWaiting,
+  JobDefinition,
+  policyOf,
+  Settings,
+  type Run,
+} from "@jobs/core";
 import type { Kernel } from "../kernel/kernel.ts";
+import { delayOf } from "./retry-rules.ts";
 
 /** Clocks of servers differ, and drift. */
 const EARLY_MS = 2_000;
@@ -78,7 +88,8 @@ export class WaitingRules {
     for (const run of runs) {
       const wait = this.#waits.get(run.run);
       if (wait === undefined || !isWaiting(run) || run.hold !== undefined) continue;
-      const endsMs = Math.max(wait.atMs + policyOf(run).waitAtMostMs, calmSinceMs);
+      const delayMs = delayOf(run, run.attempts.findLast(isGivenUp)?.retryAt);
+      const endsMs = Math.max(wait.atMs + delayMs + policyOf(run).waitAtMostMs, calmSinceMs);
       if (this.#kernel.nowMs > endsMs + this.#lateMs)
         this.#broken(
           `run ${run.run} waits since ${wait.atMs} ms and should for ${policyOf(run).waitAtMostMs} ms at most`,

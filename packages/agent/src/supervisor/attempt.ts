@@ -63,6 +63,7 @@ export class Attempt {
   #mask: Mask = openMask;
   #leaderExit: LeaderExit | undefined;
   #endCause: EndCause | undefined;
+  #hasPrinted = false;
   #isFinishing = false;
   #isReleased = false;
   #resolveEnded!: () => void;
@@ -151,6 +152,13 @@ export class Attempt {
     if (leftOver.length > 0 && this.#leaderExit === undefined) this.#pty?.abandon();
   }
 
+  /** True when it has printed something since this was asked for the last time, or may have, unread. */
+  takePrinted(): boolean {
+    const hasPrinted = this.#hasPrinted;
+    this.#hasPrinted = this.#spool?.isPressed === true;
+    return hasPrinted;
+  }
+
   /** Nobody needs it any more: to be called after it is over. */
   async release(): Promise<void> {
     this.#isReleased = true;
@@ -198,7 +206,7 @@ export class Attempt {
       { interpreter, scriptPath, env, directory: workDir },
       { columns, rows },
       {
-        onBytes: (bytes) => this.#spool?.push(this.#mask.push(bytes)),
+        onBytes: (bytes) => this.#take(bytes),
         onLeaderExit: (exit) => {
           this.#leaderExit = exit;
           this.#tree?.noteExit();
@@ -210,8 +218,13 @@ export class Attempt {
     this.#pty = pty;
     this.#tree = new ProcessTree({ leader, lowestPid, knowsSession: true, marker: this.#marker() });
     this.#change({ phase: "started", pid: leader.pid, startedAt: new Date().toISOString() }, { leader });
-    this.#journalInPassing();
+    void this.#journalRecord();
     this.#tell();
+  }
+
+  #take(bytes: Buffer): void {
+    this.#hasPrinted = true;
+    this.#spool?.push(this.#mask.push(bytes));
   }
 
   async #finish(): Promise<void> {
@@ -258,7 +271,7 @@ export class Attempt {
     this.#host.log(`log of ${this.name} ends early: ${messageOf(error)}`);
     // A successor would otherwise take what is in the spool for the whole log.
     this.#change({ log: { lengthBytes: this.#spool?.log.lengthBytes ?? 0, droppedBytes: 1 } });
-    this.#journalInPassing();
+    void this.#journalRecord();
   }
 
   async #journalRecord(): Promise<boolean> {
@@ -269,10 +282,6 @@ export class Attempt {
       this.#host.log(`cannot journal ${this.name}: ${messageOf(error)}`);
       return false;
     }
-  }
-
-  #journalInPassing(): void {
-    void this.#journalRecord();
   }
 
   #tell(): void {

@@ -59,6 +59,68 @@ test("time that passed while the host slept counts at the next look", () => {
   expect(ends).toHaveLength(1);
 });
 
+test("an attempt ends when it has run for so long, and not a moment before; what it prints changes nothing", () => {
+  using clock = new TestClock();
+  const ends = watchLimits(clock, { timeoutMs: 5_000 }, () => true);
+  clock.pass(4_999);
+  expect(ends).toEqual([]);
+  clock.pass(11);
+  expect(ends).toEqual(["timeout"]);
+});
+
+test("an attempt ends when it has printed nothing for so long: each sign of life begins the time anew", () => {
+  using clock = new TestClock();
+  let hasPrinted = false;
+  const ends = watchLimits(clock, { silenceMs: 5_000 }, () => {
+    const had = hasPrinted;
+    hasPrinted = false;
+    return had;
+  });
+  for (let round = 0; round < 5; round += 1) {
+    clock.pass(4_500);
+    hasPrinted = true;
+  }
+  expect(ends).toEqual([]);
+  clock.pass(5_000);
+  expect(ends).toEqual([]);
+  clock.pass(1_011);
+  expect(ends).toEqual(["silence"]);
+});
+
+test("whichever time is over first is what ends it, once", () => {
+  using clock = new TestClock();
+  const ends = watchLimits(clock, { timeoutMs: 9_000, silenceMs: 8_000, lostAfterMs: 180_000 });
+  clock.pass(500_000);
+  expect(ends).toEqual(["silence"]);
+});
+
+test("limits count the time in which the host slept", () => {
+  using clock = new TestClock();
+  const ends = watchLimits(clock, { timeoutMs: 3_600_000 });
+  clock.sleepHost(3_600_000);
+  clock.pass(1_000);
+  expect(ends).toEqual(["timeout"]);
+});
+
+function watchLimits(
+  clock: TestClock,
+  limits: { timeoutMs?: number; silenceMs?: number; lostAfterMs?: number },
+  takePrinted: () => boolean = () => false,
+): readonly string[] {
+  const ends: string[] = [];
+  const licence = { session: "s", number: 1, endsAtBootMs: LICENCE_MS };
+  const deadline = new Deadline({ now: () => clock.nowMs });
+  deadline.watch("a", {
+    licence,
+    lostAfterMs: null,
+    graceMs: 0,
+    ...limits,
+    takePrinted,
+    onOver: (cause) => ends.push(cause),
+  });
+  return ends;
+}
+
 function watch(
   clock: TestClock,
   attempt: { lostAfterMs: number | null; graceMs: number; licenceEndsAtMs: number; deadline?: Deadline },
@@ -67,7 +129,8 @@ function watch(
   const { lostAfterMs, graceMs, licenceEndsAtMs } = attempt;
   const deadline = attempt.deadline ?? new Deadline({ now: () => clock.nowMs });
   const licence = { session: "s", number: 1, endsAtBootMs: licenceEndsAtMs };
-  deadline.watch("a", { licence, lostAfterMs, graceMs, onLostContact: () => ends.push(clock.nowMs) });
+  const takePrinted = (): boolean => false;
+  deadline.watch("a", { licence, lostAfterMs, graceMs, takePrinted, onOver: () => ends.push(clock.nowMs) });
   return ends;
 }
 

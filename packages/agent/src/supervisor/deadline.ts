@@ -1,4 +1,4 @@
-import { LICENCE_MS, type StartLicence } from "./protocol.ts";
+import { LICENCE_MS, type EndCause, type StartLicence } from "./protocol.ts";
 
 /** Timers stand still while the host sleeps, so a long wait is cut into short ones that look at the boot clock. */
 const LONGEST_TICK_MS = 1_000;
@@ -7,21 +7,39 @@ export interface WatchedAttempt {
   readonly licence: StartLicence;
   readonly lostAfterMs: number | null;
   readonly graceMs: number;
-  /** Nobody can tell any more that the attempt lives: it must end now, so that it is gone at `lostAfterMs`. */
-  readonly onLostContact: () => void;
+  /** How long it may run from now on, and how long it may print nothing; undefined: for ever. */
+  readonly timeoutMs?: number | undefined;
+  readonly silenceMs?: number | undefined;
+  /** True when it has printed something since this was asked for the last time. */
+  readonly takePrinted: () => boolean;
+  /**
+   * It must end now. `no-contact`: nobody can tell any more that it lives, and it has to be gone at `lostAfterMs`;
+   * `timeout`, `silence`: it ran, or printed nothing, for as long as it may.
+   */
+  readonly onOver: (cause: Extract<EndCause, "no-contact" | "timeout" | "silence">) => void;
+}
+
+interface Watched extends WatchedAttempt {
+  readonly startedAtMs: number;
+  /** When it was last seen to have printed something: up to a tick after it did. */
+  printedAtMs: number;
 }
 
 /**
- * Ends attempts that the server may soon call lost: an attempt must be gone once `lostAfterMs` have passed since the
+ * Ends attempts whose time is over, all by the boot clock and without asking anybody.
+ *
+ * Such as the server may soon call lost: an attempt must be gone once `lostAfterMs` have passed since the
  * last beat that the server has, so its end begins `graceMs` before that.
  *
  * What counts is when a beat was *sent*: its acknowledgement may be late, and the server measures from the beat. Before
  * any beat was acknowledged here, the beat that earned the licence stands in, `LICENCE_MS` before the licence ends:
  * that one the server certainly has, while "now" would allow the attempt up to `LICENCE_MS` more than the server does.
+ *
+ * No deadline has to outlive the supervisor: an attempt does not, either.
  */
 export class Deadline {
   readonly #now: () => number;
-  readonly #watched = new Map<string, WatchedAttempt>();
+  readonly #watched = new Map<string, Watched>();
   #lastBeatAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
@@ -29,9 +47,12 @@ export class Deadline {
     this.#now = options.now;
   }
 
+  /** Watches an attempt that has started just now. */
   watch(name: string, attempt: WatchedAttempt): void {
-    if (attempt.lostAfterMs === null) return;
-    this.#watched.set(name, attempt);
+    const { lostAfterMs, timeoutMs, silenceMs } = attempt;
+    if (lostAfterMs === null && timeoutMs === undefined && silenceMs === undefined) return;
+    const nowMs = this.#now();
+    this.#watched.set(name, { ...attempt, startedAtMs: nowMs, printedAtMs: nowMs });
     this.#check();
   }
 
@@ -54,18 +75,31 @@ export class Deadline {
     this.stop();
     let nextMs = LONGEST_TICK_MS;
     for (const [name, attempt] of this.#watched) {
-      const remainingMs = this.#endsAtMs(attempt) - this.#now();
+      if (attempt.silenceMs !== undefined && attempt.takePrinted()) attempt.printedAtMs = this.#now();
+      const { cause, atMs } = this.#endOf(attempt);
+      const remainingMs = atMs - this.#now();
       if (remainingMs > 0) {
         nextMs = Math.min(nextMs, remainingMs);
       } else {
         this.#watched.delete(name);
-        attempt.onLostContact();
+        attempt.onOver(cause);
       }
     }
     if (this.#watched.size > 0) this.#timer = setTimeout(() => this.#check(), Math.max(10, nextMs));
   }
 
-  #endsAtMs({ licence, lostAfterMs, graceMs }: WatchedAttempt): number {
+  /** What ends it first. */
+  #endOf(attempt: Watched): { readonly cause: Parameters<WatchedAttempt["onOver"]>[0]; readonly atMs: number } {
+    const { startedAtMs, printedAtMs, timeoutMs = Infinity, silenceMs = Infinity } = attempt;
+    const ends = [
+      { cause: "no-contact", atMs: this.#contactEndsAtMs(attempt) },
+      { cause: "timeout", atMs: startedAtMs + timeoutMs },
+      { cause: "silence", atMs: printedAtMs + silenceMs },
+    ] as const;
+    return ends.reduce((one, other) => (other.atMs < one.atMs ? other : one));
+  }
+
+  #contactEndsAtMs({ licence, lostAfterMs, graceMs }: WatchedAttempt): number {
     const contactAtMs = Math.max(this.#lastBeatAtMs, licence.endsAtBootMs - LICENCE_MS);
     return contactAtMs + (lostAfterMs ?? Number.POSITIVE_INFINITY) - graceMs;
   }

@@ -41,6 +41,10 @@ export interface AttemptSpec {
   readonly lostAfterMs: number | null;
   /** Between SIGTERM and SIGKILL. */
   readonly graceMs: number;
+  /** Ended by the supervisor once it has run for so long; absent: never. A supervisor that does not know it ends nothing. */
+  readonly timeoutMs?: number;
+  /** The same once it has printed nothing for so long. */
+  readonly silenceMs?: number;
   readonly script: string;
   /** The command line in front of the script file, e.g. `["bash"]`, `["/usr/bin/env", "python3", "-u"]`. */
   readonly interpreter: readonly string[];
@@ -67,7 +71,14 @@ export interface Refusal {
 }
 
 /** Who or what ended the attempt, when it did not end by itself. */
-export type EndCause = "cancelled" | "no-contact" | "host-stopped" | "host-restarted" | "supervisor-ended";
+export type EndCause =
+  | "cancelled"
+  | "no-contact"
+  | "host-stopped"
+  | "host-restarted"
+  | "supervisor-ended"
+  | "timeout"
+  | "silence";
 
 /** How an attempt ended. `exitCode` and `signal` exclude each other; both are absent when nobody saw the end. */
 export interface AttemptExit {

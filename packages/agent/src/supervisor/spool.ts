@@ -57,6 +57,11 @@ export class Spool {
     return { lengthBytes: this.#lengthBytes, ...dropped };
   }
 
+  /** True while the disk does not keep up, and the source is not read. */
+  get isPressed(): boolean {
+    return this.#isPressed;
+  }
+
   push(bytes: Buffer): void {
     if (bytes.length === 0) return;
     if (this.#hasFailed) {

@@ -173,9 +173,16 @@ export class Supervisor {
     const attempt = await table.start(spec);
     if (attempt === undefined) return;
     const name = attemptName(spec.run, spec.attempt);
-    const { licence, lostAfterMs, graceMs } = spec;
-    const onLostContact = () => void attempt.end("no-contact", graceMs);
-    this.#deadline.watch(name, { licence, lostAfterMs, graceMs, onLostContact });
+    const { licence, lostAfterMs, graceMs, timeoutMs, silenceMs } = spec;
+    this.#deadline.watch(name, {
+      licence,
+      lostAfterMs,
+      graceMs,
+      timeoutMs,
+      silenceMs,
+      takePrinted: () => attempt.takePrinted(),
+      onOver: (cause) => void attempt.end(cause, graceMs),
+    });
     await attempt.ended;
     this.#deadline.unwatch(name);
     this.#watchIdle();

@@ -4,12 +4,14 @@ import { JobsError } from "@jobs/core";
 import type { RunArtifact } from "@jobs/sdk";
 import type { Context } from "../context.ts";
 import { getMeantRun } from "../find-run.ts";
+import { attemptOf } from "./run-logs.ts";
 
 /** Options of `jobs artifacts get`. */
 export interface GetOptions {
   /** The folder to write to; `-` for standard output. */
   readonly output: string;
   readonly force?: boolean;
+  readonly attempt?: string;
 }
 
 /** The run, and the file of it; no name: all files. */
@@ -26,7 +28,7 @@ export async function getArtifacts(context: Context, wish: Wish, options: GetOpt
   const run = await jobs.run((await getMeantRun(context, wish.run)).run, { signal });
   if (run.view.times.settledAt === undefined)
     output.note(`jobs: ${run.view.sentence} Its files come when it is settled; waiting …`);
-  const all = await run.artifacts({ signal });
+  const all = await run.artifacts({ signal, attempt: attemptOf(options) });
   const wanted = name === undefined ? all : all.filter((artifact) => artifact.name === name);
   if (name !== undefined && wanted.length === 0) {
     const known = all.length === 0 ? "It left none." : `It left: ${all.map((artifact) => artifact.name).join(", ")}.`;

@@ -7,15 +7,18 @@ import { printLog, printState, printToEnd } from "../follow-run.ts";
 export interface LogsOptions {
   readonly follow?: boolean;
   readonly from?: string;
+  readonly attempt?: string;
 }
 
 /** Prints the log of a run: what there is; with `--follow` until its end. */
 export async function printRunLog(context: Context, meant: string, options: LogsOptions): Promise<void> {
   const from = offsetOf(options.from ?? "0");
+  const only = attemptOf(options);
   const run = await context.jobs.run((await getMeantRun(context, meant)).run, { signal: context.io.interrupt });
   const { output } = context;
   const hadEnded = run.view.times.endedAt !== undefined;
   if (output.isJson || !hadEnded) printState(output, run.view);
+  if (only !== undefined) return printLog(context, run, { from, live: options.follow === true, only });
   if (options.follow === true) await printToEnd(context, run, from);
   else await printLog(context, run, { from, live: false });
   if (hadEnded) output.note(`jobs: ${run.view.sentence}`);
@@ -25,4 +28,13 @@ export async function printRunLog(context: Context, meant: string, options: Logs
 function offsetOf(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw new JobsError("invalid-request", `--from takes a number of bytes, not "${text}".`, { field: "from" });
+}
+
+/** The attempt that `--attempt` names. Throws `invalid-request`. */
+export function attemptOf({ attempt }: { readonly attempt?: string }): number | undefined {
+  if (attempt === undefined || /^[1-9]\d{0,8}$/.test(attempt))
+    return attempt === undefined ? undefined : Number(attempt);
+  throw new JobsError("invalid-request", `--attempt takes the number of an attempt, not "${attempt}".`, {
+    field: "attempt",
+  });
 }

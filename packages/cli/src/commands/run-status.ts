@@ -1,4 +1,4 @@
-import type { RunView } from "@jobs/sdk";
+import type { AttemptView, RunView } from "@jobs/sdk";
 import type { Context } from "../context.ts";
 import { getMeantRun } from "../find-run.ts";
 import type { Cell } from "../output.ts";
@@ -11,6 +11,25 @@ export async function printRunStatus(context: Context, meant: string): Promise<v
   if (output.isJson) return output.json(view);
   output.line(view.sentence);
   output.table(rowsOf(view));
+  if (view.attempts !== undefined) output.table([ATTEMPTS_HEADER, ...view.attempts.map(attemptCells)]);
+}
+
+const ATTEMPTS_HEADER = ["ATTEMPT", "ON", "STARTED", "ENDED", "OUTCOME"].map((text): Cell => ({ text, colour: "dim" }));
+
+function attemptCells({ number, on, startedAt, exitedAt, outcome, ...end }: AttemptView): Cell[] {
+  const how = [
+    end.refusal,
+    end.cause,
+    end.exitCode === undefined ? end.signal : `exit code ${end.exitCode}`,
+    end.retryAt === undefined ? undefined : `tried again from ${instantText(end.retryAt)}`,
+  ].filter((one) => one !== undefined);
+  return [
+    String(number),
+    on,
+    instantText(startedAt),
+    instantText(exitedAt),
+    how.length === 0 ? outcome : `${outcome}: ${how.join(", ")}`,
+  ];
 }
 
 function rowsOf(view: RunView): Cell[][] {
@@ -25,6 +44,7 @@ function rowsOf(view: RunView): Cell[][] {
     ["place in line", view.place === undefined ? undefined : String(view.place)],
     ["behind", view.blockedBy],
     ["waits until", view.waitEndsAt === undefined ? undefined : instantText(view.waitEndsAt)],
+    ["next try", view.retryAt === undefined ? undefined : instantText(view.retryAt)],
     ["held by", view.heldBy],
     ["on", view.on],
     ["overlap", view.overlap],

@@ -1,12 +1,14 @@
 import { policyOf } from "../domain/policy.ts";
-import { type Run } from "../domain/run.ts";
+import { RETRIES_MAX } from "../domain/retry.ts";
+import { findLeftOver, type Run } from "../domain/run.ts";
 import { dependencyState } from "./dependencies.ts";
 import { blockers, unaccounted } from "./line.ts";
+import { isBackingOff } from "./retry.ts";
 import type { AgentView, DecisionContext, JobView } from "./view.ts";
 
-/** Refused attempts that a record keeps, and lost ones, so that it stays small. */
+/** Refused attempts that a record keeps, and ones that were given up, so that it stays small: no more are tried again after a failure. */
 const KEPT_REFUSALS = 5;
-const KEPT_LOST = 20;
+const KEPT_GIVEN_UP = RETRIES_MAX;
 
 /**
  * The run with its next attempt on its target, or with what it waits for instead.
@@ -26,9 +28,10 @@ function findObstacle(view: JobView, run: Run, context: DecisionContext): Run["w
   if (view.definition?.paused !== undefined) return "job-paused";
   if (context.isPaused) return "all-paused";
   if (context.isRestoring) return "restored-store";
+  if (isBackingOff(run, context.now)) return "retry";
   if (["open", "unmet"].includes(dependencyState(run, context))) return "dependency";
   if (blockers(view, run).length > 0) return "previous-run";
-  return unaccounted(view, context).length > 0 ? "left-over" : undefined;
+  return findLeftOver(run) !== undefined || unaccounted(view, context).length > 0 ? "left-over" : undefined;
 }
 
 function withAttempt(run: Run, agent: AgentView & Required<Pick<AgentView, "licence">>, now: string): Run {
@@ -46,6 +49,9 @@ function withAttempt(run: Run, agent: AgentView & Required<Pick<AgentView, "lice
 }
 
 function kept(attempts: Run["attempts"]): Run["attempts"] {
-  const lost = attempts.filter((one) => one.lost !== undefined).slice(-KEPT_LOST);
-  return attempts.filter((one, index) => lost.includes(one) || index >= attempts.length - KEPT_REFUSALS);
+  // None that failed is ever dropped: they are what the tries are counted by.
+  const failed = attempts.filter(({ retryAt }) => retryAt !== undefined);
+  const lost = attempts.filter((one) => one.lost !== undefined && one.retryAt === undefined).toReversed();
+  const givenUp = [...failed, ...lost].slice(0, KEPT_GIVEN_UP);
+  return attempts.filter((one, index) => givenUp.includes(one) || index >= attempts.length - KEPT_REFUSALS);
 }

@@ -122,6 +122,7 @@ test("whatever comes in whatever order, runs of a job do not overlap, ends are f
     "pending agent",
     "pending slot",
     "pending previous-run",
+    "pending retry",
     "pending",
     "running",
     "completed exit",

@@ -40,6 +40,13 @@ test("what a submission says goes before what the job says, and that before the 
     lostAfterMs: 3_600_000,
     graceMs: 10_000,
     onLost: "fail",
+    retry: { count: 0 },
+    timeoutMs: null,
+    silenceMs: null,
+  });
+  expect(policyOf({ timeoutMs: null }, { timeoutMs: 5_000, retry: { count: 2 } })).toMatchObject({
+    timeoutMs: null,
+    retry: { count: 2 },
   });
   expect(policyOf({}, { overlap: "allow" })).toMatchObject({ overlap: "allow", lostAfterMs: null });
   expect(

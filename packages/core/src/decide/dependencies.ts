@@ -10,7 +10,8 @@ export type DependencyState = "none" | "open" | "met" | "unmet";
 const UNSEEN_MS = 30_000;
 
 export function dependencyState(run: Run, context: Pick<DecisionContext, "stateOf" | "now">): DependencyState {
-  if (run.after === undefined) return "none";
+  // One that had an attempt has waited for them already.
+  if (run.after === undefined || run.attempts.length > 0) return "none";
   const { runs, on, otherwise } = run.after;
   const ends = runs.map((one) => endOf(context.stateOf(one), run, context.now));
   // One that cannot be met any more decides it, whatever the others do.

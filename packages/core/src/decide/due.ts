@@ -1,6 +1,7 @@
 import { policyOf } from "../domain/policy.ts";
 import { isAhead, type Run } from "../domain/run.ts";
 import { assign } from "./assign.ts";
+import { failedTry } from "./retry.ts";
 import { skipped } from "./skipped.ts";
 import { nextSlotMs } from "./slots.ts";
 import { findRejection } from "./submit.ts";
@@ -33,6 +34,10 @@ export function cameDue(run: Run, context: DecisionContext, view: JobView): Run 
 
 /** The next instant at which the time of something of this job comes, milliseconds since 1970; undefined when there is none. */
 export function nextDueMs(view: JobView): number | undefined {
-  const all = [...view.runs.filter(isAhead).map(dueMs), nextSlotMs(view)].filter((ms) => ms !== undefined);
+  const all = view.runs.filter(isAhead).map(dueMs);
+  for (const run of view.runs)
+    if (run.waitingFor === "retry") all.push(Date.parse(failedTry(run)?.retryAt ?? run.times.submittedAt));
+  const slotMs = nextSlotMs(view);
+  if (slotMs !== undefined) all.push(slotMs);
   return all.length === 0 ? undefined : Math.min(...all);
 }

@@ -1,9 +1,10 @@
-import type { AttemptExit, Refusal } from "../domain/attempt.ts";
+import type { Attempt, AttemptExit, Refusal } from "../domain/attempt.ts";
 import type { Evidence } from "../domain/evidence.ts";
-import type { Reason } from "../domain/reason.ts";
-import { currentAttempt, hasEnded, type Run, type RunState } from "../domain/run.ts";
+import { currentAttempt, hasEnded, type Run } from "../domain/run.ts";
 import { cancelled } from "./cancel.ts";
 import { mayRetry, retriedAfterLoss } from "./lose.ts";
+import { triedAgain } from "./retry.ts";
+import { verdict } from "./verdict.ts";
 import { NOTHING, write, type Decision, type DecisionContext, type JobView } from "./view.ts";
 import { withAttempt } from "./with-attempt.ts";
 
@@ -28,21 +29,23 @@ export function decideEvidence(
   context: DecisionContext,
 ): Decision {
   const run = view.runs.find((one) => one.run === evidence.run);
-  const attempt = run === undefined ? undefined : currentAttempt(run);
-  if (run === undefined || attempt === undefined) return NOTHING;
-  if (attempt.agent !== agent || attempt.number !== evidence.attempt) return NOTHING;
+  const attempt = run?.attempts.find(({ number }) => number === evidence.attempt);
+  if (run === undefined || attempt?.agent !== agent) return NOTHING;
+  if (hasEnded(run) || attempt !== currentAttempt(run)) {
+    const next = evidence.phase === "exited" ? emptied(run, attempt, evidence) : undefined;
+    return next === undefined ? NOTHING : write(next, context);
+  }
   switch (evidence.phase) {
     case "accepted":
       return NOTHING;
     case "refused":
       // What has started was not refused, whoever says so: it stays busy until its end.
-      if (hasEnded(run) || attempt.startedAt !== undefined || evidence.refusal === undefined) return NOTHING;
+      if (attempt.startedAt !== undefined || evidence.refusal === undefined) return NOTHING;
       return write(refused(run, evidence.refusal, context.now), context);
     case "started":
       if (run.state !== "pending") return NOTHING;
       return write(started(run, evidence, context.now), context);
     case "exited":
-      if (hasEnded(run)) return emptied(run, evidence, context);
       return write(finished(run, evidence, context.now), context);
   }
 }
@@ -53,6 +56,8 @@ export function refused(run: Run, refusal: Refusal, now: string): Run {
   const back = withAttempt(run, { refusal: { ...refusal, message }, exitedAt: now });
   if (run.cancel !== undefined) return cancelled(back, now);
   if (PASSING.has(refusal.code)) return { ...back, waitingFor: refusal.code === "no-room" ? "slot" : "agent" };
+  const again = triedAgain(back, now);
+  if (again !== undefined) return again;
   return { ...back, state: "failed", reason: "refused-by-agent", times: { ...run.times, endedAt: now } };
 }
 
@@ -69,33 +74,17 @@ function finished(run: Run, evidence: Evidence, now: string): Run {
   }
   const attempt = { startedAt: evidence.startedAt ?? now, exitedAt: evidence.exitedAt ?? now, exit, log: evidence.log };
   const { waitingFor: _, ...rest } = withAttempt(run, attempt);
+  const again = triedAgain(rest, now);
+  if (again !== undefined) return again;
   const times = { ...run.times, runningAt: run.times.runningAt ?? now, endedAt: now };
   return { ...rest, ...verdict(exit, run.cancel), times };
 }
 
-/** State and reason that an exit stands for. What a cancelled script did by itself before the signal came is what counts. */
-function verdict(exit: AttemptExit, cancel: Run["cancel"]): { state: RunState; reason: Reason } {
-  switch (exit.cause) {
-    case "cancelled":
-      return { state: "cancelled", reason: cancel?.replacedBy === undefined ? "cancelled-by" : "replaced-by" };
-    case "no-contact":
-      return { state: "failed", reason: "lost" };
-    case "host-restarted":
-    case "host-stopped":
-    case "supervisor-ended":
-      return { state: "failed", reason: exit.cause };
-    case undefined:
-      if (exit.signal !== undefined) return { state: "failed", reason: "signal" };
-      return { state: exit.exitCode === 0 ? "completed" : "failed", reason: "exit" };
-  }
-}
-
-/** After the end only one thing may still change: processes that were left over are gone. */
-function emptied(run: Run, evidence: Evidence, context: DecisionContext): Decision {
-  const before = currentAttempt(run)?.exit;
+/** After the end of an attempt only one thing of it may still change: processes that were left over are gone. */
+function emptied(run: Run, { number, exit: before }: Attempt, evidence: Evidence): Run | undefined {
   const { leftOverPids = [] } = exitOf(evidence);
-  if (leftOverPids.length >= (before?.leftOverPids?.length ?? 0)) return NOTHING;
-  return write(withAttempt(run, { exit: { ...before, leftOverPids } }), context);
+  if (leftOverPids.length >= (before?.leftOverPids?.length ?? 0)) return undefined;
+  return withAttempt(run, { exit: { ...before, leftOverPids } }, number);
 }
 
 function exitOf({ exit = {} }: Evidence): AttemptExit {

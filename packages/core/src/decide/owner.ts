@@ -1,6 +1,7 @@
 /** Nothing is stuck: every run that has not settled has somebody who must do the next step, and an instant by which it is to be done. */
-import { currentAttempt, hasEnded, isAhead, isWaiting, type Run } from "../domain/run.ts";
+import { currentAttempt, findLeftOver, hasEnded, isAhead, isWaiting, type Run } from "../domain/run.ts";
 import { waitEndsAt } from "./reconcile.ts";
+import { failedTry } from "./retry.ts";
 
 /** Who has to do the next step of a run. */
 export interface Ownership {
@@ -49,7 +50,7 @@ function ownerOfAhead(run: Run): Ownership {
 
 function ownerOfEnded(run: Run): Ownership {
   const endedAt = run.times.endedAt ?? run.times.submittedAt;
-  const leftOver = currentAttempt(run)?.exit?.leftOverPids ?? [];
+  const leftOver = findLeftOver(run)?.exit?.leftOverPids ?? [];
   if (leftOver.length > 0) {
     const advice = `End the processes ${leftOver.join(", ")} on ${run.target.name}, or \`jobs resolve ${run.run}\` when they are gone.`;
     return { owner: "operator", deadlineAt: endedAt, advice };
@@ -70,6 +71,8 @@ function ownerOfWaiting(run: Run, { blockedBy }: RunFacts): Ownership {
       return { owner: "operator", deadlineAt, advice: `\`jobs resume '${run.job}'\`, or cancel it.` };
     case "all-paused":
       return { owner: "operator", deadlineAt, advice: "`jobs resume --all`, or cancel it." };
+    case "retry":
+      return { ...ownerOfAhead(run), deadlineAt: later(failedTry(run)?.retryAt ?? since, DUE_WITHIN_MS) };
     case "restored-store":
       return {
         owner: "operator",

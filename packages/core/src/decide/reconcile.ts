@@ -8,6 +8,7 @@ import { cameDue } from "./due.ts";
 import { refused } from "./evidence.ts";
 import { blockers } from "./line.ts";
 import { endedAsLost, lost } from "./lose.ts";
+import { endedAsTried, failedTry } from "./retry.ts";
 import { skipped } from "./skipped.ts";
 import { slotsDue } from "./slots.ts";
 import { write, type Decision, type DecisionContext, type JobView } from "./view.ts";
@@ -33,14 +34,20 @@ export function reconcile(view: JobView, context: DecisionContext): Decision {
 /** The instant at which a run that still waits is skipped; undefined while it does not wait, or an operator holds it. */
 export function waitEndsAt(run: Run): string | undefined {
   if (!isWaiting(run) || run.state !== "pending" || run.hold !== undefined) return undefined;
-  const since = Date.parse(run.times.pendingAt ?? run.times.submittedAt);
+  // The time between two tries is no wait.
+  const since = Math.max(
+    Date.parse(run.times.pendingAt ?? run.times.submittedAt),
+    Date.parse(failedTry(run)?.retryAt ?? run.times.submittedAt),
+  );
   return new Date(since + policyOf(run).waitAtMostMs).toISOString();
 }
 
-/** A run that waited for too long. One that was lost and found no other try has failed. */
+/** A run that waited for too long. One that was lost, or failed, and found no other try has failed. */
 function expired(run: Run, { now }: DecisionContext): Run | undefined {
   const at = waitEndsAt(run);
   if (at === undefined || Date.parse(now) < Date.parse(at)) return undefined;
+  const tried = endedAsTried(run, now);
+  if (tried !== undefined) return tried;
   if (run.attempts.some((attempt) => attempt.lost !== undefined)) return endedAsLost(run, now);
   return skipped(run, "expired-in-queue", now);
 }

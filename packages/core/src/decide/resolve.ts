@@ -1,10 +1,9 @@
 import { LICENCE_MS } from "../domain/attempt.ts";
-import { currentAttempt, hasEnded, type Run } from "../domain/run.ts";
+import { currentAttempt, findLeftOver, hasEnded, type Run } from "../domain/run.ts";
 import { JobsError } from "../errors.ts";
 import { onLiveRun } from "./live-run.ts";
 import { endedAsLost } from "./lose.ts";
 import { write, type Decision, type DecisionContext, type JobView } from "./view.ts";
-import { withAttempt } from "./with-attempt.ts";
 
 /** An operator says that nothing of a run is running any more: what the system itself cannot know. */
 export interface Resolution {
@@ -24,9 +23,11 @@ function resolve(run: Run, { by, note }: Resolution, context: DecisionContext): 
   if (run.resolved !== undefined) return { kind: "known", run };
   const resolved = { at: context.now, by, ...(note === undefined ? {} : { note }) };
   if (hasEnded(run)) {
-    if ((attempt?.exit?.leftOverPids?.length ?? 0) === 0)
-      return reject(run, "It has ended, and nothing of it is left over.");
-    return write({ ...withAttempt(run, { exit: { ...attempt?.exit, leftOverPids: [] } }), resolved }, context);
+    if (findLeftOver(run) === undefined) return reject(run, "It has ended, and nothing of it is left over.");
+    const attempts = run.attempts.map((one) =>
+      one.exit?.leftOverPids === undefined ? one : { ...one, exit: { ...one.exit, leftOverPids: [] } },
+    );
+    return write({ ...run, attempts, resolved }, context);
   }
   if (attempt === undefined) return reject(run, "No host has it: cancel it instead.");
   const agent = context.agents.get(attempt.agent);

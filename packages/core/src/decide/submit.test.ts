@@ -29,6 +29,9 @@ test("the write that accepts a run of an idle job already assigns it to an agent
       lostAfterMs: 3_600_000,
       graceMs: 10_000,
       onLost: "fail",
+      retry: { count: 0 },
+      timeoutMs: null,
+      silenceMs: null,
       times: { submittedAt: NOW, pendingAt: NOW },
       attempts: [
         { number: 1, agent: "agent-a", licence: LICENCE, assignedAt: NOW, lostAfterMs: 3_600_000, graceMs: 10_000 },

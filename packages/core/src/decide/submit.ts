@@ -56,7 +56,7 @@ export function acceptedRun(
   policy: Policy,
 ): Run {
   const { policy: _, isHeld, dueAt, ...asRecorded } = submission;
-  const { overlap, queueLimit, waitAtMostMs, lostAfterMs, graceMs, onLost } = policy;
+  const { overlap, queueLimit, waitAtMostMs, lostAfterMs, graceMs, onLost, retry, timeoutMs, silenceMs } = policy;
   const isLater = dueAt !== undefined && Date.parse(dueAt) > Date.parse(context.now);
   const accepted: Run = {
     ...asRecorded,
@@ -69,6 +69,9 @@ export function acceptedRun(
     lostAfterMs,
     graceMs,
     onLost,
+    retry,
+    timeoutMs,
+    silenceMs,
     ...(isHeld === true ? { hold: { at: context.now, by: submission.submittedBy } } : {}),
     times: {
       submittedAt: context.now,

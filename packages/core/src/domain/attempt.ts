@@ -26,7 +26,19 @@ export const AttemptExit = z.looseObject({
   exitCode: z.int().optional(),
   signal: z.string().optional(),
   /** Who or what ended it, when it did not end by itself. */
-  cause: z.enum(["cancelled", "no-contact", "host-stopped", "host-restarted", "supervisor-ended"]).optional(),
+  cause: z
+    .enum([
+      "cancelled",
+      "no-contact",
+      "host-stopped",
+      "host-restarted",
+      "supervisor-ended",
+      /** It ran for longer than `timeoutMs`. */
+      "timeout",
+      /** It printed nothing for `silenceMs`. */
+      "silence",
+    ])
+    .optional(),
   /** Processes that could not be ended: the job stays busy while there are any. */
   leftOverPids: z.array(z.int()).optional(),
 });
@@ -66,8 +78,15 @@ export const Attempt = z.looseObject({
   log: LogEnd.optional(),
   /** Its host was silent about it for too long; `retried`: another attempt takes its place. */
   lost: z.looseObject({ at: Instant, silentMs: z.int(), retried: z.boolean().optional() }).optional(),
+  /** It failed, and another attempt takes its place: from this instant on. */
+  retryAt: Instant.optional(),
 });
 export type Attempt = z.infer<typeof Attempt>;
+
+/** True when another attempt takes its place, or was to: it was lost, or it failed. */
+export function isGivenUp({ lost, retryAt }: Attempt): boolean {
+  return lost?.retried === true || retryAt !== undefined;
+}
 
 /** True when its host has said that nothing of it runs, or ever will. */
 export function isOverOnHost({ refusal, exit }: Attempt): boolean {

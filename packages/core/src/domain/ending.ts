@@ -1,4 +1,5 @@
 import { ARTIFACTS_MAX } from "./artifact.ts";
+import { describeGivenUp, describeTimeout, findGivenUp, howItEnded } from "./attempt-end.ts";
 import { currentAttempt, type Run } from "./run.ts";
 
 /** What a sentence may say beside the record. */
@@ -22,7 +23,7 @@ export function describeRun(run: Run, facts: Contact = {}): string {
     case "failed":
     case "cancelled":
     case "skipped":
-      return describeEnd(run) + describeLog(run) + describeArtifacts(run);
+      return describeEnd(run) + describeTries(run) + describeLog(run) + describeArtifacts(run);
   }
 }
 
@@ -50,18 +51,18 @@ function describePending(run: Run, { silentSince, blockedBy }: Contact): string 
     return silentSince === undefined
       ? `Handed to ${run.target.name}; it has not started yet.`
       : `Handed to ${run.target.name}, which has no contact since ${silentSince}: nobody knows whether it started.`;
-  const last = run.attempts.at(-1);
+  const { refusal } = run.attempts.at(-1) ?? {};
+  const givenUp = findGivenUp(run);
   const after =
-    last?.lost === undefined
-      ? last?.refusal === undefined
-        ? ""
-        : ` The last try was not started: ${last.refusal.message}`
-      : ` Attempt ${last.number} was lost: its host said nothing of it for too long.`;
+    (givenUp === undefined ? "" : ` ${describeGivenUp(givenUp)}.`) +
+    (refusal === undefined || givenUp?.refusal === refusal ? "" : ` The last try was not started: ${refusal.message}`);
   switch (run.waitingFor) {
     case "agent":
       return `Waiting for ${run.target.name}, which is not in contact.${after}`;
     case "slot":
       return `Waiting for a free slot on ${run.target.name}.${after}`;
+    case "retry":
+      return `Waiting for its next try${givenUp?.retryAt === undefined ? "" : ` at ${givenUp.retryAt}`}.${after}`;
     case "previous-run":
       return `Waiting for ${blockedBy === undefined ? "the previous run" : `run ${blockedBy}`} of the job.${after}`;
     case "dependency":
@@ -82,14 +83,10 @@ function describePending(run: Run, { silentSince, blockedBy }: Contact): string 
 }
 
 function describeEnd(run: Run): string {
-  const attempt = run.attempts.at(-1);
+  const givenUp = findGivenUp(run);
+  const attempt = currentAttempt(run) ?? givenUp ?? run.attempts.at(-1);
   const exit = attempt?.exit;
-  const how =
-    exit?.exitCode !== undefined
-      ? `exit code ${exit.exitCode}`
-      : exit?.signal !== undefined
-        ? `signal ${exit.signal}`
-        : "an unknown end";
+  const how = attempt === undefined ? "an unknown end" : howItEnded(attempt);
   const leftOver = exit?.leftOverPids ?? [];
   const left = leftOver.length > 0 ? ` Processes that could not be ended: ${leftOver.join(", ")}.` : "";
   const host = run.target.name;
@@ -103,8 +100,8 @@ function describeEnd(run: Run): string {
     case "signal":
       return `The script was ended by ${how} on ${host}, not by Jobs.${left}`;
     case "cancelled-by":
-      if (attempt?.lost?.retried === true)
-        return `Cancelled by ${run.cancel?.by ?? "a user"} while it waited for another attempt: attempt ${attempt.number} was lost.`;
+      if (givenUp !== undefined)
+        return `Cancelled by ${run.cancel?.by ?? "a user"} while it waited for another attempt. ${describeGivenUp(givenUp)}.${left}`;
       return (
         (exit === undefined
           ? `Cancelled by ${run.cancel?.by ?? "a user"} before it started.`
@@ -114,7 +111,9 @@ function describeEnd(run: Run): string {
       return (
         (run.state === "skipped"
           ? `Skipped: ${replacement(run)} took its place before it started.`
-          : `Ended because ${replacement(run)} took its place: the script ended with ${how} on ${host}.`) + left
+          : givenUp !== undefined
+            ? `Ended because ${replacement(run)} took its place while it waited for another attempt. ${describeGivenUp(givenUp)}.`
+            : `Ended because ${replacement(run)} took its place: the script ended with ${how} on ${host}.`) + left
       );
     case "dst-gap":
       return `Skipped: the clocks are put forward over that time.`;
@@ -130,6 +129,8 @@ function describeEnd(run: Run): string {
       return "Skipped: a run that it depends on did not end as it had to.";
     case "expired-in-queue":
       return "Skipped: it waited for too long.";
+    case "timeout":
+      return `${attempt === undefined ? "It ran into a limit" : describeTimeout(run, attempt)}: ${host} ended it with ${how}.${left}`;
     case "lost":
       if (run.resolved !== undefined)
         return `${run.resolved.by} said that nothing of it runs on ${host} any more; nobody saw how it ended.`;
@@ -143,7 +144,7 @@ function describeEnd(run: Run): string {
     case "supervisor-ended":
       return `The supervisor on ${host} ended while the script ran; what was left of the script was ended, its exit code is not known.${left}`;
     case "refused-by-agent":
-      return `The agent on ${host} refused it: ${attempt?.refusal?.message ?? "no reason given."}`;
+      return `The agent on ${host} refused it: ${run.attempts.at(-1)?.refusal?.message ?? "no reason given."}`;
     default:
       return `Ended: ${run.reason ?? run.state}.`;
   }
@@ -153,6 +154,16 @@ function describeEnd(run: Run): string {
 function slots({ slot }: Run): string {
   if (slot?.count === undefined || slot.count === 1) return "";
   return ` ${slot.count} slots, from ${slot.at} to ${slot.until}.`;
+}
+
+/** The tries before the last one. */
+function describeTries(run: Run): string {
+  const last = currentAttempt(run);
+  const failures = run.attempts.filter((one) => one.retryAt !== undefined && one !== last).length;
+  if (failures === 0) return "";
+  const wasRefused = run.reason === "refused-by-agent";
+  if (run.state === "failed" && last === undefined && !wasRefused) return " No other try found a place in time.";
+  return last === undefined && !wasRefused ? "" : ` ${failures} ${failures === 1 ? "try" : "tries"} before it failed.`;
 }
 
 function describeArtifacts({ output }: Run): string {

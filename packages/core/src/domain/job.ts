@@ -2,6 +2,7 @@ import { z } from "zod";
 import { Instant } from "./ids.ts";
 import { Payload } from "./payload.ts";
 import { PolicySettings } from "./policy.ts";
+import { Retry } from "./retry.ts";
 import { StoredSchedule } from "./schedule.ts";
 import { Target } from "./target.ts";
 
@@ -24,7 +25,7 @@ export const JobDefinition = z.looseObject({
   job: z.string(),
   /** Names the write that made this version. */
   writeId: z.string(),
-  policy: PolicySettings,
+  policy: PolicySettings.extend({ retry: Retry.optional() }),
   task: Task.optional(),
   /** When runs of the task are due. */
   schedules: z.array(StoredSchedule).optional(),

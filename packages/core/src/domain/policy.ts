@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { OverlapPolicy } from "./overlap.ts";
+import { RetrySettings } from "./retry.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -10,6 +11,15 @@ export type OnLost = z.infer<typeof OnLost>;
 
 /** The least silence after which an attempt may be called lost, milliseconds: three times a licence. */
 export const LOST_AFTER_MIN_MS = 3 * MINUTE_MS;
+
+function limitMs(): z.ZodOptional<z.ZodNullable<z.ZodInt>> {
+  return z
+    .int()
+    .min(1_000)
+    .max(30 * DAY_MS)
+    .nullable()
+    .optional();
+}
 
 /**
  * How runs of a job behave when something is in their way. A submission may say it, else the job's definition does, else
@@ -41,6 +51,12 @@ export const PolicySettings = z.object({
     .optional(),
   /** What becomes of a lost run: it fails, it gets another attempt, or it keeps its job busy until somebody resolves it. `fail`. */
   onLost: OnLost.optional(),
+  /** Whether and when a run that failed is tried again; not at all. */
+  retry: RetrySettings.optional(),
+  /** Each attempt may run for so long, then its host ends it (`timeout`), milliseconds; null: for ever, the default. */
+  timeoutMs: limitMs(),
+  /** Each attempt may print nothing for so long, then its host ends it (`timeout`), milliseconds; null: for ever, the default. */
+  silenceMs: limitMs(),
 });
 export type PolicySettings = z.infer<typeof PolicySettings>;
 
@@ -67,7 +83,9 @@ export function policyOf(asked: PolicySettings, ofJob: PolicySettings = {}): Pol
   const given = <K extends keyof PolicySettings>(key: K): PolicySettings[K] => asked[key] ?? ofJob[key];
   const overlap = given("overlap") ?? "reject";
   // Null is something said, too: never.
-  const lostAfterMs = asked.lostAfterMs === undefined ? ofJob.lostAfterMs : asked.lostAfterMs;
+  const limit = (key: "lostAfterMs" | "timeoutMs" | "silenceMs"): number | null | undefined =>
+    asked[key] === undefined ? ofJob[key] : asked[key];
+  const lostAfterMs = limit("lostAfterMs");
   return {
     overlap,
     queueLimit: given("queueLimit") ?? QUEUE_LIMIT,
@@ -75,6 +93,9 @@ export function policyOf(asked: PolicySettings, ofJob: PolicySettings = {}): Pol
     lostAfterMs: lostAfterMs === undefined ? defaultLostAfterMs(overlap) : lostAfterMs,
     graceMs: given("graceMs") ?? GRACE_MS,
     onLost: given("onLost") ?? "fail",
+    retry: given("retry") ?? { count: 0 },
+    timeoutMs: limit("timeoutMs") ?? null,
+    silenceMs: limit("silenceMs") ?? null,
   };
 }
 

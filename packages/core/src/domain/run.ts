@@ -3,7 +3,7 @@
  *
  *   submitted ──due──► pending ──started──► running ──exited──► completed | failed | cancelled
  *       │                 │  ▲                 │
- *       ├──────cancel─────┤  └─ refused or never started: taken back, another attempt
+ *       ├──────cancel─────┤  └─ refused, never started, lost, or failed and to be tried again: another attempt
  *       └─ due, and its job busy ──► skipped
  *                         └──► cancelled | failed | skipped
  *
@@ -12,7 +12,7 @@
  */
 import { z } from "zod";
 import { Artifact } from "./artifact.ts";
-import { Attempt } from "./attempt.ts";
+import { Attempt, isGivenUp } from "./attempt.ts";
 import { Dependencies } from "./dependencies.ts";
 import { Instant, RunId } from "./ids.ts";
 import { StoredLog } from "./log.ts";
@@ -20,6 +20,7 @@ import { OverlapPolicy } from "./overlap.ts";
 import { Payload } from "./payload.ts";
 import { OnLost } from "./policy.ts";
 import { Reason } from "./reason.ts";
+import { Retry } from "./retry.ts";
 import { Slot } from "./slot.ts";
 import { Target } from "./target.ts";
 
@@ -32,6 +33,8 @@ export const WaitingFor = z.enum([
   "dependency",
   "agent",
   "slot",
+  /** It failed, and its next try has its time. */
+  "retry",
   /** Processes that no record accounts for run on a host. */
   "left-over",
   /** The store was restored: not every host has said yet what it runs. */
@@ -102,6 +105,9 @@ export const Run = z.looseObject({
   lostAfterMs: z.int().nullable().optional(),
   graceMs: z.int().optional(),
   onLost: OnLost.optional(),
+  retry: Retry.optional(),
+  timeoutMs: z.int().nullable().optional(),
+  silenceMs: z.int().nullable().optional(),
   /** The run that kept its job busy when this one's time came. */
   skippedFor: RunId.optional(),
   /** The run that this one repeats. */
@@ -120,8 +126,7 @@ export function hasEnded(run: Run): boolean {
 /** The attempt that counts now: assigned and neither refused nor given up; undefined when the run waits for one. */
 export function currentAttempt(run: Run): Attempt | undefined {
   const attempt = run.attempts.at(-1);
-  const isOver = attempt?.refusal !== undefined || attempt?.lost?.retried === true;
-  return isOver ? undefined : attempt;
+  return attempt === undefined || attempt.refusal !== undefined || isGivenUp(attempt) ? undefined : attempt;
 }
 
 /** True while its time has not come: it is in nobody's way. */
@@ -136,5 +141,10 @@ export function isWaiting(run: Run): boolean {
 
 /** True while the run keeps its job busy: from its time until its end, and after it while processes of it are left over. */
 export function isBusy(run: Run): boolean {
-  return (!hasEnded(run) && !isAhead(run)) || (currentAttempt(run)?.exit?.leftOverPids?.length ?? 0) > 0;
+  return (!hasEnded(run) && !isAhead(run)) || findLeftOver(run) !== undefined;
+}
+
+/** The attempt of which processes are left over, if there is one. */
+export function findLeftOver({ attempts }: Run): Attempt | undefined {
+  return attempts.find(({ exit }) => (exit?.leftOverPids?.length ?? 0) > 0);
 }

@@ -1,5 +1,5 @@
 /**
- * The WebSocket of one run: `GET /v1/runs/{run}/follow?log=<offset>&attempt=<number>`, subprotocols `jobs.v1` and `jobs.token.<token>`.
+ * The WebSocket of one run: `GET /v1/runs/{run}/follow?log=<offset>&attempt=<number>&only=1`, subprotocols `jobs.v1` and `jobs.token.<token>`.
  *
  *   server → client, text:    {"type":"run","run":RunView}            at once, and after each change
  *                             {"type":"caught-up","offset":n}         once: all log bytes kept so far, up to n, were sent
@@ -7,8 +7,8 @@
  *   server → client, binary:  16 bytes of header, then bytes           log from that offset; gapless, in order
  *
  * The header, big-endian: 4 bytes kind (1: log), 4 bytes number of the attempt, 8 bytes offset in that attempt's log.
- * An offset is one in the log of an attempt: of another one than the current it means its beginning; without `attempt` it
- * is of the current one. A later attempt begins at offset 0 again.
+ * An offset is one in the log of an attempt, without `attempt` of the current one. The logs of later attempts follow, each
+ * from offset 0; with `only` there is that one alone, and `log-end` is its end.
  * Without `log` no bytes, no `caught-up` and no `log-end` come. The server closes with 1000 once the run is settled and
  * everything was sent; with 4008 when the reader was too slow: it comes back with the offset it has reached.
  */

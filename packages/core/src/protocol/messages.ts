@@ -69,6 +69,9 @@ export const StartMessage = z.looseObject({
   overlap: OverlapPolicy,
   lostAfterMs: z.int().nullable(),
   graceMs: z.int(),
+  /** The host ends it once it has run, or has printed nothing, for so long. An older agent knows neither, and ends nothing. */
+  timeoutMs: z.int().optional(),
+  silenceMs: z.int().optional(),
   payload: Payload,
   /** Where to get a payload that is not in the message. */
   payloadFrom: Transfer.optional(),

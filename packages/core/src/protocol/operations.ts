@@ -219,7 +219,10 @@ export const operations = {
     method: "GET",
     path: "/v1/runs/{run}/artifacts",
     summary: "The files that a run left in $JOBS_OUTPUT; complete once `settled`.",
-    input: RunPath,
+    input: RunPath.extend({
+      /** Those of an earlier attempt; left out: of the last one. */
+      attempt: z.coerce.number().int().positive().optional(),
+    }),
     output: z.object({ settled: z.boolean(), artifacts: z.array(Artifact) }),
     successStatus: 200,
   },
@@ -241,7 +244,7 @@ export type OperationOutput<N extends OperationName> = z.output<(typeof operatio
 export const streams = {
   /** WebSocket; see `frames.ts`. */
   follow: (run: string) => `/v1/runs/${run}/follow`,
-  /** GET: the content of one artifact. */
-  artifact: (run: string, name: string) =>
-    `/v1/runs/${run}/artifacts/${name.split("/").map(encodeURIComponent).join("/")}`,
+  /** GET: the content of one artifact; of the last attempt if none is named. */
+  artifact: (run: string, name: string, attempt?: number) =>
+    `/v1/runs/${run}/artifacts/${name.split("/").map(encodeURIComponent).join("/")}${attempt === undefined ? "" : `?attempt=${attempt}`}`,
 } as const;

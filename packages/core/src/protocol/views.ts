@@ -1,6 +1,6 @@
 /** What the API shows of a run, an agent, an artifact: the records without their inner parts. */
 import { z } from "zod";
-import { ownerOf, waitEndsAt, type RunFacts } from "../decide/index.ts";
+import { failedTry, ownerOf, waitEndsAt, type RunFacts } from "../decide/index.ts";
 import { Artifact } from "../domain/artifact.ts";
 import { DependsOn, Otherwise, type Dependencies } from "../domain/dependencies.ts";
 import { describeRun } from "../domain/ending.ts";
@@ -9,9 +9,12 @@ import { StoredLog } from "../domain/log.ts";
 import { OverlapPolicy } from "../domain/overlap.ts";
 import { OnLost } from "../domain/policy.ts";
 import { Reason } from "../domain/reason.ts";
-import { currentAttempt, RunState, WaitingFor, type Run } from "../domain/run.ts";
+import { Retry } from "../domain/retry.ts";
+import { currentAttempt, hasEnded, RunState, WaitingFor, type Run } from "../domain/run.ts";
 import { StoredSchedule } from "../domain/schedule.ts";
 import type { Slot } from "../domain/slot.ts";
+import { attemptsOf, AttemptView } from "./attempt-view.ts";
+import { withoutUndefined } from "./without-undefined.ts";
 
 /** A run as the API shows it. Times are RFC 3339, UTC. */
 export const RunView = z.object({
@@ -76,6 +79,15 @@ export const RunView = z.object({
   /** Silence after which it is called lost, milliseconds; null: never. */
   lostAfterMs: z.number().nullable().optional(),
   onLost: OnLost.optional(),
+  /** Whether and when it is tried again when it has failed. */
+  retry: Retry.optional(),
+  /** When its next try is due, while it waits for that. */
+  retryAt: z.string().optional(),
+  /** How long an attempt may run, and may print nothing, milliseconds; null: for ever. */
+  timeoutMs: z.number().nullable().optional(),
+  silenceMs: z.number().nullable().optional(),
+  /** When there was more than one: all of them, but the oldest of very many. */
+  attempts: z.array(AttemptView).optional(),
   /** Who said that nothing of it runs any more. */
   resolvedBy: z.string().optional(),
   /** Who has to do the next step, and by when; absent once it is settled. */
@@ -133,6 +145,11 @@ export function viewOfRun(run: Run, live?: LiveFacts): RunView {
     lostAt: attempt?.lost?.at,
     lostAfterMs: attempt?.lostAfterMs,
     onLost: run.onLost,
+    retry: run.retry,
+    retryAt: hasEnded(run) ? undefined : failedTry(run)?.retryAt,
+    timeoutMs: run.timeoutMs,
+    silenceMs: run.silenceMs,
+    attempts: attemptsOf(run),
     resolvedBy: run.resolved?.by,
     next: live === undefined ? undefined : nextOf(run, live),
     output:
@@ -229,11 +246,3 @@ export const AgentSummary = z.object({
   version: z.string().optional(),
 });
 export type AgentSummary = z.infer<typeof AgentSummary>;
-
-type Defined<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
-  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
-};
-
-function withoutUndefined<T extends object>(value: T): Defined<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined)) as Defined<T>;
-}

@@ -1,5 +1,6 @@
 /** What must hold of the records of a job after every step, and of every step; throws when it does not. */
-import { currentAttempt, hasEnded, isBusy, Run } from "../domain/run.ts";
+import { isGivenUp } from "../domain/attempt.ts";
+import { currentAttempt, findLeftOver, hasEnded, isBusy, Run } from "../domain/run.ts";
 import type { HostOrder } from "./host-model.ts";
 
 const RECORD_MAX_BYTES = 32_000;
@@ -12,7 +13,7 @@ export function checkJob(runs: readonly Run[], occupied: readonly HostOrder[]): 
   demand(!hasPair(occupied), () => `two scripts of one job at once: ${show(occupied)}`);
   for (const { run: id, attempt, agent } of occupied) {
     const run = runs.find((one) => one.run === id);
-    const own = run === undefined ? undefined : currentAttempt(run);
+    const own = run === undefined ? undefined : (currentAttempt(run) ?? findLeftOver(run));
     const isKnown = run !== undefined && isBusy(run) && own?.number === attempt && own.agent === agent;
     demand(isKnown, () => `a script runs that its record does not know: ${id}.${attempt}`);
   }
@@ -46,6 +47,15 @@ function checkRun(run: Run): void {
   demand(
     run.attempts.every(({ number }, index) => number > (run.attempts[index - 1]?.number ?? 0)),
     () => `numbers do not rise: ${show(run)}`,
+  );
+  const failed = run.attempts.filter(({ retryAt }) => retryAt !== undefined);
+  demand(failed.length <= (run.retry?.count ?? 0), () => `more tries than allowed: ${show(run)}`);
+  demand(
+    run.attempts.every(({ assignedAt }, index) => {
+      const before = run.attempts.slice(0, index).findLast(isGivenUp)?.retryAt;
+      return before === undefined || Date.parse(before) <= Date.parse(assignedAt);
+    }),
+    () => `a try before its time: ${show(run)}`,
   );
 }
 

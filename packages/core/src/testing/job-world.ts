@@ -38,6 +38,9 @@ interface Host {
   readonly seen: { count: number; isRecent: boolean }[];
 }
 
+/** Of every other run. */
+const RETRY = { count: 2, backoff: { kind: "fixed", delayMs: 5_000 } } as const;
+
 export class JobWorld {
   readonly records = new Map<string, Map<string, Run>>();
   readonly finished = new Map<string, Run>();
@@ -84,7 +87,7 @@ export class JobWorld {
     const submission = sampleSubmission({
       job: asked.job,
       run,
-      policy: { overlap: asked.overlap },
+      policy: { overlap: asked.overlap, ...(asked.key % 2 === 0 ? {} : { retry: RETRY }) },
       target: { kind: "agent", agent: asked.agent, name: asked.agent },
       payload: { form: "plain", sha256: "0".repeat(64), sizeBytes: BODY.length, body: BODY },
       requestDigest: asked.digest,

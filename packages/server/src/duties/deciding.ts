@@ -2,16 +2,7 @@
  * All that only the deciding server does: takes evidence, reconciles, sends messages, settles, releases. It begins when
  * the lease is gained and stops when it is lost; nothing is kept beside what the streams hold.
  */
-import {
-  currentAttempt,
-  hasEnded,
-  isWaiting,
-  type Beat,
-  type Evidence,
-  type HostReport,
-  type Run,
-  type Service,
-} from "@jobs/core";
+import { hasEnded, isWaiting, type Beat, type Evidence, type HostReport, type Run, type Service } from "@jobs/core";
 import { nextDueMs, wantedFor } from "@jobs/core/decide";
 import type { EvidenceStore, StreamWatch } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
@@ -177,7 +168,8 @@ export class Deciding {
     for (const { run, sequence } of this.#options.jobs.runs()) {
       this.#next(run, sequence);
       const undecided = this.#options.desk.findUndecided(run);
-      if (undecided !== undefined) void this.#decideOn(currentAttempt(run)?.agent ?? "", undecided);
+      const of = run.attempts.find(({ number }) => number === undecided?.attempt);
+      if (undecided !== undefined && of !== undefined) void this.#decideOn(of.agent, undecided);
     }
     this.#reconcileAll();
   }

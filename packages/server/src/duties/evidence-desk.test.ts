@@ -49,11 +49,20 @@ test("evidence of an agent that no attempt of the run names is not taken", () =>
 
 test("evidence of the agent of another attempt says nothing of this one", () => {
   const desk = new EvidenceDesk({ findRun: () => run });
-  expect(desk.take("alpha", evidence())).toBe(true);
+  expect(desk.take("alpha", evidence())).toBe(false);
   expect(desk.findUndecided(run)).toBeUndefined();
   const told = evidence({ revision: 2 });
   expect(desk.take("beta", told)).toBe(true);
   expect(desk.findUndecided(run)).toBe(told);
+});
+
+test("what a host said of an earlier attempt stays beside what it says of a later one", () => {
+  const tried: Run = { ...run, attempts: [{ ...attempt(1, "beta"), retryAt: AT }, attempt(2, "beta")] };
+  const desk = new EvidenceDesk({ findRun: () => tried });
+  expect(desk.take("beta", evidence())).toBe(true);
+  expect(desk.take("beta", evidence({ attempt: 1, revision: 9 }))).toBe(true);
+  expect(desk.take("beta", evidence({ attempt: 1, revision: 8 }))).toBe(false);
+  expect(tried.attempts.map((one) => desk.find(run.run, one)?.attempt)).toEqual([1, 2]);
 });
 
 test("evidence that comes before its run counts once the run is there, for the agent that it names", () => {

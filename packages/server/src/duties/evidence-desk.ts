@@ -2,14 +2,14 @@
  * The last evidence of each attempt that is not settled yet, by the agent that gave it: evidence counts only if that
  * agent is the one which the attempt's record names.
  */
-import { currentAttempt, hasEnded, type Attempt, type Evidence, type Run } from "@jobs/core";
+import { currentAttempt, findLeftOver, hasEnded, type Attempt, type Evidence, type Run } from "@jobs/core";
 
 /** While the view is being read anew evidence may come before its run; but no agent may fill the desk with runs that are not. */
 const UNKNOWN_MAX = 10_000;
 
 export class EvidenceDesk {
   readonly #findRun: (run: string) => Run | undefined;
-  /** By run, then by agent. */
+  /** By run, then by attempt and agent. */
   readonly #taken = new Map<string, Map<string, Evidence>>();
 
   constructor(options: { readonly findRun: (run: string) => Run | undefined }) {
@@ -21,9 +21,10 @@ export class EvidenceDesk {
     const run = this.#findRun(evidence.run);
     if (!this.#isExpected(run, agent, evidence)) return false;
     const ofRun = this.#taken.get(evidence.run) ?? new Map<string, Evidence>();
-    const known = ofRun.get(agent);
+    const key = keyOf(evidence.attempt, agent);
+    const known = ofRun.get(key);
     if (known !== undefined && !isNewer(evidence, known)) return false;
-    this.#taken.set(evidence.run, ofRun.set(agent, evidence));
+    this.#taken.set(evidence.run, ofRun.set(key, evidence));
     return true;
   }
 
@@ -31,21 +32,22 @@ export class EvidenceDesk {
   #isExpected(run: Run | undefined, agent: string, { attempt }: Evidence): boolean {
     const isAhead = attempt > (run?.attempts.at(-1)?.number ?? 0);
     if (run === undefined || isAhead) return this.#taken.size < UNKNOWN_MAX;
-    return run.attempts.some((one) => one.agent === agent);
+    return run.attempts.some((one) => one.agent === agent && one.number === attempt);
   }
 
   /** What the host of this attempt said last. */
   find(run: string, attempt: Attempt): Evidence | undefined {
-    const evidence = this.#taken.get(run)?.get(attempt.agent);
-    return evidence?.attempt === attempt.number ? evidence : undefined;
+    return this.#taken.get(run)?.get(keyOf(attempt.number, attempt.agent));
   }
 
   /** Evidence that the record of its run does not show yet, because deciding on it failed. */
   findUndecided(run: Run): Evidence | undefined {
-    const attempt = currentAttempt(run);
+    const leftOver = findLeftOver(run);
+    const attempt = leftOver ?? currentAttempt(run);
     const evidence = attempt === undefined ? undefined : this.find(run.run, attempt);
     if (attempt === undefined || evidence === undefined) return undefined;
-    if (hasEnded(run)) return (attempt.exit?.leftOverPids?.length ?? 0) > 0 ? evidence : undefined;
+    if (leftOver !== undefined) return evidence;
+    if (hasEnded(run)) return undefined;
     const isShown = evidence.phase === "accepted" || (evidence.phase === "started" && run.state === "running");
     return isShown ? undefined : evidence;
   }
@@ -59,7 +61,10 @@ export class EvidenceDesk {
   }
 }
 
+function keyOf(attempt: number, agent: string): string {
+  return `${attempt} ${agent}`;
+}
+
 function isNewer(one: Evidence, known: Evidence): boolean {
-  if (one.attempt !== known.attempt) return one.attempt > known.attempt;
   return one.session !== known.session || one.revision > known.revision;
 }

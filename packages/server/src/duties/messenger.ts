@@ -42,13 +42,15 @@ export class Messenger {
       const { agent, number, licence, lostAfterMs, graceMs } = attempt;
       const about = { v: 1, job: run.job, run: run.run, attempt: number, fence, graceMs } as const;
       if (wanted === "cancel") return await this.#options.inbox.put(agent, { ...about, kind: "cancel" });
-      const { overlap, payload } = run;
+      const { overlap, payload, timeoutMs, silenceMs } = run;
       await this.#options.inbox.put(agent, {
         ...about,
         kind: "start",
         licence,
         overlap,
         lostAfterMs,
+        ...(typeof timeoutMs === "number" ? { timeoutMs } : {}),
+        ...(typeof silenceMs === "number" ? { silenceMs } : {}),
         payload,
         ...(await this.#payloadFrom(run)),
       });

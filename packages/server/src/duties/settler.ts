@@ -7,7 +7,7 @@
  * is there already.
  */
 import {
-  currentAttempt,
+  ARTIFACTS_MAX,
   isBusy,
   type Attempt,
   type Evidence,
@@ -28,6 +28,8 @@ const AGAIN_MS = 5_000;
 const LOG_QUESTIONS = 6;
 /** How long a host that was lost may come back and tell the rest, milliseconds. Its job is free meanwhile. */
 const WITHOUT_HOST_AFTER_MS = 60_000;
+/** How long after the end of the run the artifacts of an earlier attempt may take, milliseconds: its host may never come back. */
+const WITHOUT_UPLOADS_AFTER_MS = 60 * 60_000;
 /** Each has a URL of its own, and a report is one message. */
 const UPLOADS_A_REPORT = 100;
 
@@ -53,10 +55,14 @@ interface Question {
   readonly isPatient?: boolean;
 }
 
-/** Another attempt has taken its place, or would have. */
-function isGivenUp({ lost }: Attempt): boolean {
-  return lost?.retried === true;
+/** An attempt, and the run that it is of. */
+interface AttemptOf {
+  readonly run: Run;
+  readonly attempt: Attempt;
 }
+
+type Output = RunOutput["attempts"][number];
+type Artifacts = NonNullable<Evidence["artifacts"]>;
 
 interface Asked {
   readonly atMs: number;
@@ -101,98 +107,103 @@ export class Settler {
   /** What the run left, once all of it is kept; undefined while something is missing. */
   async #output(run: Run): Promise<RunOutput | undefined> {
     const location = this.#options.artifacts.locationOf(runPrefix(run.job, run.run));
-    const attempt = currentAttempt(run);
-    if (attempt === undefined) return { location, attempts: await this.#outputsOfLost(run) };
+    const attempts: RunOutput["attempts"] = [];
+    // The last one first: of all together no more artifacts are kept than of one.
+    for (const attempt of run.attempts.filter(({ refusal }) => refusal === undefined).toReversed()) {
+      const kept = attempts.reduce((sum, { artifacts }) => sum + artifacts.length, 0);
+      const output = await this.#outputOf(run, attempt, ARTIFACTS_MAX - kept);
+      if (output === undefined) return undefined;
+      attempts.unshift(output);
+    }
+    return { location, attempts };
+  }
+
+  /** What an attempt left, once all of it is kept; `room`: so many artifacts may be. */
+  async #outputOf(run: Run, attempt: Attempt, room: number): Promise<Output | undefined> {
+    if (attempt.lost?.retried === true) return this.#outputOfLost(run, attempt);
     const evidence = this.#options.desk.find(run.run, attempt);
     // The host says it by itself; it is asked when that takes long: its words may have gone with a nats-server.
     if (evidence?.phase !== "exited" || evidence.artifacts === undefined)
-      return this.#isGivenUp(run)
-        ? { location, attempts: [...(await this.#outputsOfLost(run)), await this.#outputOfLost(run, attempt)] }
-        : this.#ask(run, { what: "evidence", isPatient: true }, {});
-    const missing = await this.#missing(run, evidence);
-    if (missing.length > 0) return this.#askForUploads(run, evidence.attempt, missing);
-    const log = await this.#keepLog(run, evidence);
+      return this.#isLost(run, attempt)
+        ? this.#outputOfLost(run, attempt)
+        : this.#ask({ run, attempt }, { what: "evidence", isPatient: true }, {});
+    const wanted = evidence.artifacts.slice(0, room);
+    const missing = await this.#missing(run, attempt, wanted);
+    const isTooLate = attempt.retryAt !== undefined && this.#sinceEndMs(run) > WITHOUT_UPLOADS_AFTER_MS;
+    if (missing.length > 0 && !isTooLate) return this.#askForUploads({ run, attempt }, missing);
+    const log = await this.#keepLog({ run, attempt }, evidence);
     if (log === undefined) return undefined;
-    const artifacts = evidence.artifacts.map(({ name, sizeBytes, sha256 }) => ({ name, sizeBytes, sha256 }));
-    const leftOut = evidence.artifactsLeftOut ? { artifactsLeftOut: evidence.artifactsLeftOut } : {};
-    const earlier = await this.#outputsOfLost(run);
-    return { location, attempts: [...earlier, { attempt: attempt.number, log, artifacts, ...leftOut }] };
+    const stored = wanted.filter((one) => !missing.includes(one));
+    const artifacts = stored.map(({ name, sizeBytes, sha256 }) => ({ name, sizeBytes, sha256 }));
+    const leftOut = (evidence.artifactsLeftOut ?? 0) + evidence.artifacts.length - artifacts.length;
+    return { attempt: attempt.number, log, artifacts, ...(leftOut === 0 ? {} : { artifactsLeftOut: leftOut }) };
   }
 
-  /** True for a run that was lost, or resolved by an operator, once its host had its time to come back and tell the rest. */
-  #isGivenUp(run: Run): boolean {
-    const isLost = run.resolved !== undefined || currentAttempt(run)?.lost !== undefined;
-    const sinceMs = Date.parse(this.#options.now()) - Date.parse(run.times.endedAt ?? "");
+  /** True for an attempt that was given up, or resolved by an operator, once its host had its time to come back and tell the rest. */
+  #isLost(run: Run, { lost, retryAt }: Attempt): boolean {
+    const isLost = run.resolved !== undefined || lost !== undefined || retryAt !== undefined;
+    const sinceMs = this.#sinceEndMs(run);
     // Clocks are set, and another server may have another one: an end that is still to come holds up nothing.
     return isLost && (sinceMs < 0 || sinceMs > WITHOUT_HOST_AFTER_MS);
   }
 
-  #outputsOfLost(run: Run): Promise<RunOutput["attempts"]> {
-    return Promise.all(run.attempts.filter(isGivenUp).map((one) => this.#outputOfLost(run, one)));
+  #sinceEndMs({ times }: Run): number {
+    return Date.parse(this.#options.now()) - Date.parse(times.endedAt ?? "");
   }
 
   /** What came of the log before the host fell silent. That it is all of it nobody can say, unless the host still told its end. */
-  async #outputOfLost({ job, run }: Run, { agent, number, log: end }: Attempt): Promise<RunOutput["attempts"][number]> {
+  async #outputOfLost({ job, run }: Run, { agent, number, log: end }: Attempt): Promise<Output> {
     const address = { job, agent, run, attempt: number };
     const kept = end === undefined ? undefined : (await this.#options.logs.keep(address, end, true)).log;
     return { attempt: number, log: kept ?? (await this.#options.logs.keepRest(address)), artifacts: [] };
   }
 
-  async #keepLog(run: Run, evidence: Evidence): Promise<StoredLog | undefined> {
+  async #keepLog({ run, attempt }: AttemptOf, evidence: Evidence): Promise<StoredLog | undefined> {
     if (evidence.shippedBytes < evidence.log.lengthBytes) return undefined;
-    const agent = currentAttempt(run)?.agent ?? "";
-    const address = { job: run.job, agent, run: run.run, attempt: evidence.attempt };
-    const isLastTry = (this.#asked.get(run.run)?.get("log")?.times ?? 0) >= LOG_QUESTIONS;
+    const address = { job: run.job, agent: attempt.agent, run: run.run, attempt: attempt.number };
+    const isLastTry = (this.#asked.get(run.run)?.get(`log of ${attempt.number}`)?.times ?? 0) >= LOG_QUESTIONS;
     const kept = await this.#options.logs.keep(address, evidence.log, isLastTry);
     if (kept.missingFrom === undefined) return kept.log;
-    return this.#ask(run, { what: "log" }, { logFrom: [[kept.missingFrom, evidence.log.lengthBytes]] });
+    return this.#ask({ run, attempt }, { what: "log" }, { logFrom: [[kept.missingFrom, evidence.log.lengthBytes]] });
   }
 
-  async #missing(run: Run, { attempt, artifacts = [] }: Evidence): Promise<NonNullable<Evidence["artifacts"]>> {
-    const missing: typeof artifacts = [];
-    const key = { job: run.job, run: run.run, attempt };
+  async #missing({ job, run }: Run, { number }: Attempt, artifacts: Artifacts): Promise<Artifacts> {
+    const missing: Artifacts = [];
     for (const artifact of artifacts) {
-      const size = await this.#options.artifacts.findSize(artifactKey(key, artifact.name));
+      const size = await this.#options.artifacts.findSize(artifactKey({ job, run, attempt: number }, artifact.name));
       if (size !== artifact.sizeBytes || !artifact.stored) missing.push(artifact);
     }
     return missing;
   }
 
-  async #askForUploads(run: Run, attempt: number, missing: NonNullable<Evidence["artifacts"]>): Promise<undefined> {
-    const key = { job: run.job, run: run.run, attempt };
+  async #askForUploads({ run, attempt }: AttemptOf, missing: Artifacts): Promise<undefined> {
+    const key = { job: run.job, run: run.run, attempt: attempt.number };
     const some = missing.slice(0, UPLOADS_A_REPORT);
-    if (!this.#mayAsk(run, { what: `uploads from ${some[0]?.name} on` })) return;
+    if (!this.#mayAsk({ run, attempt }, { what: `uploads from ${some[0]?.name} on` })) return;
     const uploads = await Promise.all(
       some.map(async ({ name, sizeBytes, sha256 }) => ({
         name,
         ...(await this.#options.artifacts.uploadTo(artifactKey(key, name), { sizeBytes, sha256 })),
       })),
     );
-    await this.#put(run, { uploads });
+    await this.#put({ run, attempt }, { uploads });
   }
 
-  async #ask(run: Run, question: Question, wish: { logFrom?: [number, number][] }): Promise<undefined> {
-    if (this.#mayAsk(run, question)) await this.#put(run, wish);
+  async #ask(of: AttemptOf, question: Question, wish: { logFrom?: [number, number][] }): Promise<undefined> {
+    if (this.#mayAsk(of, question)) await this.#put(of, wish);
   }
 
-  #mayAsk({ run }: Run, { what, isPatient = false }: Question): boolean {
+  #mayAsk({ run: { run }, attempt }: AttemptOf, { what, isPatient = false }: Question): boolean {
     const nowMs = this.#options.monotonicMs();
     const asked = this.#asked.get(run) ?? new Map<string, Asked>();
-    const last = asked.get(what);
+    const key = `${what} of ${attempt.number}`;
+    const last = asked.get(key);
     if (last !== undefined && nowMs - last.atMs < AGAIN_MS) return false;
-    this.#asked.set(run, asked.set(what, { atMs: nowMs, times: (last?.times ?? 0) + 1 }));
+    this.#asked.set(run, asked.set(key, { atMs: nowMs, times: (last?.times ?? 0) + 1 }));
     return last !== undefined || !isPatient;
   }
 
-  async #put(run: Run, wish: object): Promise<void> {
-    const attempt = currentAttempt(run);
-    if (attempt === undefined) return;
-    await this.#options.inbox.put(attempt.agent, {
-      v: 1,
-      kind: "report",
-      run: run.run,
-      attempt: attempt.number,
-      ...wish,
-    });
+  async #put({ run: { run }, attempt: { agent, number } }: AttemptOf, wish: object): Promise<void> {
+    await this.#options.inbox.put(agent, { v: 1, kind: "report", run, attempt: number, ...wish });
   }
 }

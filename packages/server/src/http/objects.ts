@@ -33,27 +33,31 @@ export function registerObjectRoutes(app: FastifyInstance, options: ObjectRoutes
       .send(Readable.from(await artifacts.get(grant.key), { objectMode: false }));
   });
 
-  app.get<{ Params: { run: string; "*": string } }>("/v1/runs/:run/artifacts/*", async (request, reply) => {
-    auth.fromHeaders(request.headers);
-    const view = await runs.get(request.params.run);
-    const artifact = view.output?.artifacts.find(({ name }) => name === request.params["*"]);
-    if (artifact === undefined) {
-      const message = `Run ${view.run} has no artifact “${request.params["*"]}”${view.times.settledAt === undefined ? " yet: it is not settled" : ""}.`;
-      throw new JobsError("artifact-unknown", message, { field: "artifact" });
-    }
-    const bytes = await artifacts.get(
-      artifactKey({ job: view.job, run: view.run, attempt: view.attempt ?? 0 }, artifact.name),
-    );
-    return reply
-      .type("application/octet-stream")
-      .header("content-length", artifact.sizeBytes)
-      .header(
-        "content-disposition",
-        `attachment; filename*=UTF-8''${encodeURIComponent(artifact.name.split("/").at(-1) ?? "")}`,
-      )
-      .header("jobs-sha256", artifact.sha256)
-      .send(Readable.from(bytes, { objectMode: false }));
-  });
+  app.get<{ Params: { run: string; "*": string }; Querystring: { attempt?: string } }>(
+    "/v1/runs/:run/artifacts/*",
+    async (request, reply) => {
+      auth.fromHeaders(request.headers);
+      const view = await runs.get(request.params.run);
+      const attempt = request.query.attempt === undefined ? undefined : Number(request.query.attempt);
+      const artifact = (await runs.artifacts(view.run, attempt)).find(({ name }) => name === request.params["*"]);
+      if (artifact === undefined) {
+        const message = `Run ${view.run} has no artifact “${request.params["*"]}”${view.times.settledAt === undefined ? " yet: it is not settled" : ""}.`;
+        throw new JobsError("artifact-unknown", message, { field: "artifact" });
+      }
+      const bytes = await artifacts.get(
+        artifactKey({ job: view.job, run: view.run, attempt: attempt ?? view.attempt ?? 0 }, artifact.name),
+      );
+      return reply
+        .type("application/octet-stream")
+        .header("content-length", artifact.sizeBytes)
+        .header(
+          "content-disposition",
+          `attachment; filename*=UTF-8''${encodeURIComponent(artifact.name.split("/").at(-1) ?? "")}`,
+        )
+        .header("jobs-sha256", artifact.sha256)
+        .send(Readable.from(bytes, { objectMode: false }));
+    },
+  );
 }
 
 function bodyOf(body: unknown): AsyncIterable<Uint8Array> {

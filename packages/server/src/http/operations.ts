@@ -68,9 +68,9 @@ function runHandlers(options: OperationsOptions): RunHandlers {
       return submit(await repeat(await runs.getRecord(run), changes, artifacts), by, run);
     },
     listOverdue: () => Promise.resolve({ runs: [...runs.overdue()] }),
-    async listArtifacts({ run }) {
+    async listArtifacts({ run, attempt }) {
       const view = await runs.get(run);
-      return { settled: view.times.settledAt !== undefined, artifacts: view.output?.artifacts ?? [] };
+      return { settled: view.times.settledAt !== undefined, artifacts: [...(await runs.artifacts(run, attempt))] };
     },
   };
 }

@@ -2,7 +2,7 @@
  * Reads the log of a run's attempt from any offset to its end, in order and gapless, wherever its bytes are by now:
  * in LOGS while the run lives, in the artifact store once it is settled. It never holds more than a few chunks.
  */
-import type { LogFrame, RunView, StoredLog } from "@jobs/core";
+import { isGivenUp, type Attempt, type LogFrame, type RunView, type StoredLog } from "@jobs/core";
 import { logKey, type ArtifactStore } from "@jobs/core/artifacts";
 import type { AttemptAddress, LogChunk, LogStore } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
@@ -18,15 +18,19 @@ export interface LogReaderOptions {
   readonly log: Logger;
 }
 
-/** Where a reader goes on: an offset in the log of an attempt; of the current one when none is named. */
+/** Where a reader goes on: an offset in the log of an attempt; of the current one when none is named. The later ones follow it. */
 export interface LogPosition {
   readonly from: number;
   readonly attempt?: number | undefined;
+  /** The log of that attempt and no other. */
+  readonly only?: boolean | undefined;
 }
 
 const AGAIN_MS = 100;
 /** After this long without a chunk it is looked whether one was missed, milliseconds. */
 const QUIET_MS = 5_000;
+/** How long the rest of an earlier attempt's log is waited for, milliseconds. */
+const PAST_MS = 5_000;
 const EMPTY: StoredLog = { lengthBytes: 0, complete: true };
 
 export class LogReader {
@@ -42,35 +46,63 @@ export class LogReader {
    */
   async *read(
     run: string,
-    { from, attempt: ofAttempt }: LogPosition,
+    { from, attempt: ofAttempt, only = false }: LogPosition,
     signal: AbortSignal,
   ): AsyncGenerator<LogFrame | "caught-up", StoredLog | undefined> {
     let position = from;
     let read = ofAttempt;
     for await (const view of this.#options.runs.follow(run, signal)) {
       if (view.times.settledAt !== undefined) {
-        yield* this.#kept(view, read === undefined || read === view.attempt ? position : 0);
+        const kept = keptOf(view).filter(({ attempt }) => (only ? attempt === read : attempt >= (read ?? attempt)));
+        for (const one of read === undefined ? kept.slice(-1) : kept)
+          yield* this.#kept(view, one, read === undefined || one.attempt === read ? position : 0);
         yield "caught-up";
-        return view.output?.log ?? EMPTY;
+        return kept.at(-1)?.log ?? EMPTY;
       }
-      const attempt = this.#attemptOf(run);
-      if (attempt === undefined) {
-        yield "caught-up";
-        continue; // nobody has it yet: the next change tells
-      }
-      if (read !== undefined && read !== attempt.attempt) position = 0; // another attempt, another log
-      read = attempt.attempt;
-      const settled = this.#untilSettled(run, signal);
-      try {
-        for await (const chunk of this.#live({ ...attempt, run }, position, settled.signal)) {
-          yield chunk === "caught-up" ? chunk : { attempt: attempt.attempt, ...chunk };
-          if (chunk !== "caught-up") position = chunk.offset + chunk.bytes.length;
-        }
-      } finally {
-        settled.abort();
+      for (;;) {
+        read ??= this.#attempts(run).at(-1)?.number;
+        const attempt = this.#attempts(run).find(({ number }) => number === read);
+        const later = only ? undefined : this.#laterThan(run, read);
+        if (attempt !== undefined) {
+          const isPast = later !== undefined || (only && isOver(attempt));
+          const end = isPast ? (attempt.log?.lengthBytes ?? "caught-up") : undefined;
+          const address = { agent: attempt.agent, run, attempt: attempt.number };
+          for await (const chunk of this.#attempt(address, { position, end, only }, signal)) {
+            if (chunk !== "caught-up") position = chunk.offset + chunk.bytes.length;
+            if (chunk !== "caught-up" || later === undefined) yield chunk;
+          }
+          if (only && isPast) return { ...(attempt.log ?? { lengthBytes: position }), complete: position === end };
+        } else if (later === undefined) yield "caught-up"; // nobody has it yet: the next change tells
+        if (later === undefined) break;
+        read = later; // another attempt, another log
+        position = 0;
       }
     }
     return undefined;
+  }
+
+  /** One attempt's log: to its end, when that is known, else until it is settled or a later one has begun. */
+  async *#attempt(
+    address: AttemptAddress,
+    { position, end, only }: { position: number; end: number | "caught-up" | undefined; only: boolean },
+    signal: AbortSignal,
+  ): AsyncGenerator<LogFrame | "caught-up"> {
+    let reached = position;
+    if (typeof end === "number" && reached >= end) return yield "caught-up";
+    const { run, attempt } = address;
+    const isPast = (): boolean =>
+      this.#laterThan(run, attempt) !== undefined ||
+      (only && this.#attempts(run).some((one) => one.number === attempt && isOver(one)));
+    const over = end === undefined ? this.#until(run, isPast, signal) : this.#notForLong(signal);
+    try {
+      for await (const chunk of this.#live(address, position, over.signal)) {
+        yield chunk === "caught-up" ? chunk : { attempt, ...chunk };
+        if (chunk !== "caught-up") reached = chunk.offset + chunk.bytes.length;
+        if (end !== undefined && (end === chunk || (end !== "caught-up" && reached >= end))) return;
+      }
+    } finally {
+      over.abort();
+    }
   }
 
   /** While it is live, until the signal. */
@@ -128,9 +160,8 @@ export class LogReader {
     }
   }
 
-  async *#kept({ job, run, attempt, output }: RunView, from: number): AsyncGenerator<LogFrame> {
-    const lengthBytes = output?.log?.lengthBytes ?? 0;
-    if (attempt === undefined || from >= lengthBytes) return;
+  async *#kept({ job, run }: RunView, { attempt, log }: KeptLog, from: number): AsyncGenerator<LogFrame> {
+    if (from >= log.lengthBytes) return;
     let offset = from;
     for await (const bytes of await this.#options.artifacts.get(logKey({ job, run, attempt }), from)) {
       yield { attempt, offset, bytes };
@@ -138,19 +169,20 @@ export class LogReader {
     }
   }
 
-  #attemptOf(run: string): { agent: string; attempt: number } | undefined {
-    const attempt = this.#options.jobs.find(run)?.run.attempts.at(-1);
-    return attempt === undefined || attempt.refusal !== undefined
-      ? undefined
-      : { agent: attempt.agent, attempt: attempt.number };
+  /** The attempts of a live run that may have printed something. */
+  #attempts(run: string): readonly Attempt[] {
+    return this.#options.jobs.find(run)?.run.attempts.filter(({ refusal }) => refusal === undefined) ?? [];
   }
 
-  /** A signal that comes when the run is settled, when another attempt takes over, or with `signal`. */
-  #untilSettled(run: string, signal: AbortSignal): AbortController {
+  #laterThan(run: string, attempt: number | undefined): number | undefined {
+    return this.#attempts(run).find(({ number }) => attempt !== undefined && number > attempt)?.number;
+  }
+
+  /** A signal that comes when the run is settled, when `isDone` says so at a change of it, or with `signal`. */
+  #until(run: string, isDone: () => boolean, signal: AbortSignal): AbortController {
     const controller = new AbortController();
-    const attempt = this.#attemptOf(run);
     const look = (view: RunView): void => {
-      if (view.times.settledAt !== undefined || view.attempt !== attempt?.attempt) stop();
+      if (view.times.settledAt !== undefined || isDone()) stop();
     };
     const stop = (): void => {
       this.#options.runs.off(run, look);
@@ -165,4 +197,34 @@ export class LogReader {
     if (signal.aborted) stop();
     return controller;
   }
+
+  /** For an attempt that is past: its last bytes may be on their way, but its host may also be gone for ever. */
+  #notForLong(signal: AbortSignal): AbortController {
+    const controller = new AbortController();
+    const stop = (): void => controller.abort();
+    const timer = setTimeout(stop, PAST_MS);
+    signal.addEventListener("abort", stop, { once: true });
+    controller.signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", stop);
+    });
+    if (signal.aborted) stop();
+    return controller;
+  }
+}
+
+interface KeptLog {
+  readonly attempt: number;
+  readonly log: StoredLog;
+}
+
+/** The logs of a settled run. */
+function keptOf({ attempt, attempts, output }: RunView): readonly KeptLog[] {
+  if (attempts === undefined)
+    return attempt === undefined || output?.log === undefined ? [] : [{ attempt, log: output.log }];
+  return attempts.flatMap(({ number, log }) => (log === undefined ? [] : [{ attempt: number, log }]));
+}
+
+function isOver(attempt: Attempt): boolean {
+  return attempt.exit !== undefined || isGivenUp(attempt);
 }

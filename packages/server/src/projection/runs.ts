@@ -1,6 +1,6 @@
 import { EventEmitter, once } from "node:events";
 /** All runs, live and finished, as the API shows them. */
-import { JobsError, viewOfRun, type Run, type RunView } from "@jobs/core";
+import { JobsError, viewOfRun, type Artifact, type Run, type RunView } from "@jobs/core";
 import type { HistoryIndex } from "./history-index.ts";
 import type { JobsProjection } from "./jobs-projection.ts";
 import type { RunPresenter } from "./run-presenter.ts";
@@ -98,6 +98,16 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
     const record = this.#options.jobs.find(id)?.run ?? (await this.#options.findFinished(job, id));
     if (record === undefined) throw unknown(id, "run");
     return record;
+  }
+
+  /** What an attempt left, the last one if none is named; nothing before the run is settled. Throws `run-unknown`, `invalid-request`. */
+  async artifacts(id: string, attempt?: number): Promise<readonly Artifact[]> {
+    const view = await this.get(id);
+    if (attempt === undefined || attempt === view.attempt) return view.output?.artifacts ?? [];
+    const { attempts, output } = await this.getRecord(id);
+    if (attempts.some(({ number }) => number === attempt))
+      return output?.attempts.find((one) => one.attempt === attempt)?.artifacts ?? [];
+    throw new JobsError("invalid-request", `Run ${id} has no attempt ${attempt}.`, { field: "attempt" });
   }
 
   /** The newest first. */

@@ -70,7 +70,8 @@ export class FollowSockets {
       const from = log === null ? undefined : Number(log);
       const attempt = url.searchParams.get("attempt");
       const at = attempt === null ? undefined : Number(attempt);
-      const isAttempt = at === undefined || (Number.isSafeInteger(at) && at > 0);
+      const only = url.searchParams.has("only");
+      const isAttempt = at === undefined ? !only : Number.isSafeInteger(at) && at > 0;
       const isRight =
         isAttempt && RunId.safeParse(id).success && (from === undefined || (Number.isSafeInteger(from) && from >= 0));
       if (!isRight) throw new JobsError("invalid-request", "The run's id or the offset is not right.");
@@ -78,7 +79,7 @@ export class FollowSockets {
         request,
         socket,
         head,
-        (accepted) => void this.#serve(accepted, id, from === undefined ? undefined : { from, attempt: at }),
+        (accepted) => void this.#serve(accepted, id, from === undefined ? undefined : { from, attempt: at, only }),
       );
     } catch (error) {
       refuse(socket, toJobsError(error));
