@@ -5,6 +5,7 @@ import type { JobScheduleOptions } from "./commands/job-schedule.ts";
 import type { JobOptions } from "./commands/job-show.ts";
 import { contentOptions } from "./content-options.ts";
 import type { Execute } from "./execute.ts";
+import { parameterOption } from "./parameter-options.ts";
 import { policyOptions } from "./policy-options.ts";
 import { scheduleOptions } from "./schedule-options.ts";
 import { whenOptions } from "./when-options.ts";
@@ -48,6 +49,8 @@ export function addJobCommands(program: Command, execute: Execute): void {
     .command("run")
     .description("Submit a run of a job's task; prints the id of the run.")
     .argument("<job>", JOB)
+    .addOption(parameterOption())
+    .option("--on <agent>", "another agent than the task says")
     .option("--key <key>", "idempotency key")
     .option("--hold", "accept it, but do not start it before it is released");
   for (const option of [...whenOptions(), ...policyOptions()]) run.addOption(option);

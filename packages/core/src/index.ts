@@ -18,6 +18,16 @@ export { JOB_NAME_MAX_LENGTH, JobName, normaliseJobName } from "./domain/job-nam
 export { ByteRange, LogEnd, StoredLog } from "./domain/log.ts";
 export { JobDefinition, Pause, Settings, Task } from "./domain/job.ts";
 export { OverlapPolicy } from "./domain/overlap.ts";
+export {
+  checkParameters,
+  Parameter,
+  parametersFault,
+  parametersJsonSchema,
+  ParameterValues,
+  shownParameters,
+  variablesOf,
+  type ParameterValue,
+} from "./domain/parameters.ts";
 export { LOST_AFTER_MIN_MS, OnLost, policyOf, PolicySettings, type Policy } from "./domain/policy.ts";
 export { Payload, PAYLOAD_INLINE_MAX_BYTES, PayloadContent, SCRIPT_MAX_BYTES } from "./domain/payload.ts";
 export { Reason } from "./domain/reason.ts";

@@ -4,6 +4,7 @@ import {
   type OperationInput,
   type OperationName,
   type OperationOutput,
+  type ParameterValue,
   type Pause,
   type RunView,
   type Schedule,
@@ -20,7 +21,10 @@ import type { Transport } from "./transport.ts";
 export type JobChanges = Omit<OperationInput<"saveJob">, "name">;
 
 /** What a run of a job's task may be given. */
-export type RunJobOptions = Omit<OperationInput<"runJob">, "name">;
+export type RunJobOptions = Omit<OperationInput<"runJob">, "name" | "parameters"> & {
+  /** Values of the task's parameters, by their names. */
+  readonly parameters?: Readonly<Record<string, ParameterValue>>;
+};
 
 /** What may be changed when a run is repeated. */
 export type RerunChanges = Omit<OperationInput<"rerunRun">, "run">;
@@ -140,7 +144,13 @@ export class JobsClient {
     return await this.#call("saveJob", { ...job, name }, options);
   }
 
-  /** Submits a run of a job's task. As safe as {@link submitJob}, and throws as that does; `task-missing`. */
+  /**
+   * Submits a run of a job's task. As safe as {@link submitJob}, and throws as that does; `task-missing`,
+   * `parameters-invalid` with the field `parameters.<name>`.
+   *
+   * @example
+   * const run = await client.runJob("deploy", { parameters: { REGION: "eu", DRY_RUN: true } });
+   */
   async runJob(name: string, given: RunJobOptions = {}, options: SubmitOptions = {}): Promise<RunHandle> {
     const request = { operation: "runJob", input: { ...given, name } } as const;
     const { run, known } = await submit(this.#connection, request, options);

@@ -1,10 +1,13 @@
 import type { Context } from "../context.ts";
+import { parametersOf } from "../parameter-options.ts";
 import { policyOf, type PolicyOptions } from "../policy-options.ts";
 import { whenOf, type WhenOptions } from "../when-options.ts";
 import { printSubmitted } from "./run-submit.ts";
 
 /** Options of `jobs run`. */
 export interface RunJobCliOptions extends PolicyOptions, WhenOptions {
+  readonly parameter?: readonly string[];
+  readonly on?: string;
   readonly key?: string;
   readonly hold?: boolean;
   readonly follow?: boolean;
@@ -12,12 +15,16 @@ export interface RunJobCliOptions extends PolicyOptions, WhenOptions {
 
 /** Submits a run of a job's task; with `--follow` prints its log and ends as it ended. */
 export async function runJob(context: Context, name: string, options: RunJobCliOptions): Promise<number> {
-  const { key, hold } = options;
+  const { on, key, hold, parameter } = options;
+  const call = { signal: context.io.interrupt };
+  const task = parameter === undefined ? undefined : (await context.jobs.getJob(name, call)).task;
   const given = {
+    ...(parameter === undefined ? {} : { parameters: parametersOf(parameter, task?.parameters ?? []) }),
+    ...(on === undefined ? {} : { on }),
     ...(key === undefined ? {} : { key }),
     ...(hold === undefined ? {} : { hold }),
     ...whenOf(options, Date.now()),
     ...policyOf(options),
   };
-  return printSubmitted(context, await context.jobs.runJob(name, given, { signal: context.io.interrupt }), options);
+  return printSubmitted(context, await context.jobs.runJob(name, given, call), options);
 }

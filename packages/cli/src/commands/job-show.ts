@@ -72,6 +72,7 @@ function rowsOf({ job, policy, task, paused, updatedAt, updatedBy }: JobView): C
       "task",
       task === undefined ? undefined : `on ${task.on}, ${task.interpreter.join(" ")}: ${firstLineOf(task.script)}`,
     ],
+    ...(task?.parameters ?? []).map((one): [string, Cell] => ["parameter", parameterText(one)]),
     [
       "paused",
       paused === undefined ? undefined : { text: `${instantText(paused.at)} by ${paused.by}${why}`, colour: "yellow" },
@@ -79,6 +80,14 @@ function rowsOf({ job, policy, task, paused, updatedAt, updatedBy }: JobView): C
     ["changed", updatedAt === undefined ? undefined : `${instantText(updatedAt)} by ${updatedBy}`],
   ];
   return rows.flatMap(([label, cell]) => (cell === undefined ? [] : [[{ text: label, colour: "dim" } as const, cell]]));
+}
+
+function parameterText(parameter: NonNullable<NonNullable<JobView["task"]>["parameters"]>[number]): string {
+  const { name, type, required, description } = parameter;
+  const values = parameter.type === "choice" ? ` ${parameter.values.join("|")}` : "";
+  const byDefault = parameter.default === undefined ? "" : `, ${JSON.stringify(parameter.default)} if not given`;
+  const must = required === true && parameter.default === undefined ? ", required" : "";
+  return `${name}: ${type}${values}${byDefault}${must}${description === undefined ? "" : `: ${description}`}`;
 }
 
 /** The first line that is no `#!` line. */

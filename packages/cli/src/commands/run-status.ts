@@ -53,6 +53,7 @@ function rowsOf(view: RunView): Cell[][] {
       view.silentSince === undefined ? undefined : { text: instantText(view.silentSince), colour: "red" },
     ],
     ["repeats", view.rerunOf],
+    ...Object.entries(view.parameters ?? {}).map(([name, value]): [string, string] => ["with", `${name}=${value}`]),
     ["resolved by", view.resolvedBy],
     ["submitted", `${instantText(times.submittedAt)} by ${view.submittedBy}`],
     ["running", times.runningAt === undefined ? undefined : instantText(times.runningAt)],

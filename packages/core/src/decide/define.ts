@@ -1,4 +1,5 @@
 import type { JobDefinition, Pause, Task } from "../domain/job.ts";
+import { findNeeded } from "../domain/parameters.ts";
 import { policyFault, policyOf, type PolicySettings } from "../domain/policy.ts";
 import type { StoredSchedule } from "../domain/schedule.ts";
 import { JobsError } from "../errors.ts";
@@ -26,6 +27,8 @@ export function decideDefine(view: JobView, change: DefinitionChange, context: D
   const task = change.task === undefined ? before?.task : (change.task ?? undefined);
   const schedules = change.schedules ?? before?.schedules ?? [];
   if (schedules.length > 0 && task === undefined) return { kind: "reject", error: taskMissing(change) };
+  const needed = findNeeded(task?.parameters);
+  if (schedules.length > 0 && needed !== undefined) return { kind: "reject", error: valueMissing(needed.name, change) };
   const isSame =
     JSON.stringify([before?.policy ?? {}, before?.paused, before?.task?.digest, before?.schedules ?? []]) ===
     JSON.stringify([policy, paused, task?.digest, schedules]);
@@ -51,6 +54,11 @@ export function decideDefine(view: JobView, change: DefinitionChange, context: D
 function taskMissing({ task }: DefinitionChange): JobsError {
   const message = "A schedule needs a task: say what its runs are to do.";
   return new JobsError("invalid-request", message, { field: task === null ? "task" : "schedules" });
+}
+
+function valueMissing(name: string, { task }: DefinitionChange): JobsError {
+  const message = `A schedule gives its runs no parameters: ${name} needs a default, or must not be required.`;
+  return new JobsError("invalid-request", message, { field: task === undefined ? "schedules" : "task.parameters" });
 }
 
 /** A schedule that is new, or names other instants than before, begins now; any other one goes on where it was. */

@@ -8,6 +8,7 @@
  * until a later slot closes it.
  */
 import type { JobDefinition, Task } from "../domain/job.ts";
+import { defaultsOf, shownParameters } from "../domain/parameters.ts";
 import { policyOf } from "../domain/policy.ts";
 import type { Reason } from "../domain/reason.ts";
 import { hasEnded, type Run } from "../domain/run.ts";
@@ -145,6 +146,7 @@ function submissionOf(
     policy: {},
     target: task.target,
     payload: task.payload,
+    ...(task.parameters === undefined ? {} : { parameters: shownParameters(defaultsOf(task.parameters)) }),
     requestDigest: task.digest,
     submittedBy: definition.updatedBy,
     slot: { schedule: schedule.id, at },

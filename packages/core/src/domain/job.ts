@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { Instant } from "./ids.ts";
+import { StoredParameter } from "./parameters.ts";
 import { Payload } from "./payload.ts";
 import { PolicySettings } from "./policy.ts";
 import { Retry } from "./retry.ts";
@@ -13,7 +14,10 @@ export type Pause = z.infer<typeof Pause>;
 /** What a run of a job does when nobody hands in a script. */
 export const Task = z.looseObject({
   target: Target,
+  /** With the defaults of the parameters. */
   payload: Payload,
+  /** What a run may be given. */
+  parameters: z.array(StoredParameter).optional(),
   /** SHA-256 of all that it says, hex: two tasks with the same one are the same. */
   digest: z.string(),
 });

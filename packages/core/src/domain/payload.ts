@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ParameterValues } from "./parameters.ts";
 
 /** The longest script, in bytes of UTF-8. */
 export const SCRIPT_MAX_BYTES = 1024 * 1024;
@@ -15,7 +16,10 @@ export const PayloadContent = z.looseObject({
   script: z.string(),
   /** The command line in front of the script file, e.g. `["bash"]`. */
   interpreter: z.array(z.string()).min(1),
+  /** With the variables that the parameters became. */
   env: z.record(z.string(), z.string()),
+  /** What the run was given, defaults included. */
+  parameters: ParameterValues.optional(),
 });
 export type PayloadContent = z.infer<typeof PayloadContent>;
 

@@ -17,6 +17,7 @@ import { Dependencies } from "./dependencies.ts";
 import { Instant, RunId } from "./ids.ts";
 import { StoredLog } from "./log.ts";
 import { OverlapPolicy } from "./overlap.ts";
+import { ParameterValues } from "./parameters.ts";
 import { Payload } from "./payload.ts";
 import { OnLost } from "./policy.ts";
 import { Reason } from "./reason.ts";
@@ -77,6 +78,8 @@ export const Run = z.looseObject({
   overlap: OverlapPolicy,
   target: Target,
   payload: Payload,
+  /** What it was given, for people: long values are cut. All of them are in the payload. */
+  parameters: ParameterValues.optional(),
   /** SHA-256 of all that was asked for: the same idempotency key with another digest is a conflict. */
   requestDigest: z.string(),
   submittedBy: z.string(),

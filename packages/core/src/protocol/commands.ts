@@ -23,6 +23,7 @@ export const Command = z.discriminatedUnion("kind", [
       submittedBy: true,
       rerunOf: true,
       after: true,
+      parameters: true,
     }).extend({ dueAt: Instant.optional(), policy: PolicySettings, isHeld: z.boolean().optional() }),
   }),
   OfRun.extend({ kind: z.literal("cancel") }),

@@ -148,7 +148,16 @@ export const operations = {
     method: "POST",
     path: "/v1/job/run",
     summary: "Submits a run of the job's task.",
-    input: OfJob.extend({ key: Key.optional(), hold: z.boolean().optional(), ...When, ...PolicySettings.shape }),
+    input: OfJob.extend({
+      /** Values of its parameters, by their names. */
+      parameters: z.record(z.string(), z.unknown()).optional(),
+      /** Another agent than the task says. */
+      on: Content.on,
+      key: Key.optional(),
+      hold: z.boolean().optional(),
+      ...When,
+      ...PolicySettings.shape,
+    }),
     output: Submitted,
     successStatus: 201,
   },

@@ -3,13 +3,12 @@ import { z } from "zod";
 import { DependsOn, Otherwise } from "../domain/dependencies.ts";
 import { RunId } from "../domain/ids.ts";
 import { JobName } from "../domain/job-name.ts";
+import { Parameter } from "../domain/parameters.ts";
 import { PolicySettings } from "../domain/policy.ts";
+import { VariableName } from "../domain/variable-name.ts";
 
 /** Environment of a script. */
-const Environment = z.record(
-  z.string().regex(/^(?!JOBS_)[A-Za-z_][A-Za-z0-9_]*$/, "not a name for a variable, or begins with JOBS_"),
-  z.string(),
-);
+const Environment = z.record(VariableName, z.string());
 const Interpreter = z.array(z.string().min(1)).min(1);
 
 /** What is run, and where. */
@@ -25,7 +24,11 @@ export const Content = {
 };
 
 /** What a run of a job does when nobody hands in a script. */
-export const TaskInput = z.strictObject(Content);
+export const TaskInput = z.strictObject({
+  ...Content,
+  /** What a run of it may be given. */
+  parameters: z.array(Parameter).max(50).optional(),
+});
 export type TaskInput = z.input<typeof TaskInput>;
 
 export const Key = z.string().min(1).max(256);

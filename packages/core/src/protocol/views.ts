@@ -7,6 +7,7 @@ import { describeRun } from "../domain/ending.ts";
 import { JobDefinition, Pause } from "../domain/job.ts";
 import { StoredLog } from "../domain/log.ts";
 import { OverlapPolicy } from "../domain/overlap.ts";
+import { ParameterValues, StoredParameter } from "../domain/parameters.ts";
 import { OnLost } from "../domain/policy.ts";
 import { Reason } from "../domain/reason.ts";
 import { Retry } from "../domain/retry.ts";
@@ -29,6 +30,8 @@ export const RunView = z.object({
   on: z.string(),
   overlap: OverlapPolicy,
   submittedBy: z.string(),
+  /** What it was given; long values are cut. */
+  parameters: ParameterValues.optional(),
   times: z.object({
     submittedAt: z.string(),
     /** Its time, when that is not the submission's. */
@@ -126,6 +129,7 @@ export function viewOfRun(run: Run, live?: LiveFacts): RunView {
     on: run.target.name,
     overlap: run.overlap,
     submittedBy: run.submittedBy,
+    parameters: run.parameters,
     times: withoutUndefined({ submittedAt, dueAt, pendingAt, runningAt, endedAt, settledAt }),
     attempt: attempt?.number,
     exitCode: attempt?.exit?.exitCode,
@@ -212,6 +216,9 @@ export const JobView = z.object({
       script: z.string(),
       interpreter: z.array(z.string()),
       env: z.record(z.string(), z.string()),
+      parameters: z.array(StoredParameter).optional(),
+      /** JSON Schema of the values that a run may be given: a form can be made of it. */
+      parametersSchema: z.record(z.string(), z.unknown()).optional(),
     })
     .optional(),
   schedules: z

@@ -8,8 +8,8 @@ import {
   type StoredSchedule,
 } from "@jobs/core";
 import { findScheduleFault, previewOf } from "@jobs/core/schedule";
-import { acceptWork, taskOf } from "../submission/accept.ts";
-import { readPayload } from "../submission/payload-content.ts";
+import { acceptWork } from "../submission/accept.ts";
+import { taskOf, taskViewOf, workOfTask } from "../submission/task.ts";
 import type { Handlers, OperationsOptions } from "./handlers.ts";
 
 type JobHandlers = Pick<
@@ -21,7 +21,7 @@ type JobHandlers = Pick<
 const NEXT_SLOTS = 3;
 
 export function jobHandlers(options: OperationsOptions): JobHandlers {
-  const { commands, runs, jobs, presenter, artifacts, nowMs } = options;
+  const { commands, runs, jobs, presenter, nowMs } = options;
   const viewOf = async (job: string): Promise<JobView> => {
     const { runs: live } = jobs.view(job);
     const definition = jobs.findDefinition(job);
@@ -30,15 +30,11 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
       job,
       policy,
       ...(paused === undefined ? {} : { paused }),
-      ...(definition?.task === undefined ? {} : { task: await taskViewOf(definition.task) }),
+      ...(definition?.task === undefined ? {} : { task: await taskViewOf(definition.task, options) }),
       ...(definition?.schedules === undefined ? {} : { schedules: schedulesOf(definition, nowMs()) }),
       ...(updatedAt === undefined || updatedBy === undefined ? {} : { updatedAt, updatedBy }),
       runs: live.map((run) => presenter.present(run)),
     };
-  };
-  const taskViewOf = async ({ target, payload }: NonNullable<JobDefinition["task"]>): Promise<JobView["task"]> => {
-    const { script, interpreter, env } = await readPayload(payload, artifacts);
-    return { on: target.name, script, interpreter, env };
   };
   const isKnown = (job: string): boolean => {
     const { runs: live } = jobs.view(job);
@@ -74,7 +70,9 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
         const message = `The job “${input.name}” has no task: save one, or submit a script.`;
         throw new JobsError("task-missing", message, { field: "name" });
       }
-      const decided = await commands.submit(await acceptWork(input, { work: task, by }, options));
+      const { parameters, on, ...asked } = input;
+      const work = await workOfTask(task, { parameters, on }, options);
+      const decided = await commands.submit(await acceptWork(asked, { work, by }, options));
       return { run: presenter.present(decided.run), known: !decided.isNew };
     },
     previewSchedule({ schedule, name, from, count }) {

@@ -1,7 +1,7 @@
 /** What each operation of the table does. */
 import { JobsError, type OperationOutput } from "@jobs/core";
 import type { RunAction } from "../commands.ts";
-import { accept } from "../submission/accept.ts";
+import { accept, type WorkInput } from "../submission/accept.ts";
 import { repeat } from "../submission/repeat.ts";
 import type { Handlers, OperationsOptions, Parsed } from "./handlers.ts";
 import { jobHandlers } from "./job-operations.ts";
@@ -34,7 +34,7 @@ export function operationHandlers(options: OperationsOptions): Handlers {
 function runHandlers(options: OperationsOptions): RunHandlers {
   const { commands, runs, presenter, artifacts } = options;
   const submit = async (
-    input: Parsed<"submitRun">,
+    input: Parsed<"submitRun"> & Pick<WorkInput, "given">,
     by: string,
     rerunOf?: string,
   ): Promise<OperationOutput<"submitRun">> => {

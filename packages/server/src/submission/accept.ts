@@ -8,8 +8,10 @@ import {
   PAYLOAD_INLINE_MAX_BYTES,
   PolicySettings,
   programOf,
+  shownParameters,
+  variablesOf,
+  type ParameterValues,
   type SubmitInput,
-  type Task,
   type TaskInput,
   type HostReport,
   type Payload,
@@ -34,19 +36,22 @@ export interface AcceptOptions {
 }
 
 /** Where a run goes, and what it does there. */
-type Work = Pick<Submission, "target" | "payload">;
+export type Work = Pick<Submission, "target" | "payload" | "parameters">;
+
+/** A script and where it runs, with what it was given: values that were checked already. */
+export type WorkInput = z.output<typeof TaskInput> & { readonly given?: ParameterValues | undefined };
 
 type SubmitParsed = z.output<typeof SubmitInput>;
 
 /** Throws a {@link JobsError} that names the field, or gives what the decision needs. */
-export async function accept(input: SubmitParsed, by: string, options: AcceptOptions): Promise<Submission> {
+export async function accept(input: SubmitParsed & WorkInput, by: string, options: AcceptOptions): Promise<Submission> {
   return acceptWork(input, { work: await workOf(input, options), by }, options);
 }
 
 /** The submission of work that was checked already, at the time and with the policy that are asked for. */
 export async function acceptWork(
   input: Omit<SubmitParsed, keyof z.output<typeof TaskInput>>,
-  { work: { target, payload }, by }: { readonly work: Work; readonly by: string },
+  { work: { target, payload, parameters }, by }: { readonly work: Work; readonly by: string },
   options: AcceptOptions,
 ): Promise<Submission> {
   const dueAt = dueAtOf(input, options.nowMs());
@@ -64,6 +69,7 @@ export async function acceptWork(
     ...(after === undefined ? {} : { after }),
     target,
     payload,
+    ...(parameters === undefined ? {} : { parameters }),
     requestDigest: sha256(
       JSON.stringify([payload.sha256, target.agent, sortedEntries(policy), isHeld, ...sortedEntries(asked)]),
     ),
@@ -71,13 +77,7 @@ export async function acceptWork(
   };
 }
 
-/** What a run of a job does when nobody hands in a script. */
-export async function taskOf(input: z.output<typeof TaskInput>, options: AcceptOptions): Promise<Task> {
-  const { target, payload } = await workOf(input, options);
-  return { target, payload, digest: sha256(JSON.stringify([payload.sha256, target.agent])) };
-}
-
-async function workOf(input: z.output<typeof TaskInput>, options: AcceptOptions): Promise<Work> {
+export async function workOf(input: WorkInput, options: AcceptOptions): Promise<Work> {
   checkScript(input.script);
   const interpreter = input.interpreter ?? interpreterOf(input.script);
   const agent = options.agents.resolve(input.on);
@@ -85,11 +85,14 @@ async function workOf(input: z.output<typeof TaskInput>, options: AcceptOptions)
   if (input.env?.["PATH"] === undefined)
     checkProgram(programOf(interpreter), agent.name, options.agents.findReport(agent.id));
   await options.syntax.check(input.script, programOf(interpreter));
-  const env = Object.fromEntries(sortedEntries(input.env ?? {}));
-  const content: PayloadContent = { v: 1, script: input.script, interpreter: [...interpreter], env };
+  const { given } = input;
+  const env = Object.fromEntries(sortedEntries({ ...input.env, ...variablesOf(given ?? {}) }));
+  const parameters = given === undefined ? {} : { parameters: given };
+  const content: PayloadContent = { v: 1, script: input.script, interpreter: [...interpreter], env, ...parameters };
   return {
     target: { kind: "agent", agent: agent.id, name: agent.name },
     payload: await payloadOf(content, options.artifacts),
+    ...(given === undefined ? {} : { parameters: shownParameters(given) }),
   };
 }
 
@@ -119,7 +122,7 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-function sha256(text: string): string {
+export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
