@@ -23,15 +23,7 @@ export {
   RunState,
   WaitingFor,
 } from "./domain/run.ts";
-export {
-  Blackout,
-  CatchUp,
-  catchUpOf,
-  FoldRule,
-  GapRule,
-  Schedule,
-  StoredSchedule,
-} from "./domain/schedule.ts";
+export { Blackout, CatchUp, catchUpOf, FoldRule, GapRule, Schedule, StoredSchedule } from "./domain/schedule.ts";
 export { checkScript, interpreterOf, programOf } from "./domain/script.ts";
 export { Target } from "./domain/target.ts";
 export {
@@ -55,6 +47,7 @@ export {
   TOKEN_PROTOCOL_PREFIX,
   type LogFrame,
 } from "./protocol/frames.ts";
+export { BULK_MAX_RUNS, REQUEST_MAX_BYTES, SubmitResult } from "./protocol/bulk.ts";
 export { AuditEntry, Command, CommandAnswer } from "./protocol/commands.ts";
 export * from "./protocol/messages.ts";
 export {

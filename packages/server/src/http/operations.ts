@@ -3,12 +3,14 @@ import { JobsError, type JobView, type OperationName, type operations, type Oper
 import type { AuditStore } from "@jobs/core/jetstream";
 import type { z } from "zod";
 import type { Commands, RunAction } from "../commands.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import type { AgentsProjection } from "../projection/agents-projection.ts";
 import type { JobsProjection } from "../projection/jobs-projection.ts";
 import type { RunPresenter } from "../projection/run-presenter.ts";
 import type { Runs } from "../projection/runs.ts";
 import { accept, type AcceptOptions } from "../submission/accept.ts";
 import { repeat } from "../submission/repeat.ts";
+import { submitAll } from "../submission/submit-all.ts";
 
 export interface OperationsOptions extends AcceptOptions {
   readonly commands: Commands;
@@ -17,6 +19,7 @@ export interface OperationsOptions extends AcceptOptions {
   readonly presenter: RunPresenter;
   readonly audit: Pick<AuditStore, "list">;
   readonly agents: AgentsProjection;
+  readonly metrics: Pick<Metrics, "onRejected">;
 }
 
 type Parsed<N extends OperationName> = z.output<(typeof operations)[N]["input"]>;
@@ -24,6 +27,7 @@ type Handlers = { readonly [N in OperationName]: (input: Parsed<N>, by: string) 
 type RunHandlers = Pick<
   Handlers,
   | "submitRun"
+  | "submitRuns"
   | "getRun"
   | "listRuns"
   | "cancelRun"
@@ -73,6 +77,7 @@ function runHandlers(options: OperationsOptions): RunHandlers {
   };
   return {
     submitRun: (input, by) => submit(input, by),
+    submitRuns: async ({ runs: inputs }, by) => ({ results: await submitAll(inputs, by, options) }),
     getRun: ({ run }) => runs.get(run),
     listRuns: (filter) => Promise.resolve({ runs: [...runs.list(filter)] }),
     cancelRun: ({ run }, by) => act("cancel", { run, by }),
