@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { latency } from "./bench/latency.mjs";
 import { logs } from "./bench/logs.mjs";
 import { memory } from "./bench/memory.mjs";
+import { submit } from "./bench/submit.mjs";
 import { describeMachine } from "./machine.mjs";
 import { figureMaker, printTable } from "./report.mjs";
 import { cleanUp, cleanUpMark, makeFolder, onCleanUp } from "./resources.mjs";
@@ -14,7 +15,7 @@ import { startPeers } from "./systems/peers.mjs";
 /** @import { Bench, BenchOptions, Figure } from "./words.d.ts" */
 
 /** @type {readonly Bench[]} */
-const BENCHES = [latency, logs, memory];
+const BENCHES = [latency, logs, memory, submit];
 
 const USAGE = `npm run bench -- NAME… [options]     NAME: ${BENCHES.map(({ name }) => name).join(", ")}, all
 

@@ -23,6 +23,23 @@ export interface LogWay {
   readonly read: (script: string, onBytes: (bytes: Uint8Array) => void) => Promise<FirstByte["marks"]>;
 }
 
+/** What is to be run, one day. */
+export interface Work {
+  /** Of the job; several of one name wait for each other, where there is such a thing. */
+  readonly name: string;
+  readonly script: string;
+}
+
+/** The way in, for itself: what is handed in is kept, and nothing runs. */
+export interface Submissions {
+  /** Nothing starts from now on. */
+  readonly hold: () => Promise<void>;
+  /** Resolves once it is kept for certain. */
+  readonly one: (work: Work) => Promise<unknown>;
+  /** Many, in the way that is meant for many. */
+  readonly many: (works: readonly Work[]) => Promise<unknown>;
+}
+
 /** Something that runs scripts on a host: Jobs, or a peer of it. */
 export interface System {
   /** The name in the figures; `jobs` is ours. */
@@ -35,6 +52,8 @@ export interface System {
   /** Runs a script on the idle system; resolves when nothing of it is left to do. */
   readonly firstByte: (script: string, name: string) => Promise<FirstByte>;
   readonly logWays: readonly LogWay[];
+  /** Absent where nothing is kept. */
+  readonly submissions?: Submissions;
   /** All processes but the submitter's. */
   readonly processes: () => Promise<readonly SystemProcess[]>;
   readonly stop: () => Promise<void>;

@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 import { startProcess } from "../resources.mjs";
 import { findProgram, freePort, installPackages } from "./install.mjs";
 
-/** @import { FirstByte, LogWay, StartOptions, System } from "../words.d.ts" */
+/** @import { FirstByte, LogWay, StartOptions, Submissions, System } from "../words.d.ts" */
 /** @typedef {Awaited<ReturnType<typeof openQueue>>} OpenQueue */
 
 /** The newest that run on Node 20. */
@@ -19,6 +19,8 @@ const PACKAGES = { bullmq: "6.7.0", ioredis: "5.11.1" };
 const QUEUE = "bench";
 const POLL_MS = 2;
 const LOG_PAGE = 64;
+/** As many at once as Jobs takes. */
+const BULK = 1_000;
 const RUNNER = fileURLToPath(new URL("bullmq-worker.mjs", import.meta.url));
 
 /**
@@ -42,6 +44,7 @@ export async function startBullmq({ directory, say }) {
     remembersScripts: false,
     firstByte: (script) => firstByte(open, script),
     logWays: [returnValue(open), jobLog(open)],
+    submissions: submissionsOf(open),
     processes: () =>
       Promise.resolve([
         { name: "redis", pid: redis.pid },
@@ -127,6 +130,23 @@ async function firstByte({ queue, hear }, script) {
   await queue.add("run", { script, first: true }, { jobId: id });
   await ended;
   return { firstMs, text };
+}
+
+/**
+ * Every job of the queue waits for a worker; of the same name or not makes no difference there.
+ *
+ * @param {OpenQueue} open
+ * @returns {Submissions}
+ */
+function submissionsOf({ queue }) {
+  return {
+    hold: () => queue.pause(),
+    one: ({ name, script }) => queue.add(name, { script }),
+    async many(works) {
+      for (let from = 0; from < works.length; from += BULK)
+        await queue.addBulk(works.slice(from, from + BULK).map(({ name, script }) => ({ name, data: { script } })));
+    },
+  };
 }
 
 /**

@@ -15,7 +15,7 @@ import { findPids } from "../processes.mjs";
 import { onCleanUp, startProcess } from "../resources.mjs";
 
 /** @import { JobsClient, RunView } from "@jobs/sdk" */
-/** @import { FirstByte, LogWay, StartOptions, System } from "../words.d.ts" */
+/** @import { FirstByte, LogWay, StartOptions, Submissions, System, Work } from "../words.d.ts" */
 
 const AGENT = "alpha";
 const TOKEN = "benchmark-token";
@@ -68,6 +68,7 @@ export async function startJobs({ directory, cpuProfDir }) {
     remembersScripts: true,
     firstByte: (script, name) => firstByte(client, script, name),
     logWays: [logWay(client)],
+    submissions: submissionsOf(client),
     processes: async () => [
       { name: "nats-server", pid: nats.pid ?? 0 },
       { name: "server", pid: server.pid },
@@ -146,6 +147,25 @@ async function firstByte(client, script, name) {
   const { state } = await run.settled();
   if (firstMs === undefined || state !== "completed") throw new Error(`“${name}” has ${state}: ${run.view.sentence}`);
   return { firstMs, text, marks: { acknowledged, ...marksOf(run.view, startedAt), "first byte": firstMs } };
+}
+
+/**
+ * With everything paused, the agent is in contact and nothing starts.
+ *
+ * @param {JobsClient} client
+ * @returns {Submissions}
+ */
+function submissionsOf(client) {
+  const input = (/** @type {Work} */ work) =>
+    /** @type {const} */ ({ ...work, on: AGENT, overlap: "queue", queueLimit: 1000 });
+  return {
+    hold: async () => void (await client.pauseAll()),
+    one: (work) => client.submitJob(input(work)),
+    async many(works) {
+      const wrong = (await client.submitJobs(works.map(input))).find((one) => one instanceof Error);
+      if (wrong !== undefined) throw wrong;
+    },
+  };
 }
 
 /**

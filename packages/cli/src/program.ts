@@ -83,11 +83,13 @@ function addRunCommands(program: Command, execute: Execute): void {
   for (const option of [...content, ...whenOptions(), ...policyOptions()]) submit.addOption(option);
   submit
     .option("-f, --follow", "print the log as it comes, and exit as the script does")
+    .option("--bulk <file>", "many at once: a JSON submission a line, or - for standard input; prints a line for each")
     .action((file: string | undefined, options: SubmitOptions, command: Command) =>
-      execute(
-        async (context) => (await import("./commands/run-submit.ts")).submitRun(context, file, options),
-        command.optsWithGlobals(),
-      ),
+      execute(async (context) => {
+        if (options.bulk !== undefined)
+          return (await import("./commands/run-submit-bulk.ts")).submitRuns(context, file, options);
+        return (await import("./commands/run-submit.ts")).submitRun(context, file, options);
+      }, command.optsWithGlobals()),
     );
   program
     .command("logs")

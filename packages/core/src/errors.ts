@@ -2,6 +2,7 @@
 const TABLE = {
   "invalid-request": { status: 400, exit: 64 },
   "body-not-json": { status: 400, exit: 64 },
+  "body-too-large": { status: 413, exit: 64 },
   "name-invalid": { status: 400, exit: 64 },
   "key-invalid": { status: 400, exit: 64 },
   "script-missing": { status: 400, exit: 64 },

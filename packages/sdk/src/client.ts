@@ -1,4 +1,5 @@
 import {
+  JobsError,
   type AuditEntry,
   type JobView,
   type OperationInput,
@@ -11,6 +12,7 @@ import {
   type SlotView,
   type SubmitInput,
 } from "@jobs/core";
+import { submitAll } from "./bulk.ts";
 import { call, type CallOptions } from "./call.ts";
 import { makeConnection, type ConnectOptions } from "./connection.ts";
 import { RunHandle } from "./run-handle.ts";
@@ -58,6 +60,23 @@ export class JobsClient {
   async submitJob(input: SubmitInput, options: SubmitOptions = {}): Promise<RunHandle> {
     const { run, known } = await submit(this.#connection, { operation: "submitRun", input }, options);
     return new RunHandle({ connection: this.#connection, view: run, known });
+  }
+
+  /**
+   * Submits many runs, each as {@link submitJob} does and as safely, in few requests: of each, in the order given, a run
+   * handle or the `JobsError` that it alone has met. Those of one job are decided in that order.
+   *
+   * @throws JobsError what no submission alone is to blame for, e.g. `unauthenticated`.
+   * @example
+   * const results = await client.submitJobs(hosts.map((on) => ({ name: `patch ${on}`, script, on })));
+   * const refused = results.filter((one) => one instanceof JobsError);
+   */
+  async submitJobs(inputs: readonly SubmitInput[], options: SubmitOptions = {}): Promise<(RunHandle | JobsError)[]> {
+    const connection = this.#connection;
+    const results = await submitAll(connection, inputs, options);
+    return results.map((one) =>
+      one instanceof JobsError ? one : new RunHandle({ connection, view: one.run, known: one.known }),
+    );
   }
 
   /**

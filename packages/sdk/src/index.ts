@@ -2,7 +2,7 @@
  * The door of `@jobs/sdk`: the same names everywhere. A browser gets this file, which needs nothing but a browser; Node
  * gets `node.ts`, by the conditions in package.json.
  */
-import type { SubmitInput } from "@jobs/core";
+import type { JobsError, SubmitInput } from "@jobs/core";
 import { JobsClient } from "./client.ts";
 import type { ConnectOptions } from "./connection.ts";
 import type { RunHandle } from "./run-handle.ts";
@@ -34,4 +34,12 @@ export function connect(options: ConnectOptions = {}): JobsClient {
  */
 export async function submitJob(input: SubmitInput, options: SubmitOptions = {}): Promise<RunHandle> {
   return await connect().submitJob(input, options);
+}
+
+/** Submits many runs in few requests: `connect().submitJobs(inputs)`. */
+export async function submitJobs(
+  inputs: readonly SubmitInput[],
+  options: SubmitOptions = {},
+): Promise<(RunHandle | JobsError)[]> {
+  return await connect().submitJobs(inputs, options);
 }

@@ -1,5 +1,5 @@
 /** The door of `@jobs/sdk` in Node: as `index.ts`, on Node's transport; and what only Node has. */
-import type { SubmitInput } from "@jobs/core";
+import type { JobsError, SubmitInput } from "@jobs/core";
 import { JobsClient } from "./client.ts";
 import type { ConnectOptions } from "./connection.ts";
 import { nodeTransport } from "./node-transport.ts";
@@ -17,4 +17,12 @@ export function connect(options: ConnectOptions = {}): JobsClient {
 /** Submits a script to run on a host: `connect().submitJob(input)`. */
 export async function submitJob(input: SubmitInput, options: SubmitOptions = {}): Promise<RunHandle> {
   return await connect().submitJob(input, options);
+}
+
+/** Submits many runs in few requests: `connect().submitJobs(inputs)`. */
+export async function submitJobs(
+  inputs: readonly SubmitInput[],
+  options: SubmitOptions = {},
+): Promise<(RunHandle | JobsError)[]> {
+  return await connect().submitJobs(inputs, options);
 }

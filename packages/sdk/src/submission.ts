@@ -15,11 +15,15 @@ export interface SubmitOptions {
   readonly signal?: AbortSignal;
 }
 
-const TIMEOUT_MS = 30_000;
+export const TIMEOUT_MS = 30_000;
 /** One try waits no longer than this for its answer, milliseconds: another server may be quicker. */
 const TRY_MS = 10_000;
 /** Errors after which nobody knows whether the run was accepted, or that pass by themselves. */
-const REPEATED: ReadonlySet<ErrorCode> = new Set(["server-unreachable", "no-deciding-server", "store-unavailable"]);
+export const REPEATED: ReadonlySet<ErrorCode> = new Set([
+  "server-unreachable",
+  "no-deciding-server",
+  "store-unavailable",
+]);
 
 /** What makes a new run: a script, a job's task, or an earlier run that is repeated. */
 type Request =
@@ -50,13 +54,13 @@ export async function submit(
   }
 }
 
-function givenUp(error: JobsError, key: string): JobsError {
+export function givenUp(error: JobsError, key: string): JobsError {
   const message = `${error.message} It is not known whether the run was accepted: submit again with the key "${key}" to have it once.`;
   return new JobsError(error.code, message, { cause: error, details: { ...error.details, key } });
 }
 
 /** 128 random bits in hex. */
-function randomKey(): string {
+export function randomKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

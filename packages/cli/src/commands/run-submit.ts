@@ -16,6 +16,7 @@ export interface SubmitOptions extends PolicyOptions, ContentOptions, WhenOption
   readonly key?: string;
   readonly hold?: boolean;
   readonly follow?: boolean;
+  readonly bulk?: string;
 }
 
 /** Submits a script; with `--follow` prints its log and ends as it ended. */

@@ -121,3 +121,16 @@ test("a key answers for its run after that has finished, too", () => {
   const other = decideSubmit(viewOf(), sampleSubmission({ requestDigest: "other" }), { ...contextOf(), finished });
   expect(other).toMatchObject({ kind: "reject", error: { code: "key-conflict" } });
 });
+
+test("a run comes after every other one of its job that was submitted in the same millisecond", () => {
+  const nthBeside = (...runs: Run[]): number | undefined => {
+    const decision = decideSubmit(viewOf(...runs), sampleSubmission({ policy: { overlap: "queue" } }), contextOf());
+    return decision.kind === "write" ? decision.run.nth : undefined;
+  };
+  const first = sampleRun({ run: "live0001", overlap: "queue" });
+  expect(
+    nthBeside(sampleRun({ run: "live0001", overlap: "queue", times: { submittedAt: "2026-01-01T00:00:00.000Z" } })),
+  ).toBe(undefined);
+  expect(nthBeside(first)).toBe(1);
+  expect(nthBeside({ ...first, run: "live0002", nth: 4 }, first)).toBe(5);
+});

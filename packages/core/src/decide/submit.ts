@@ -78,9 +78,16 @@ export function acceptedRun(
       ...(dueAt === undefined ? {} : { dueAt }),
       ...(isLater ? {} : { pendingAt: context.now }),
     },
+    ...nthOf(view, context.now),
     attempts: [],
   };
   return isLater ? accepted : assign(view, accepted, context);
+}
+
+/** Its place among those of the same millisecond: it comes after all of them. */
+function nthOf({ runs }: JobView, now: string): Pick<Run, "nth"> {
+  const before = runs.filter(({ times }) => times.submittedAt === now).map(({ nth = 0 }) => nth);
+  return before.length === 0 ? {} : { nth: Math.max(...before) + 1 };
 }
 
 /** What keeps a run from getting in line. */

@@ -45,7 +45,7 @@ test.each<[string, Record<string, unknown>, string, RegExp]>([
   ["a text with a line feed after what matches", { REGION: "eu", NOTE: "abc\n" }, "NOTE", /does not match/],
   ["a text for a flag", { REGION: "eu", DRY_RUN: "true" }, "DRY_RUN", /expected boolean/],
   ["null", { REGION: "eu", RATIO: null }, "RATIO", /expected number/],
-])("%s is refused, and named", (_, given, name, message) => {
+])("%s is refused, and named", (...[, given, name, message]) => {
   expect(() => checkParameters(ALL, given)).toThrow(message);
   expect(() => checkParameters(ALL, given)).toThrow(
     expect.objectContaining({ code: "parameters-invalid", field: `parameters.${name}` }) as Error,
@@ -160,7 +160,7 @@ test.each<[string, readonly Parameter[], string, RegExp]>([
     "parameters",
     /at most 8192/,
   ],
-])("declarations with %s are at fault", (_, parameters, field, message) => {
+])("declarations with %s are at fault", (...[, parameters, field, message]) => {
   expect(parametersFault(parameters, { HOME_DIR: "/srv" })).toMatchObject({
     field,
     message: expect.stringMatching(message) as string,

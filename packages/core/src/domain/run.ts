@@ -96,6 +96,8 @@ export const Run = z.looseObject({
   attempts: z.array(Attempt),
   /** `replacedBy`: the run that is to take its place. */
   cancel: z.looseObject({ requestedAt: Instant, by: z.string(), replacedBy: RunId.optional() }).optional(),
+  /** How many runs of the job that still live were submitted in the same millisecond before it; left out: none. */
+  nth: z.int().optional(),
   /** It does not start before it is released. */
   hold: z.looseObject({ at: Instant, by: z.string() }).optional(),
   /** The instant or instants of a schedule that it stands for. */

@@ -10,6 +10,7 @@ import { Pause } from "../domain/job.ts";
 import { PolicySettings } from "../domain/policy.ts";
 import { RunState } from "../domain/run.ts";
 import { Schedule } from "../domain/schedule.ts";
+import { BULK_MAX_RUNS, SubmitResult } from "./bulk.ts";
 import { AuditEntry } from "./commands.ts";
 import { Content, Key, SubmitInput, TaskInput, When } from "./submit-input.ts";
 import { AgentSummary, JobView, RunView, SlotView } from "./views.ts";
@@ -40,6 +41,22 @@ export const operations = {
     input: SubmitInput,
     output: Submitted,
     successStatus: 201,
+  },
+  submitRuns: {
+    method: "POST",
+    path: "/v1/runs/bulk",
+    summary:
+      "Submits up to 1,000 runs, each as by itself: one that is wrong harms no other; those of one job are decided in the order given.",
+    input: z.strictObject({
+      /** Each is the input of `submitRun`, and is checked by itself. */
+      runs: z
+        .array(z.unknown().meta({ description: "The body of submitRun." }) as z.ZodType<SubmitInput, SubmitInput>)
+        .min(1)
+        .max(BULK_MAX_RUNS),
+    }),
+    /** In the order of the input. */
+    output: z.object({ results: z.array(SubmitResult) }),
+    successStatus: 200,
   },
   getRun: {
     method: "GET",

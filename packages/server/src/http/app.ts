@@ -1,5 +1,5 @@
 /** The HTTP side of the server: the operations table as routes, and what is beside it. */
-import { httpStatusOf, JobsError, operations, toJobsError, type OperationName } from "@jobs/core";
+import { httpStatusOf, JobsError, operations, REQUEST_MAX_BYTES, toJobsError, type OperationName } from "@jobs/core";
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import type { Metrics } from "../metrics/metrics.ts";
@@ -19,14 +19,11 @@ export interface AppOptions extends OperationsOptions, ObjectRoutesOptions {
   readonly log: Logger;
 }
 
-/** A script of 1 MiB may become six times as long in JSON. */
-const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
-
 export function createApp(options: AppOptions): FastifyInstance {
   const app = Fastify({
     loggerInstance: options.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: BODY_LIMIT_BYTES,
+    bodyLimit: REQUEST_MAX_BYTES,
     routerOptions: { maxParamLength: 4_096 },
     forceCloseConnections: true,
   });
@@ -36,8 +33,8 @@ export function createApp(options: AppOptions): FastifyInstance {
     if (body === "" && isBodyOptional === true) done(null, undefined); // some clients name the type and send nothing
     else void parseJson(request, body, done);
   });
-  app.setErrorHandler((thrown, _request, reply) => {
-    const error = fromFastify(thrown);
+  app.setErrorHandler((thrown, request, reply) => {
+    const error = fromFastify(thrown, request.routeOptions.url === operations.submitRuns.path);
     const status = httpStatusOf(error.code);
     options.metrics.onRejected(error.code);
     if (status >= 500) options.log.error({ err: thrown }, "a request failed");
@@ -75,7 +72,7 @@ function registerOperation(
   app.route({
     method,
     url: path.replaceAll(/\{(\w+)\}/g, ":$1"),
-    config: { isBodyOptional: name !== "submitRun" },
+    config: { isBodyOptional: name !== "submitRun" && name !== "submitRuns" },
     handler: async (request, reply) => {
       const by = options.auth.fromHeaders(request.headers);
       const given = { ...(request.query as object), ...(request.body as object | null), ...(request.params as object) };
@@ -85,9 +82,13 @@ function registerOperation(
   });
 }
 
-function fromFastify(thrown: unknown): JobsError {
+function fromFastify(thrown: unknown, isBulk: boolean): JobsError {
   const { code, statusCode, message } = thrown as { code?: string; statusCode?: number; message?: string };
   if (thrown instanceof JobsError) return thrown;
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE" && isBulk) {
+    const message = `The request is over ${REQUEST_MAX_BYTES / 1024 / 1024} MiB: send fewer submissions at once.`;
+    return new JobsError("body-too-large", message, { field: "runs", cause: thrown });
+  }
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE") {
     return new JobsError("script-too-large", "The request is too large: a script may have 1 MiB.", {
       field: "script",

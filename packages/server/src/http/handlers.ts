@@ -3,6 +3,7 @@ import type { OperationName, operations, OperationOutput } from "@jobs/core";
 import type { AuditStore } from "@jobs/core/jetstream";
 import type { z } from "zod";
 import type { Commands } from "../commands.ts";
+import type { Metrics } from "../metrics/metrics.ts";
 import type { AgentsProjection } from "../projection/agents-projection.ts";
 import type { JobsProjection } from "../projection/jobs-projection.ts";
 import type { RunPresenter } from "../projection/run-presenter.ts";
@@ -16,6 +17,7 @@ export interface OperationsOptions extends AcceptOptions {
   readonly presenter: RunPresenter;
   readonly audit: Pick<AuditStore, "list">;
   readonly agents: AgentsProjection;
+  readonly metrics: Pick<Metrics, "onRejected">;
 }
 
 export type Parsed<N extends OperationName> = z.output<(typeof operations)[N]["input"]>;

@@ -3,12 +3,14 @@ import { JobsError, type OperationOutput } from "@jobs/core";
 import type { RunAction } from "../commands.ts";
 import { accept, type WorkInput } from "../submission/accept.ts";
 import { repeat } from "../submission/repeat.ts";
+import { submitAll } from "../submission/submit-all.ts";
 import type { Handlers, OperationsOptions, Parsed } from "./handlers.ts";
 import { jobHandlers } from "./job-operations.ts";
 
 type RunHandlers = Pick<
   Handlers,
   | "submitRun"
+  | "submitRuns"
   | "getRun"
   | "listRuns"
   | "cancelRun"
@@ -58,6 +60,7 @@ function runHandlers(options: OperationsOptions): RunHandlers {
   };
   return {
     submitRun: (input, by) => submit(input, by),
+    submitRuns: async ({ runs: inputs }, by) => ({ results: await submitAll(inputs, by, options) }),
     getRun: ({ run }) => runs.get(run),
     listRuns: (filter) => Promise.resolve({ runs: [...runs.list(filter)] }),
     cancelRun: ({ run }, by) => act("cancel", { run, by }),

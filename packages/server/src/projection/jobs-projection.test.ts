@@ -143,3 +143,19 @@ test("an own write is put on top of the view that it was decided on, and of no o
   jobs.applyOwn(stored(8, run({ run: "run00002" })), view);
   expect(jobs.view("nightly")).toMatchObject({ guard: 0, runs: [] });
 });
+
+test("runs of one millisecond, or due at one instant, are in the order of their submission", () => {
+  const { jobs } = projection();
+  const later = "2026-03-01T12:00:00.001Z";
+  const due = "2026-03-01T13:00:00.000Z";
+  const all = [
+    run({ run: "run00004", nth: 0 }),
+    run({ run: "run00003", nth: 1 }),
+    run({ run: "run00002", nth: 2 }),
+    run({ run: "run00005", times: { submittedAt: later } }),
+    run({ run: "run00007", times: { submittedAt: AT, dueAt: due }, nth: 3 }),
+    run({ run: "run00001", times: { submittedAt: later, dueAt: due }, nth: 1 }),
+  ];
+  for (const [index, one] of all.toReversed().entries()) jobs.apply(stored(index + 1, one));
+  expect(jobs.view("nightly").runs.map((one) => one.run)).toEqual(all.map((one) => one.run));
+});

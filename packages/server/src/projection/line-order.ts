@@ -3,7 +3,11 @@ import type { Run } from "@jobs/core";
 /** Orders the runs of a line. */
 export function bySubmission(one: Run, other: Run): number {
   const [a, b] = [inLineSince(one), inLineSince(other)];
-  return a < b ? -1 : a > b ? 1 : one.run < other.run ? -1 : 1;
+  if (a !== b) return a < b ? -1 : 1;
+  const { submittedAt: c } = one.times;
+  const { submittedAt: d } = other.times;
+  if (c !== d) return c < d ? -1 : 1;
+  return (one.nth ?? 0) - (other.nth ?? 0) || (one.run < other.run ? -1 : 1);
 }
 
 /** RFC 3339: its time, or its submission when that came later. */

@@ -112,10 +112,21 @@ async function payloadOf(content: PayloadContent, artifacts: ArtifactStore): Pro
   const bytes = Buffer.from(body);
   const payload: Payload = { form: "plain", sha256: sha256(body), sizeBytes: bytes.length };
   if (bytes.length <= PAYLOAD_INLINE_MAX_BYTES) return { ...payload, body };
+  const underWay = storing.get(artifacts) ?? new Map<string, Promise<void>>();
+  storing.set(artifacts, underWay);
   const key = payloadKey(payload.sha256);
-  if ((await artifacts.findSize(key)) !== bytes.length) await artifacts.put(key, once(bytes), payload);
+  const stored = underWay.get(key) ?? store();
+  underWay.set(key, stored);
+  await stored.finally(() => underWay.delete(key));
   return payload;
+
+  async function store(): Promise<void> {
+    if ((await artifacts.findSize(key)) !== bytes.length) await artifacts.put(key, once(bytes), payload);
+  }
 }
+
+/** What is being put there now: many submissions of one script may come at once. */
+const storing = new WeakMap<ArtifactStore, Map<string, Promise<void>>>();
 
 // oxlint-disable-next-line require-await -- an async iterable is what the store takes
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

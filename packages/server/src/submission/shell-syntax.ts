@@ -11,6 +11,8 @@ const REMEMBERED = 10_000;
 export class ShellSyntax {
   readonly #checker: ShellChecker;
   readonly #passed = new Set<string>();
+  /** Many submissions of one text may come at once. */
+  readonly #underWay = new Map<string, Promise<string | undefined>>();
 
   constructor(checker: ShellChecker) {
     this.#checker = checker;
@@ -22,7 +24,9 @@ export class ShellSyntax {
     if (!SHELLS.has(shell)) return;
     const key = createHash("sha256").update(`${shell}\0${script}`).digest("base64");
     if (this.#passed.has(key)) return;
-    const fault = await this.#checker.findFault(script, shell);
+    const checking = this.#underWay.get(key) ?? this.#checker.findFault(script, shell);
+    this.#underWay.set(key, checking);
+    const fault = await checking.finally(() => this.#underWay.delete(key));
     if (fault !== undefined)
       throw new JobsError("script-syntax", `${shell} cannot read the script: ${fault}`, { field: "script" });
     if (this.#passed.size >= REMEMBERED) this.#passed.clear();

@@ -1,0 +1,105 @@
+import { JobsError, REQUEST_MAX_BYTES, type SubmitInput } from "@jobs/core";
+import { expect, test } from "vitest";
+import { connect } from "./node.ts";
+import { startContractServer, viewOf, type Answer, type Request } from "./testing/index.ts";
+
+const named = (name: string, more: Partial<SubmitInput> = {}): SubmitInput => ({ name, script: "echo hi", ...more });
+const runsOf = ({ body }: Request): (SubmitInput & { key: string })[] =>
+  (body as { runs: (SubmitInput & { key: string })[] }).runs;
+const accepted = (name: string) => ({ run: viewOf({ job: name }), known: false });
+const failed = (code: string) => ({ error: { code, message: "No." } });
+const acceptAll = (request: Request): Answer => ({
+  body: { results: runsOf(request).map(({ name }) => accepted(name)) },
+});
+
+test("of many submissions each has a handle or its own error, in the order given", async () => {
+  await using server = await startContractServer({
+    answer: (request) => ({
+      body: {
+        results: runsOf(request).map(({ name }) =>
+          name === "b"
+            ? { error: { code: "job-busy", message: "Busy.", field: "name", details: { run: "x" } } }
+            : accepted(name),
+        ),
+      },
+    }),
+  });
+  const [a, b, c, ...more] = await connect(server).submitJobs([named("a"), named("b"), named("c", { key: "mine" })]);
+  expect(a).toMatchObject({ job: "a", known: false });
+  expect(b).toBeInstanceOf(JobsError);
+  expect(b).toMatchObject({ code: "job-busy", field: "name", details: { run: "x" } });
+  expect(c).toMatchObject({ job: "c" });
+  expect(more).toEqual([]);
+  const [request] = server.requests;
+  expect(request).toMatchObject({ method: "POST", path: "/v1/runs/bulk", authorization: `Bearer ${server.token}` });
+  const keys = request === undefined ? [] : runsOf(request).map(({ key }) => key);
+  expect(keys).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/), expect.stringMatching(/^[0-9a-f]{32}$/), "mine"]);
+  expect(new Set(keys).size).toBe(3);
+});
+
+test("no request has more than 1,000 submissions or more bytes than a server takes, and none is sent for nothing", async () => {
+  await using server = await startContractServer({ answer: acceptAll });
+  const jobs = connect(server);
+  expect(await jobs.submitJobs([])).toEqual([]);
+  expect(server.requests).toEqual([]);
+  const names = Array.from({ length: 2_001 }, (_, index) => `job ${index}`);
+  const results = await jobs.submitJobs(names.map((name) => named(name)));
+  expect(results.map((one) => (one instanceof JobsError ? one.code : one.job))).toEqual(names);
+  expect(server.requests.map((request) => runsOf(request).length)).toEqual([1_000, 1_000, 1]);
+  const large = "ä".repeat(REQUEST_MAX_BYTES / 2 / 3);
+  await jobs.submitJobs(["a", "b", "c", "d"].map((name) => named(name, { script: large })));
+  const sizes = server.requests.slice(3).map(({ body }) => Buffer.byteLength(JSON.stringify(body)));
+  expect(sizes.length).toBe(2);
+  for (const size of sizes) expect(size).toBeLessThanOrEqual(REQUEST_MAX_BYTES);
+});
+
+test("what nobody knows the outcome of is sent again with the same keys, and nothing else is", async () => {
+  const answers: ((request: Request) => Answer)[] = [
+    () => "cut",
+    () => ({ status: 503, body: failed("no-deciding-server") }),
+    () => ({
+      body: {
+        results: [accepted("a"), failed("store-unavailable"), failed("script-empty"), failed("no-deciding-server")],
+      },
+    }),
+    acceptAll,
+  ];
+  await using server = await startContractServer({ answer: (request) => answers.shift()?.(request) ?? "cut" });
+  const results = await connect(server).submitJobs(["a", "b", "c", "d"].map((name) => named(name)));
+  expect(results.map((one) => (one instanceof JobsError ? one.code : one.job))).toEqual([
+    "a",
+    "b",
+    "script-empty",
+    "d",
+  ]);
+  const keys = server.requests.map((request) => runsOf(request).map(({ key }) => key));
+  expect(keys[1]).toEqual(keys[0]);
+  expect(keys[2]).toEqual(keys[0]);
+  expect(keys[3]).toEqual([keys[0]?.[1], keys[0]?.[3]]);
+});
+
+test("once no answer comes any more, what is not known says with which key to ask again, and no more is sent", async () => {
+  let count = 0;
+  await using server = await startContractServer({
+    answer: (request) => (count++ === 0 ? acceptAll(request) : "cut"),
+  });
+  const inputs = Array.from({ length: 2_500 }, (_, index) => named(`job ${index}`, { key: `key ${index}` }));
+  const results = await connect(server).submitJobs(inputs, { timeoutMs: 400 });
+  expect(results.slice(0, 1_000).every((one) => !(one instanceof JobsError))).toBe(true);
+  for (const index of [1_000, 1_999, 2_000, 2_499])
+    expect(results[index]).toMatchObject({ code: "server-unreachable", details: { key: `key ${index}` } });
+  for (const request of server.requests.slice(1)) expect(runsOf(request)[0]?.name).toBe("job 1000");
+  expect(server.requests.length).toBeGreaterThan(2);
+});
+
+test("what no submission alone is to blame for is thrown, as is the reason of a signal", async () => {
+  await using server = await startContractServer({
+    answer: () => ({ status: 401, body: failed("unauthenticated") }),
+  });
+  await expect(connect(server).submitJobs([named("a")])).rejects.toMatchObject({ code: "unauthenticated" });
+  await using deaf = await startContractServer({ answer: () => "cut" });
+  const controller = new AbortController();
+  const submission = connect(deaf).submitJobs([named("a")], { signal: controller.signal });
+  controller.abort(new Error("enough"));
+  await expect(submission).rejects.toThrow("enough");
+});

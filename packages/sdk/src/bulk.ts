@@ -1,0 +1,129 @@
+/**
+ * Many submissions, in as few requests as they fit into. Each carries an idempotency key, and those of which nobody
+ * knows what came of them are sent again with it, as a single one is.
+ */
+import { BULK_MAX_RUNS, JobsError, REQUEST_MAX_BYTES, type SubmitInput, type SubmitResult } from "@jobs/core";
+import { Backoff, pause } from "./backoff.ts";
+import { call } from "./call.ts";
+import type { Connection } from "./connection.ts";
+import { givenUp, randomKey, REPEATED, TIMEOUT_MS, type SubmitOptions } from "./submission.ts";
+
+/** What came of one of them. */
+export type Submitted = Extract<SubmitResult, { run: unknown }>;
+
+interface Pending {
+  readonly input: SubmitInput & { readonly key: string };
+  /** Takes what came of it. */
+  readonly settle: (result: Submitted | JobsError) => void;
+}
+
+const ENCODER = new TextEncoder();
+/** What is around the submissions in the body, and between them. */
+const AROUND_BYTES = 100;
+
+/** The result of each, in order: its run, or its error. Throws what no submission alone is to blame for, and the signal's reason. */
+export async function submitAll(
+  connection: Connection,
+  inputs: readonly SubmitInput[],
+  options: SubmitOptions = {},
+): Promise<(Submitted | JobsError)[]> {
+  const results: (Submitted | JobsError)[] = [];
+  let lost: JobsError | undefined;
+  for (const request of requestsOf(inputs, results)) {
+    // When no server answers any more, the rest is not sent either.
+    const left =
+      lost === undefined ? await submitRequest(connection, request, options) : { pending: request, error: lost };
+    lost = left.error;
+    for (const { input, settle } of left.pending) settle(givenUp(left.error ?? unsaid(), input.key));
+  }
+  return results;
+}
+
+/** Of which submissions nobody knows what came, and why. */
+interface Left {
+  readonly pending: readonly Pending[];
+  /** Absent when there are none. */
+  readonly error?: JobsError;
+}
+
+/** One request, again with what is not known yet, until all of it is or the time is over. */
+async function submitRequest(
+  connection: Connection,
+  request: readonly Pending[],
+  { timeoutMs = TIMEOUT_MS, signal }: SubmitOptions,
+): Promise<Left> {
+  const giveUpAt = performance.now() + timeoutMs;
+  const backoff = new Backoff({ firstMs: 100, lastMs: 2000 });
+  for (let pending = request; ;) {
+    const limitMs = Math.max(1, giveUpAt - performance.now());
+    const left = await tryOnce(connection, pending, { signal, timeoutMs: limitMs });
+    const delayMs = backoff.nextDelayMs();
+    if (left.error === undefined || performance.now() + delayMs >= giveUpAt) return left;
+    pending = left.pending;
+    await pause(delayMs, signal);
+  }
+}
+
+interface TryOptions {
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number;
+}
+
+async function tryOnce(connection: Connection, pending: readonly Pending[], options: TryOptions): Promise<Left> {
+  const answer = await answerOf(connection, pending, options);
+  if (answer instanceof JobsError) return { pending, error: answer };
+  const left: Pending[] = [];
+  let error: JobsError | undefined;
+  for (const [at, one] of pending.entries()) {
+    const result = resultOf(answer[at]);
+    if (result instanceof JobsError && REPEATED.has(result.code)) {
+      error = result;
+      left.push(one);
+    } else one.settle(result);
+  }
+  return error === undefined ? { pending: [] } : { pending: left, error };
+}
+
+async function answerOf(
+  connection: Connection,
+  pending: readonly Pending[],
+  options: TryOptions,
+): Promise<readonly SubmitResult[] | JobsError> {
+  try {
+    const runs = pending.map(({ input }) => input);
+    return (await call(connection, { operation: "submitRuns", input: { runs } }, options)).results;
+  } catch (error) {
+    if (error instanceof JobsError && REPEATED.has(error.code)) return error;
+    throw error;
+  }
+}
+
+function resultOf(result: SubmitResult | undefined): Submitted | JobsError {
+  if (result !== undefined && "run" in result) return result;
+  return JobsError.fromBody(result) ?? unsaid();
+}
+
+function unsaid(): JobsError {
+  return new JobsError("internal", "The server did not say what came of this submission.");
+}
+
+/** In order, as many at once as one request takes. */
+function* requestsOf(
+  inputs: readonly SubmitInput[],
+  results: (Submitted | JobsError)[],
+): Generator<readonly Pending[]> {
+  let request: Pending[] = [];
+  let sizeBytes = AROUND_BYTES;
+  for (const [index, given] of inputs.entries()) {
+    const input = { ...given, key: given.key ?? randomKey() };
+    const inputBytes = ENCODER.encode(JSON.stringify(input)).length + 1;
+    if (request.length === BULK_MAX_RUNS || (request.length > 0 && sizeBytes + inputBytes > REQUEST_MAX_BYTES)) {
+      yield request;
+      request = [];
+      sizeBytes = AROUND_BYTES;
+    }
+    request.push({ input, settle: (result) => (results[index] = result) });
+    sizeBytes += inputBytes;
+  }
+  if (request.length > 0) yield request;
+}
