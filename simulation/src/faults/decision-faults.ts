@@ -97,7 +97,11 @@ export const DECISION_FAULTS = {
         find: 'if (blockers(view, run).length > 0) return "previous-run";',
         replace: "",
       },
-      { file: SUBMIT, find: "if (live !== undefined && !waits) return busy(live);", replace: "void busy; void live;" },
+      {
+        file: SUBMIT,
+        find: "if (live !== undefined && !waits) return { run: live.run, error: () => busy(live) };",
+        replace: "void busy; void live;",
+      },
     ],
   },
 } satisfies Readonly<Record<string, Fault>>;

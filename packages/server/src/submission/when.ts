@@ -1,5 +1,6 @@
 /** When a submission is due. */
-import { JobsError } from "@jobs/core";
+import { JobsError, Schedule } from "@jobs/core";
+import { findScheduleFault, nextSlot } from "@jobs/core/schedule";
 
 /** RFC 3339 with an offset; a space in the place of the T is taken, too. */
 const WITH_OFFSET = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)$/;
@@ -15,10 +16,26 @@ export function dueAtOf(
     if (zone !== undefined) throw wrong("zone", "`zone` says in which time zone `at` is meant: there is no `at`.");
     return undefined;
   }
-  const atMs = WITH_OFFSET.test(at) ? Date.parse(at.replace(" ", "T")) : Number.NaN;
-  if (Number.isNaN(atMs)) throw wrong("at", `“${at}” is not an instant such as 2026-12-01T02:30:00+01:00.`);
+  const atMs = WITH_OFFSET.test(at)
+    ? Date.parse(at.replace(" ", "T"))
+    : zone === undefined
+      ? Number.NaN
+      : wallClockMs(at, zone);
+  if (Number.isNaN(atMs)) {
+    const message = `“${at}” is not an instant such as 2026-12-01T02:30:00+01:00, nor a time such as 2026-12-01T02:30 with a \`zone\`.`;
+    throw wrong("at", message);
+  }
   if (atMs - nowMs > LONGEST_AHEAD_MS) throw wrong("at", `${at} is more than ten years ahead.`);
   return new Date(atMs).toISOString();
+}
+
+/** A time that the clocks are put over is moved behind the gap; of one that comes twice the first is meant. */
+function wallClockMs(at: string, zone: string): number {
+  const schedule = Schedule.safeParse({ id: "at", at: at.replace(" ", "T"), zone }).data;
+  if (schedule === undefined) return Number.NaN;
+  const fault = findScheduleFault(schedule);
+  if (fault !== undefined) throw wrong(fault.field, fault.message);
+  return nextSlot(schedule, { job: "", after: 0 })?.at ?? Number.NaN;
 }
 
 function wrong(field: string, message: string): JobsError {
