@@ -130,5 +130,6 @@ export class WaitingRules {
 /** The order of a job's line. */
 export function cameBefore(one: Run, other: Run): boolean {
   const byTime = one.times.submittedAt.localeCompare(other.times.submittedAt);
-  return byTime < 0 || (byTime === 0 && one.run < other.run);
+  const byCount = (one.nth ?? 0) - (other.nth ?? 0);
+  return byTime < 0 || (byTime === 0 && (byCount < 0 || (byCount === 0 && one.run < other.run)));
 }
