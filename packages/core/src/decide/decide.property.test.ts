@@ -135,4 +135,4 @@ test("whatever comes in whatever order, runs of a job do not overlap, ends are f
     "no-room",
   ];
   expect([...reached]).toEqual(expect.arrayContaining(wanted));
-});
+}, 120_000);
