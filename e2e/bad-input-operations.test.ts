@@ -148,7 +148,7 @@ test.each<[string, BadCall]>([
     { path: "/v1/job", body: { name: " ", policy: {} }, status: 400, code: "name-invalid", field: "name" },
   ],
   [
-    "a job without a policy",
+    "a job of which nothing is said",
     { path: "/v1/job", body: { name: "j" }, status: 400, code: "invalid-request", field: "policy" },
   ],
   [

@@ -116,15 +116,22 @@ test("on the shell: a task, a preview over a change of the clocks, a schedule, i
     { args: ["schedule", "nightly", "--cron", "61 * * * *"], field: "schedules.0.cron" },
     { args: ["schedule", "nightly", "--cron", "0 0 31 2 *"], field: "schedules.0.cron" },
     { args: ["schedule", "nightly", "--cron", "0 0 * * *", "--zone", "Mars/Olympus"], field: "schedules.0.zone" },
-    { args: ["schedule", "nightly", "--every", "1ms"], field: "schedules.0.every.ms" },
-    { args: ["schedule", "nightly"], field: "schedules.0" },
-    { args: ["schedule", "nightly", "--cron", "@daily", "--every", "1h"], field: "schedules.0" },
+    { args: ["schedule", "nightly", "--every", "1ms"], field: "schedules", message: "schedules.0.every.ms" },
+    { args: ["schedule", "nightly"], field: "schedules", message: "exactly one of every, cron and at" },
+    {
+      args: ["schedule", "nightly", "--cron", "@daily", "--every", "1h"],
+      field: "schedules",
+      message: "exactly one of every, cron and at",
+    },
     { args: ["schedule", "nightly", "--cron", "@daily", "--blackout", "never"], field: "blackouts" },
     { args: ["job", "nightly", "--no-task"], field: "task" },
   ];
-  for (const { args, field } of wrong) {
+  for (const { args, field, message = "" } of wrong) {
     const outcome = await cli(stack, ...args, "--json");
-    expect({ args, error: JSON.parse(outcome.stderr) }).toMatchObject({ args, error: { error: { field } } });
+    expect({ args, error: JSON.parse(outcome.stderr) }).toMatchObject({
+      args,
+      error: { error: { field, message: expect.stringContaining(message) as unknown } },
+    });
   }
   expect(JSON.parse((await cli(stack, "job", "nightly", "--json")).stdout).schedules).toEqual([
     expect.objectContaining({ schedule: view.schedules[0].schedule }),

@@ -54,6 +54,10 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
       return viewOf(name);
     },
     async saveJob({ name, policy, task, schedules }, by) {
+      if (policy === undefined && task === undefined && schedules === undefined) {
+        const message = "Nothing is said of the job: give it a task, schedules or a policy.";
+        throw new JobsError("invalid-request", message, { field: "policy" });
+      }
       checkSchedules(schedules);
       await commands.define(name, {
         by,
