@@ -6,8 +6,7 @@ const WITHIN_SEEDS = 150;
 
 describe.concurrent("the planted fault", () => {
   const names = Object.keys(FAULTS) as FaultName[];
-  const often = names.filter((name) => !("isRare" in FAULTS[name]));
-  test.each(often)("%s is found", async (name) => {
+  test.each(names)("%s is found", async (name) => {
     await using simulation = await Simulation.build(name);
     const { violation } = await simulation.run("--seeds", `1..${WITHIN_SEEDS}`, "--minutes", "3");
     expect(violation?.message).toEqual(expect.any(String));

@@ -11,8 +11,6 @@ export interface Fault {
   /** What is away, and which second defence had to go with it. */
   readonly about: string;
   readonly edits: readonly Edit[];
-  /** It shows in long runs alone: `npm run simulate -- --fault NAME --minutes 30`. */
-  readonly isRare?: true;
   /** What a world must be like for the fault to show soon; the rest of it is drawn. */
   readonly scale?: Partial<Scale>;
 }

@@ -40,16 +40,18 @@ export const LOSS_FAULTS = {
     ],
   },
   "deadline-from-the-acknowledgement": {
-    isRare: true,
     about: "The supervisor counts from when a beat was acknowledged, and not from when it was sent.",
     scale: {
       ...OUTAGE,
-      hosts: 3,
-      jobs: ["nightly", "a job", "backup"],
-      slots: 4,
-      overlaps: ["queue"],
-      mishapMs: 30_000,
-      kinds: ["agent slow, then cut off"],
+      nodes: 1,
+      servers: 1,
+      hosts: 1,
+      slots: 8,
+      overlaps: ["allow"],
+      clients: 1,
+      mishapMs: 200_000,
+      roughMs: 1_500_000,
+      kinds: ["agent slow, then stopped, then cut off"],
     },
     edits: [
       {
@@ -82,14 +84,22 @@ export const LOSS_FAULTS = {
     ],
   },
   "always-known-over": {
-    isRare: true,
     about: "Whatever a host says it runs is taken for over.",
-    scale: { ...OUTAGE, hosts: 2, mishapMs: 60_000, kinds: ["host out of reach"] },
+    scale: {
+      ...OUTAGE,
+      hosts: 3,
+      jobs: ["nightly", "a job", "backup"],
+      slots: 4,
+      paceMs: 2_000,
+      mishapMs: 40_000,
+      roughMs: 550_000,
+      kinds: ["host out of reach"],
+    },
     edits: [
       {
         file: "packages/server/src/projection/attempts-on-hosts.ts",
         find: "if (own === undefined) return UNKNOWN_LOST_AFTER_MS;",
-        replace: "if (own === undefined || run !== undefined) return 0 * UNKNOWN_LOST_AFTER_MS;",
+        replace: "if (own === undefined || held.run !== undefined) return 0 * UNKNOWN_LOST_AFTER_MS;",
       },
     ],
   },

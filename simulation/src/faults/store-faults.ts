@@ -4,11 +4,11 @@ import type { Fault } from "./fault.ts";
 const DECIDER = "packages/server/src/duties/decider.ts";
 const JOB_STORE = "packages/core/src/jetstream/job-store.ts";
 const GROUP_COMMIT = "packages/core/src/jetstream/group-commit.ts";
+const SERVER = "packages/server/src/server.ts";
 const SETTLER = "packages/server/src/duties/settler.ts";
 
 export const STORE_FAULTS = {
   "own-key-guard": {
-    isRare: true,
     about: "Each write is guarded by its own key, not by its job: two servers give two runs of one job an attempt.",
     scale: {
       servers: 3,
@@ -24,7 +24,7 @@ export const STORE_FAULTS = {
       {
         file: JOB_STORE,
         find: "guardSubject: subjects.jobs.guard(job)",
-        replace: "guardSubject: subjectOfRun({ job, run })",
+        replace: 'guardSubject: record.kind === "definition" ? subjects.jobs.guard(job) : subject',
       },
       {
         file: DECIDER,
@@ -63,24 +63,25 @@ export const STORE_FAULTS = {
     ],
   },
   "stale-view": {
-    isRare: true,
-    about: "A server decides on a view that was not confirmed current.",
+    about:
+      "A server decides on a view that was not confirmed current: the key of a run that it has not seen come into HISTORY is a new one. It would give the lease away, so that is away, too.",
     scale: {
-      servers: 1,
-      hosts: 2,
-      overlaps: ["reject"],
+      servers: 2,
+      slots: 4,
+      overlaps: ["allow"],
       clients: 2,
-      paceMs: 3_000,
-      mishapMs: 150_000,
-      kinds: ["nats replica lags for minutes"],
+      paceMs: 2_000,
+      mishapMs: 300_000,
       roughMs: 900_000,
+      kinds: ["server lost while history lags"],
     },
     edits: [
       {
-        file: "packages/server/src/server.ts",
+        file: SERVER,
         find: "if (lease.isHeld && mark.isCurrent()) return;",
         replace: "if (lease.isHeld) return;",
       },
+      { file: SERVER, find: "isFit: () => mark.isCurrent(),", replace: "isFit: () => true," },
     ],
   },
   "answer-raises-the-guard": {
