@@ -1,8 +1,8 @@
 /** Runs that start at an instant, or once others have ended. */
 import type { RunHandle } from "@jobs/sdk";
 import { expect, test } from "vitest";
-import { startCli } from "./support/cli.ts";
-import { freshName, startStack, TOKEN, type Stack } from "./support/stack.ts";
+import { runCli } from "./support/cli.ts";
+import { freshName, startStack } from "./support/stack.ts";
 
 const inMs = (ms: number): string => new Date(Date.now() + ms).toISOString();
 
@@ -13,14 +13,6 @@ async function textOf(run: RunHandle): Promise<string> {
   let text = "";
   for await (const chunk of run.logs()) text += chunk.text;
   return text.trim();
-}
-
-async function cli(
-  stack: Stack,
-  ...args: string[]
-): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
-  const env = { JOBS_URL: stack.servers[0]?.url ?? "", JOBS_TOKEN: TOKEN };
-  return startCli(args, { env, cwd: stack.directory }).outcome;
 }
 
 test("a run starts at its instant, not before; meanwhile its job is free", async () => {
@@ -98,15 +90,15 @@ test("a chain runs in its order, is shown, and breaks where it has to", async ()
 
 test("on the shell: --in, --at, --after and what is wrong with them", async () => {
   await using stack = await startStack({ slots: 4 });
-  const soon = await cli(stack, "submit", "-n", "soon", "-c", CLOCK, "--in", "1s", "--follow");
+  const soon = await runCli(stack, "submit", "-n", "soon", "-c", CLOCK, "--in", "1s", "--follow");
   expect(soon).toMatchObject({ exitCode: 0 });
-  const far = await cli(stack, "submit", "-n", "far", "-c", CLOCK, "--at", "2031-02-03T04:05:06+01:00", "--json");
+  const far = await runCli(stack, "submit", "-n", "far", "-c", CLOCK, "--at", "2031-02-03T04:05:06+01:00", "--json");
   expect(JSON.parse(far.stdout)).toMatchObject({
     run: { state: "submitted", times: { dueAt: "2031-02-03T03:05:06.000Z" } },
   });
-  const after = await cli(stack, "submit", "-n", "after", "-c", CLOCK, "--after-job", "soon", "--follow");
+  const after = await runCli(stack, "submit", "-n", "after", "-c", CLOCK, "--after-job", "soon", "--follow");
   expect(after).toMatchObject({ exitCode: 0 });
-  const cancelled = await cli(stack, "cancel", "far");
+  const cancelled = await runCli(stack, "cancel", "far");
   expect(cancelled).toMatchObject({ exitCode: 0 });
   const wrong = [
     { args: ["--at", "tomorrow"], field: "at" },
@@ -120,7 +112,7 @@ test("on the shell: --in, --at, --after and what is wrong with them", async () =
     { args: ["--after-on", "failed"], field: "after" },
   ];
   for (const { args, field } of wrong) {
-    const outcome = await cli(stack, "submit", "-n", "wrong", "-c", CLOCK, "--json", ...args);
+    const outcome = await runCli(stack, "submit", "-n", "wrong", "-c", CLOCK, "--json", ...args);
     expect({ args, error: JSON.parse(outcome.stderr) }).toMatchObject({ args, error: { error: { field } } });
   }
   expect(await stack.client.listRuns({ job: "wrong" })).toEqual([]);

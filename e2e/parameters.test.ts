@@ -1,7 +1,7 @@
 /** What a run of a job may be given, from a tool, a shell or over HTTP to the script's environment. */
 import type { Parameter } from "@jobs/core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startCli, type CliOutcome } from "./support/cli.ts";
+import { runCli, type CliOutcome } from "./support/cli.ts";
 import { freshName, startStack, TOKEN, type Stack } from "./support/stack.ts";
 
 let stack: Stack;
@@ -50,9 +50,8 @@ function post(path: string, body: object): Promise<Response> {
   });
 }
 
-async function jobs(...args: string[]): Promise<CliOutcome> {
-  const env = { HOME: stack.directory, JOBS_URL: stack.servers[0]?.url ?? "", JOBS_TOKEN: TOKEN };
-  return await startCli(args, { cwd: stack.directory, env }).outcome;
+function jobs(...args: string[]): Promise<CliOutcome> {
+  return runCli(stack, ...args);
 }
 
 test("values and defaults reach the script as its environment, over what the task sets, and are shown", async () => {

@@ -1,18 +1,13 @@
 /** Runs that are tried again when they fail, and the limits of time that end an attempt. */
 import type { JobsClient, LogOptions, RunHandle } from "@jobs/sdk";
 import { expect, test } from "vitest";
-import { startCli, type CliOutcome } from "./support/cli.ts";
-import { freshName, startStack, TOKEN, type Stack } from "./support/stack.ts";
+import { runCli, type CliOutcome } from "./support/cli.ts";
+import { freshName, startStack, type Stack } from "./support/stack.ts";
 
 async function textOf(run: RunHandle, options?: LogOptions): Promise<string> {
   let text = "";
   for await (const chunk of run.logs(options)) text += chunk.text;
   return text.trim();
-}
-
-async function cli(stack: Stack, ...args: string[]): Promise<CliOutcome> {
-  const env = { JOBS_URL: stack.servers.at(-1)?.url ?? "", JOBS_TOKEN: TOKEN };
-  return startCli(args, { env, cwd: stack.directory }).outcome;
 }
 
 /** Fails with code 75 so many times, by a file that it keeps; says when it began and which try it is. */
@@ -58,18 +53,18 @@ test("a script that fails twice is tried again each time at its time, and comple
   expect((await run.artifacts()).map(({ name }) => name)).toEqual(["try-3"]);
   await expect(run.artifacts({ attempt: 9 })).rejects.toMatchObject({ code: "invalid-request", field: "attempt" });
 
-  const status = await cli(stack, "status", run.id);
+  const status = await runCli(stack, "status", run.id);
   expect(status.stdout).toMatch(/1\s+alpha .*failed: exit code 75, tried again from/);
-  expect((await cli(stack, "logs", run.id, "--attempt", "2")).stdout).toContain("try 2, attempt 2");
-  expect((await cli(stack, "logs", run.id)).stdout).toContain("try 3");
-  expect((await cli(stack, "artifacts", run.id, "--attempt", "1")).stdout).toContain("try-1");
+  expect((await runCli(stack, "logs", run.id, "--attempt", "2")).stdout).toContain("try 2, attempt 2");
+  expect((await runCli(stack, "logs", run.id)).stdout).toContain("try 3");
+  expect((await runCli(stack, "artifacts", run.id, "--attempt", "1")).stdout).toContain("try-1");
 });
 
 test("through the command line: only the ends that are named are tried again, no more often than said", async () => {
   await using stack = await startStack();
   const options = ["--retries", "1", "--backoff", "100ms", "--retry-on-exit", "75"];
   const submit = (script: string): Promise<CliOutcome> =>
-    cli(stack, "submit", "-f", "--json", "-n", freshName(), "--on", "alpha", ...options, "-c", script);
+    runCli(stack, "submit", "-f", "--json", "-n", freshName(), "--on", "alpha", ...options, "-c", script);
   const twice = await submit(failing(stack, 9));
   expect(twice.exitCode).toBe(75);
   expect(twice.stdout).toContain("try 2, attempt 2");
@@ -104,7 +99,7 @@ test("limits of time end a run, and say which one it was; a try that ran into on
       { outcome: "failed", cause: "timeout" },
     ],
   });
-  const shell = await cli(
+  const shell = await runCli(
     stack,
     "submit",
     "-f",
@@ -162,7 +157,7 @@ test("what a job says of tries and limits holds for its runs; what is wrong is r
   await using stack = await startStack();
   const { client } = stack;
   const name = freshName();
-  const set = await cli(
+  const set = await runCli(
     stack,
     "job",
     name,
@@ -194,5 +189,7 @@ test("what a job says of tries and limits holds for its runs; what is wrong is r
       field,
     });
   expect(await client.listRuns({ job: name })).toHaveLength(2);
-  expect(await cli(stack, "submit", "-n", name, "--retry-on-exit", "75", "-c", "true")).toMatchObject({ exitCode: 64 });
+  expect(await runCli(stack, "submit", "-n", name, "--retry-on-exit", "75", "-c", "true")).toMatchObject({
+    exitCode: 64,
+  });
 });

@@ -1,18 +1,10 @@
 /** Jobs with a task and schedules: every slot has its run, or says why not. */
 import type { RunView } from "@jobs/sdk";
 import { expect, test } from "vitest";
-import { startCli } from "./support/cli.ts";
-import { freshName, startStack, TOKEN, type Stack } from "./support/stack.ts";
+import { runCli } from "./support/cli.ts";
+import { freshName, startStack } from "./support/stack.ts";
 
 const TASK = { script: "date +%s%3N", on: "alpha" };
-
-async function cli(
-  stack: Stack,
-  ...args: string[]
-): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
-  const env = { JOBS_URL: stack.servers[0]?.url ?? "", JOBS_TOKEN: TOKEN };
-  return startCli(args, { env, cwd: stack.directory }).outcome;
-}
 
 /** Every instant that the runs of a schedule stand for, in order. */
 function instantsOf(runs: readonly RunView[], everyMs: number): number[] {
@@ -84,11 +76,11 @@ test("slots that meet a live run are one record that says for which; run now, pa
 
 test("on the shell: a task, a preview over a change of the clocks, a schedule, its next slots, run now, remove", async () => {
   await using stack = await startStack({ slots: 4 });
-  expect(await cli(stack, "job", "nightly", "-c", "echo hello", "--on", "alpha")).toMatchObject({ exitCode: 0 });
+  expect(await runCli(stack, "job", "nightly", "-c", "echo hello", "--on", "alpha")).toMatchObject({ exitCode: 0 });
   const rule = ["--cron", "30 2 * * *", "--zone", "Europe/Berlin", "--start", "2027-03-27T00:00:00Z"];
-  const preview = await cli(stack, "schedule", "nightly", ...rule, "--preview", "4");
+  const preview = await runCli(stack, "schedule", "nightly", ...rule, "--preview", "4");
   expect(preview.stdout).toContain("the clocks are put forward that day");
-  const set = await cli(
+  const set = await runCli(
     stack,
     "schedule",
     "nightly",
@@ -101,7 +93,7 @@ test("on the shell: a task, a preview over a change of the clocks, a schedule, i
     "5s",
   );
   expect(set).toMatchObject({ exitCode: 0 });
-  const view = JSON.parse((await cli(stack, "job", "nightly", "--json")).stdout);
+  const view = JSON.parse((await runCli(stack, "job", "nightly", "--json")).stdout);
   expect(view).toMatchObject({
     task: { on: "alpha", script: "echo hello", interpreter: ["bash"] },
     schedules: [
@@ -111,7 +103,7 @@ test("on the shell: a task, a preview over a change of the clocks, a schedule, i
       },
     ],
   });
-  expect(await cli(stack, "run", "nightly", "--follow")).toMatchObject({ exitCode: 0, stdout: "hello\r\n" });
+  expect(await runCli(stack, "run", "nightly", "--follow")).toMatchObject({ exitCode: 0, stdout: "hello\r\n" });
   const wrong = [
     { args: ["schedule", "nightly", "--cron", "61 * * * *"], field: "schedules.0.cron" },
     { args: ["schedule", "nightly", "--cron", "0 0 31 2 *"], field: "schedules.0.cron" },
@@ -127,18 +119,18 @@ test("on the shell: a task, a preview over a change of the clocks, a schedule, i
     { args: ["job", "nightly", "--no-task"], field: "task" },
   ];
   for (const { args, field, message = "" } of wrong) {
-    const outcome = await cli(stack, ...args, "--json");
+    const outcome = await runCli(stack, ...args, "--json");
     expect({ args, error: JSON.parse(outcome.stderr) }).toMatchObject({
       args,
       error: { error: { field, message: expect.stringContaining(message) as unknown } },
     });
   }
-  expect(JSON.parse((await cli(stack, "job", "nightly", "--json")).stdout).schedules).toEqual([
+  expect(JSON.parse((await runCli(stack, "job", "nightly", "--json")).stdout).schedules).toEqual([
     expect.objectContaining({ schedule: view.schedules[0].schedule }),
   ]);
-  expect(await cli(stack, "schedule", "nightly", "--remove")).toMatchObject({ exitCode: 0 });
-  expect(JSON.parse((await cli(stack, "job", "nightly", "--json")).stdout).schedules).toBeUndefined();
-  expect(JSON.parse((await cli(stack, "run", "no such job", "--json")).stderr)).toMatchObject({
+  expect(await runCli(stack, "schedule", "nightly", "--remove")).toMatchObject({ exitCode: 0 });
+  expect(JSON.parse((await runCli(stack, "job", "nightly", "--json")).stdout).schedules).toBeUndefined();
+  expect(JSON.parse((await runCli(stack, "run", "no such job", "--json")).stderr)).toMatchObject({
     error: { code: "task-missing", field: "name" },
   });
 }, 120_000);

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { TOKEN, type Stack } from "./stack.ts";
 
 const JOBS = fileURLToPath(new URL("../../packages/cli/dist/bundle/jobs.mjs", import.meta.url));
 
@@ -53,4 +54,10 @@ export function startCli(args: readonly string[], { env, cwd, input }: CliOption
       await outcome;
     },
   };
+}
+
+/** Runs a command against the first server of a stack, to its end. */
+export function runCli({ servers, directory }: Stack, ...args: string[]): Promise<CliOutcome> {
+  const env = { JOBS_URL: servers[0]?.url ?? "", JOBS_TOKEN: TOKEN };
+  return startCli(args, { env, cwd: directory }).outcome;
 }

@@ -5,7 +5,7 @@ import { performance } from "node:perf_hooks";
  * One server: a connection to NATS, what it holds in memory of it, and the doors to it. It has no state of its own;
  * several run side by side, one of them decides.
  */
-import { JobsError, startAll, stopAll, type RunState } from "@jobs/core";
+import { JobsError, startAll, stopAll } from "@jobs/core";
 import { FileStore } from "@jobs/core/artifacts";
 import { isSlotOpen } from "@jobs/core/decide";
 import { connectNats, watchContact, type NatsLink, type StreamWatch } from "@jobs/core/jetstream";
@@ -35,6 +35,7 @@ import { startFeeds } from "./projection/feeds.ts";
 import { HistoryIndex } from "./projection/history-index.ts";
 import { JobsProjection } from "./projection/jobs-projection.ts";
 import { RunPresenter } from "./projection/run-presenter.ts";
+import { runStates } from "./projection/run-states.ts";
 import { Runs } from "./projection/runs.ts";
 import { Silence } from "./projection/silence.ts";
 import { ViewMark } from "./projection/view-mark.ts";
@@ -108,7 +109,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   const onHoles = (): void => feeds[0]?.readAnew(); // of the jobs: from the other streams nothing is removed without a word
   const mark = new ViewMark({ stores: [store.jobs, store.history], server: id, monotonicMs, onHoles });
   const dependents = new Dependents(jobs);
-  const stateOf = (run: string): RunState | undefined => jobs.find(run)?.run.state ?? finished.find(run)?.view.state;
+  const stateOf = runStates(jobs, finished);
   const presenter = new RunPresenter({ jobs, dependents, stateOf, silence, nowMs });
   const runs = new Runs({
     jobs,
@@ -157,6 +158,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     store: store.jobs,
     history,
     finished,
+    stateOf,
     jobs,
     agents,
     silence,

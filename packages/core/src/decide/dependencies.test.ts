@@ -1,10 +1,19 @@
 import { expect, test } from "vitest";
 import type { Dependencies } from "../domain/dependencies.ts";
 import type { Run, RunState } from "../domain/run.ts";
-import { after, contextOf, NOW, runningRun, sampleRun, sampleSubmission, viewOf } from "../testing/sample-runs.ts";
+import {
+  after,
+  contextOf,
+  NOW,
+  runningRun,
+  sampleRun,
+  sampleSubmission,
+  viewOf,
+  written,
+} from "../testing/sample-runs.ts";
 import { reconcile } from "./reconcile.ts";
 import { decideSubmit } from "./submit.ts";
-import type { Decision, DecisionContext } from "./view.ts";
+import type { DecisionContext } from "./view.ts";
 
 const ON_TWO: Dependencies = {
   runs: [
@@ -21,11 +30,6 @@ const where = (a?: RunState, b?: RunState, now = NOW): DecisionContext =>
 
 const dependent = (change: Partial<Dependencies> = {}, more: Partial<Run> = {}): Run =>
   sampleRun({ after: { ...ON_TWO, ...change }, waitingFor: "dependency", ...more });
-
-function written(decision: Decision): Run {
-  if (decision.kind !== "write") throw new Error(`not a write but ${JSON.stringify(decision)}`);
-  return decision.run;
-}
 
 test("a submission waits for the runs it depends on, also while its job is busy and its policy rejects", () => {
   const view = viewOf(runningRun({ run: "live0001" }));

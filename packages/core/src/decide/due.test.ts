@@ -9,6 +9,7 @@ import {
   sampleRun,
   sampleSubmission,
   viewOf,
+  written,
 } from "../testing/sample-runs.ts";
 import { decideCancel } from "./cancel.ts";
 import { nextDueMs } from "./due.ts";
@@ -20,11 +21,6 @@ import type { Decision } from "./view.ts";
 
 const DUE = after(60_000);
 const LIVE = runningRun({ run: "live0001" });
-
-function written(decision: Decision): Run {
-  if (decision.kind !== "write") throw new Error(`not a write but ${JSON.stringify(decision)}`);
-  return decision.run;
-}
 
 const atDue = (ms = 0): ReturnType<typeof contextOf> => contextOf(undefined, { now: after(60_000 + ms) });
 const ahead = (change: Partial<Run> = {}): Run =>

@@ -3,8 +3,8 @@ import type { AttemptExit, Refusal } from "../domain/attempt.ts";
 import type { Evidence } from "../domain/evidence.ts";
 import { isBusy, type Run } from "../domain/run.ts";
 import {
-  AGENT,
   after,
+  AGENT,
   assignedRun,
   contextOf,
   NOW,
@@ -12,6 +12,7 @@ import {
   sampleEvidence,
   sampleRun,
   viewOf,
+  written,
 } from "../testing/sample-runs.ts";
 import { decideEvidence } from "./evidence.ts";
 import type { Decision } from "./view.ts";
@@ -24,11 +25,6 @@ function decide(run: Run, change: Partial<Evidence>, agent = AGENT): Decision {
     { agent, evidence: sampleEvidence(change) },
     contextOf(undefined, { now: after(100) }),
   );
-}
-
-function written(decision: Decision): Run {
-  if (decision.kind !== "write") throw new Error(`not a write but ${decision.kind}`);
-  return decision.run;
 }
 
 function exited(exit: AttemptExit, run = runningRun()): Run {

@@ -12,6 +12,7 @@ import {
   sampleRun,
   silentAgent,
   viewOf,
+  written,
 } from "../testing/sample-runs.ts";
 import { decideEvidence } from "./evidence.ts";
 import { ownerOf } from "./owner.ts";
@@ -25,11 +26,6 @@ const GONE_MS = 3_646_000;
 function silent(ms: number, agent: AgentView = silentAgent(), now = after(ms)): DecisionContext {
   const { agents, ...rest } = contextOf([agent], { now });
   return { ...rest, agents: { ...agents, silentMs: () => ms } };
-}
-
-function written(decision: Decision): Run {
-  if (decision.kind !== "write") throw new Error(`not a write but ${JSON.stringify(decision)}`);
-  return decision.run;
 }
 
 describe("a run whose host is silent", () => {

@@ -10,6 +10,7 @@ import {
   sampleRun,
   sampleSubmission,
   viewOf,
+  written,
 } from "../testing/sample-runs.ts";
 import { decideHold, decideRelease } from "./hold.ts";
 import { blockers, placeInLine } from "./line.ts";
@@ -19,11 +20,6 @@ import type { Decision, DecisionContext, JobView } from "./view.ts";
 
 const LIVE = runningRun({ run: "live0001" });
 const next = (run: string, change: Partial<Run> = {}): Run => sampleRun({ run, overlap: "queue", ...change });
-
-function written(decision: Decision): Run {
-  if (decision.kind !== "write") throw new Error(`not a write but ${JSON.stringify(decision)}`);
-  return decision.run;
-}
 
 /** Reconciles until nothing is left to do; the runs as they stand then. */
 function settle(view: JobView, context: DecisionContext): readonly Run[] {

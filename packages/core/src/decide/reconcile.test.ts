@@ -11,17 +11,13 @@ import {
   sampleRun,
   silentAgent,
   viewOf,
+  written,
 } from "../testing/sample-runs.ts";
 import { reconcile } from "./reconcile.ts";
 import type { AgentView, Decision, DecisionContext } from "./view.ts";
 
 const NOTHING = { kind: "nothing" };
 const NEWER = { ...LICENCE, number: 2 };
-
-function written(decision: Decision): Run {
-  if (decision.kind !== "write") throw new Error(`not a write but ${decision.kind}`);
-  return decision.run;
-}
 
 /** Steps until nothing is left to do; the order in which runs were written. */
 function settle(runs: readonly Run[], context: DecisionContext): { runs: readonly Run[]; steps: readonly string[] } {

@@ -16,6 +16,7 @@ import {
   sampleRun,
   sampleSubmission,
   viewOf,
+  written,
 } from "../testing/sample-runs.ts";
 import { decideCancel } from "./cancel.ts";
 import { nextDueMs } from "./due.ts";
@@ -25,14 +26,9 @@ import { ownerOf } from "./owner.ts";
 import { reconcile, waitEndsAt } from "./reconcile.ts";
 import { decideResolve } from "./resolve.ts";
 import { decideSubmit } from "./submit.ts";
-import type { Decision, DecisionContext } from "./view.ts";
+import type { DecisionContext } from "./view.ts";
 
 const RETRY = { count: 2, backoff: { kind: "fixed", delayMs: 60_000 } } as const;
-
-function written(decision: Decision): Run {
-  if (decision.kind !== "write") throw new Error(`not a write but ${JSON.stringify(decision)}`);
-  return decision.run;
-}
 
 const at = (ms: number, change: Partial<DecisionContext> = {}): DecisionContext =>
   contextOf([sampleAgent()], { now: after(ms), ...change });

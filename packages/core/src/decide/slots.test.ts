@@ -182,6 +182,18 @@ test("an outage with more slots than one look takes leaves none out", () => {
   expect(counted).toBe((until - Date.parse(NOON)) / 1_000);
 });
 
+test("a range that the cursor has passed grows no more: it may be in HISTORY already", () => {
+  const job = new Job(definitionWith({ paused: true }));
+  job.reconcile(at(2));
+  const schedules = [{ id: "main", cron: "*/1 * * * *", paused: true }];
+  const decision = decideDefine(job.view, { by: "eve", schedules }, contextOf(undefined, { now: at(2, 1) }));
+  if (decision.kind === "define") job.definition = decision.definition;
+  expect(job.reconcile(at(4)).slots()).toEqual([
+    ["skipped", "paused", at(1), at(2), 2],
+    ["skipped", "paused", at(3), at(4), 2],
+  ]);
+});
+
 test("an edit a second before a slot: what names other instants begins anew, anything else goes on", () => {
   const view: JobView = { job: "nightly", runs: [], definition: definitionWith() };
   const edit = (schedule: Partial<StoredSchedule>): JobDefinition | undefined => {

@@ -113,7 +113,9 @@ function skip(scheduled: Scheduled, { slots, reason, skippedFor }: Skipped): Dec
   if (first === undefined || last === undefined) return NOTHING;
   const { view, context, schedule } = scheduled;
   const until = instant(last.at);
-  const open = view.runs.find((run) => run.slot?.schedule === schedule.id && isRange(run) && isLatest(view, run));
+  const open = view.runs.find(
+    (run) => run.slot?.schedule === schedule.id && isRange(run) && isLatest(view, run) && isSlotOpen(view, run),
+  );
   if (open?.slot !== undefined && open.reason === reason) {
     const count = (open.slot.count ?? 1) + slots.length;
     return write({ ...open, slot: { ...open.slot, until, count } }, context);

@@ -12,7 +12,7 @@ import { RunState } from "../domain/run.ts";
 import { Schedule } from "../domain/schedule.ts";
 import { BULK_MAX_RUNS, SubmitResult } from "./bulk.ts";
 import { AuditEntry } from "./commands.ts";
-import { Content, Key, SubmitInput, TaskInput, When } from "./submit-input.ts";
+import { Asked, Content, SubmitInput, TaskInput } from "./submit-input.ts";
 import { AgentSummary, JobView, RunView, SlotView } from "./views.ts";
 
 const RunPath = z.object({ run: RunId });
@@ -112,10 +112,7 @@ export const operations = {
       run: RunId,
       ...Content,
       script: Content.script.optional(),
-      key: Key.optional(),
-      hold: z.boolean().optional(),
-      ...When,
-      ...PolicySettings.shape,
+      ...Asked,
     }),
     output: Submitted,
     successStatus: 201,
@@ -170,10 +167,7 @@ export const operations = {
       parameters: z.record(z.string(), z.unknown()).optional(),
       /** Another agent than the task says. */
       on: Content.on,
-      key: Key.optional(),
-      hold: z.boolean().optional(),
-      ...When,
-      ...PolicySettings.shape,
+      ...Asked,
     }),
     output: Submitted,
     successStatus: 201,

@@ -31,10 +31,8 @@ export const TaskInput = z.strictObject({
 });
 export type TaskInput = z.input<typeof TaskInput>;
 
-export const Key = z.string().min(1).max(256);
-
 /** When a run starts, and after what. */
-export const When = {
+const When = {
   /** Its time: RFC 3339 with an offset, or a wall clock (`2026-12-01T02:30`) in `zone`. Left out: now. */
   at: z.string().max(64).optional(),
   /** The IANA time zone of a wall clock, e.g. `Europe/Berlin`. */
@@ -54,16 +52,21 @@ export const When = {
     .optional(),
 };
 
+/** How a run is asked for, whatever it does. */
+export const Asked = {
+  /** Idempotency key, per job: the same key gives the same run. */
+  key: z.string().min(1).max(256).optional(),
+  /** It is accepted and does not start before it is released. */
+  hold: z.boolean().optional(),
+  ...When,
+  ...PolicySettings.shape,
+};
+
 /** A submission as a tool sends it. */
 export const SubmitInput = z.strictObject({
   /** The job: 1 to 128 characters, any but control characters. */
   name: JobName,
   ...Content,
-  /** Idempotency key, per job: the same key gives the same run. */
-  key: Key.optional(),
-  /** It is accepted and does not start before it is released. */
-  hold: z.boolean().optional(),
-  ...When,
-  ...PolicySettings.shape,
+  ...Asked,
 });
 export type SubmitInput = z.input<typeof SubmitInput>;

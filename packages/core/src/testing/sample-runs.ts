@@ -1,5 +1,5 @@
 /** Records, evidence and agents for the tests of decisions and stores. */
-import type { AgentView, DecisionContext, JobView, Submission } from "../decide/index.ts";
+import type { AgentView, Decision, DecisionContext, JobView, Submission } from "../decide/index.ts";
 import type { Licence } from "../domain/attempt.ts";
 import type { Evidence } from "../domain/evidence.ts";
 import type { Run } from "../domain/run.ts";
@@ -104,6 +104,12 @@ export function contextOf(
 
 export function viewOf(...runs: readonly Run[]): JobView {
   return frozenDeep({ job: "nightly", runs });
+}
+
+/** The run that a decision writes; throws when it writes none. */
+export function written(decision: Decision): Run {
+  if (decision.kind !== "write") throw new Error(`not a write but ${JSON.stringify(decision)}`);
+  return decision.run;
 }
 
 /** The value itself, with all that it holds made unchangeable. */

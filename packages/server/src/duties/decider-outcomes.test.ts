@@ -58,6 +58,7 @@ function serverWithStaleView() {
     store,
     history,
     finished,
+    stateOf: () => undefined,
     isRestoring: () => false,
     jobs,
     agents: new AgentsProjection({ monotonicMs, now: () => NOW, assignedTo: () => 0, countsForMs: () => 0 }),

@@ -45,6 +45,7 @@ async function serverWithStaleView(assertMayDecide = (): void => undefined): Pro
     store,
     history,
     finished: new HistoryIndex(),
+    stateOf: () => undefined,
     isRestoring: () => false,
     jobs,
     agents,

@@ -25,6 +25,7 @@ import type { Logger } from "pino";
 import type { AgentsProjection } from "../projection/agents-projection.ts";
 import type { HistoryIndex } from "../projection/history-index.ts";
 import type { GuardedView, JobsProjection } from "../projection/jobs-projection.ts";
+import type { StateOf } from "../projection/run-states.ts";
 import type { Silence } from "../projection/silence.ts";
 import { slotRunOf } from "../submission/run-id.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
@@ -36,6 +37,7 @@ export interface DeciderOptions {
   readonly agents: AgentsProjection;
   readonly silence: Pick<Silence, "silentMs">;
   readonly finished: HistoryIndex;
+  readonly stateOf: StateOf;
   /** The store was restored, and hosts that may run something were not heard since. */
   readonly isRestoring: () => boolean;
   readonly now: () => string;
@@ -248,14 +250,10 @@ export class Decider {
   }
 
   #context(): DecisionContext {
-    const { agents, jobs, silence, finished, now } = this.#options;
+    const { agents, jobs, silence, stateOf, now } = this.#options;
     return {
       slotRun: slotRunOf,
-      stateOf: (one) => {
-        const state = jobs.find(one.run)?.run.state ?? finished.find(one.run)?.view.state;
-        // One whose marker is here and whose end is not yet in the index: it is on its way.
-        return state ?? (jobs.isRemoved(one) ? "running" : undefined);
-      },
+      stateOf,
       now: now(),
       writeId: randomUUID(),
       isRestoring: this.#options.isRestoring(),

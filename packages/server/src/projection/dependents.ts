@@ -3,15 +3,18 @@ import type { JobsProjection } from "./jobs-projection.ts";
 
 /** The live runs that wait for others to end, by the run that they wait for. */
 export class Dependents {
+  readonly #jobs: JobsProjection;
   readonly #byRun = new Map<string, Map<string, Pick<Run, "job" | "run">>>();
 
   constructor(jobs: JobsProjection) {
+    this.#jobs = jobs;
     jobs.on("run", (run) => this.#note(run));
     jobs.on("removed", (run) => this.#forget(run));
   }
 
   of(run: string): Pick<Run, "job" | "run">[] {
-    return [...(this.#byRun.get(run)?.values() ?? [])];
+    // When everything is forgotten, the projection does not say so of each run.
+    return [...(this.#byRun.get(run)?.values() ?? [])].filter((one) => this.#jobs.find(one.run) !== undefined);
   }
 
   #note(run: Run): void {

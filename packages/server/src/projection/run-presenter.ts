@@ -1,25 +1,16 @@
 /** A live run as the API shows it: its record, and what is known beside it. */
-import {
-  currentAttempt,
-  hasEnded,
-  isWaiting,
-  viewOfRun,
-  type LiveFacts,
-  type Run,
-  type RunState,
-  type RunView,
-} from "@jobs/core";
+import { currentAttempt, hasEnded, isWaiting, viewOfRun, type LiveFacts, type Run, type RunView } from "@jobs/core";
 import { blockers, ownerOf, placeInLine, type Ownership } from "@jobs/core/decide";
 import { CONTACT_MS } from "./agents-projection.ts";
 import type { Dependents } from "./dependents.ts";
 import type { JobsProjection } from "./jobs-projection.ts";
+import type { StateOf } from "./run-states.ts";
 import type { Silence } from "./silence.ts";
 
 export interface RunPresenterOptions {
   readonly jobs: JobsProjection;
   readonly dependents: Dependents;
-  /** The state of a run of any job, live or finished. */
-  readonly stateOf: (run: string) => RunState | undefined;
+  readonly stateOf: StateOf;
   readonly silence: Pick<Silence, "sinceHeardMs">;
   readonly nowMs: () => number;
 }
@@ -58,9 +49,7 @@ export class RunPresenter {
     const { jobs, dependents, stateOf } = this.#options;
     const waitFor = dependents.of(run.run);
     const chain = {
-      ...(hasEnded(run) || run.after === undefined
-        ? {}
-        : { dependencies: run.after.runs.map((one) => stateOf(one.run)) }),
+      ...(hasEnded(run) || run.after === undefined ? {} : { dependencies: run.after.runs.map((one) => stateOf(one)) }),
       ...(waitFor.length === 0 ? {} : { dependents: waitFor }),
     };
     if (isWaiting(run)) {
