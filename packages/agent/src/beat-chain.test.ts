@@ -130,6 +130,32 @@ test("a nats-server that lost its memory gets a new chain from the same session"
   expect(await host.last()).toMatchObject({ beat: { session: "two" } });
 });
 
+test("nats-servers that lost acknowledged beats are followed from the beat of an earlier session that they still have", async () => {
+  await using host = await BeatHost.open();
+  const one = await host.agent("one");
+  const old = await host.last();
+  await one.beat();
+  await one.stop();
+  const two = await host.agent("two");
+  await two.beat();
+  two.beats.isCut = true;
+  await host.loseAllBut(old!.beat);
+  two.beats.isCut = false;
+  await two.beat();
+  expect(await host.last()).toMatchObject({ beat: { session: "two", number: 3 } });
+  expect([two.broken, two.begun]).toEqual([undefined, 1]);
+});
+
+test("an agent that starts again goes on when the nats-servers lost all beats but one of an earlier session", async () => {
+  await using host = await BeatHost.open();
+  const old = await host.last("one");
+  for (const session of ["two", "three"]) await host.last(session);
+  await host.loseAllBut(old!.beat);
+  const four = await host.agent("four");
+  await four.beat();
+  expect(await host.last()).toMatchObject({ beat: { session: "four", number: 2 } });
+});
+
 test("of a host and its clone exactly one goes on", async () => {
   await using host = await BeatHost.open();
   const original = await host.agent("one");
@@ -331,9 +357,9 @@ class FullableFile extends SessionFile {
   #saving: Promise<void> = Promise.resolve();
   #onRefused: () => void = () => undefined;
 
-  override async save(state: SessionState, before?: SessionState["before"]): Promise<void> {
+  override async save(state: SessionState): Promise<void> {
     if (!this.isFull) {
-      this.#saving = super.save(state, before);
+      this.#saving = super.save(state);
       return this.#saving;
     }
     this.#onRefused();
@@ -464,7 +490,9 @@ class BeatHost {
     return twin;
   }
 
-  last(): Promise<{ beat: Beat; sequence: number } | undefined> {
+  /** The last stored beat; of an agent that beats once in this session, and is killed, when one is given. */
+  async last(session?: string): Promise<{ beat: Beat; sequence: number } | undefined> {
+    if (session !== undefined) await (await this.agent(session)).stop();
     return this.#beats.last();
   }
 
@@ -487,6 +515,12 @@ class BeatHost {
     await this.#nats.nodes[0]!.kill("SIGKILL");
     await this.#nats.nodes[0]!.start();
     await vi.waitFor(() => ensureTopology(this.link, () => 1), 15_000);
+  }
+
+  /** What a cluster has after its members were killed one after the other: an old beat. */
+  async loseAllBut(beat: Beat): Promise<void> {
+    await this.loseMemory();
+    await this.publish(beat, 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

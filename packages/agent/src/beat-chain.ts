@@ -7,10 +7,13 @@
  * whose acknowledgement was lost: go on from it; none: the store began anew, so does the chain; another process's: a
  * second agent has this identity (a cloned host, a restored disk), and the one that finds the chain broken stops. A host
  * that was cloned while it ran has the session and the numbers of its twin: only the nonce, which each sending has of its
- * own, tells whose beat is stored. One that broke has no licence any more. A
- * replica that lags may answer with a beat from before the one that was acknowledged last: that tells nothing, and is
- * asked for again. No beat is sent before the one acknowledged last is on the disk: so the store is never more than one
- * beat ahead of the file, and a restarted agent knows the chain for its own.
+ * own, tells whose beat is stored. One that broke has no licence any more. No beat is sent before the one acknowledged
+ * last is on the disk: so the store is never more than one beat ahead of the file, and a restarted agent knows the chain
+ * for its own.
+ *
+ * A replica that lags may answer with a beat from before the one that was acknowledged last: that tells nothing, and is
+ * asked for again. If the answer stays, the nats-servers lost acknowledged beats with their memory, and their last one
+ * may be of an earlier session of this disk: the chain goes on from there.
  *
  * An acknowledged beat is a licence for 60 s from its send time on the boot clock. Once it lapsed it never revives: the
  * next beat asks for a new number.
@@ -18,15 +21,23 @@
 import { JobsError, LICENCE_MS, type Beat, type Licence } from "@jobs/core";
 import type { AgentBeats } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
-import type { LastBeat, SessionFile, SessionState } from "./session-file.ts";
+import {
+  isLast,
+  isOfDisk,
+  isOfSessions,
+  sessionsBefore,
+  type SessionFile,
+  type SessionState,
+  type StoredBeat,
+} from "./session-file.ts";
 
 const BEAT_MS = 5_000;
 /** After a beat that was not stored, milliseconds. */
 const AGAIN_MS = 500;
 /** So many old answers in a row are no lag: the store began anew, and its numbers with it. */
 const OLD_READS_MAX = 20;
-/** Sessions in a row without one acknowledged beat of which the file tells. */
-const SESSIONS_MAX = 50;
+/** Sendings that are known for this process's own: more than an hour of them. */
+const NONCES_MAX = 1_000;
 
 export interface BeatChainOptions {
   readonly beats: AgentBeats;
@@ -63,12 +74,13 @@ export class BeatChain {
   readonly #options: BeatChainOptions;
   #state: SessionState;
   #licence: { readonly number: number; readonly endsAtBootMs?: number };
-  /** What the file said when this session began: its last beat, or the one after it, is the one to follow. */
-  #before: SessionState | undefined;
+  readonly #nonces = new Set<string>();
   /** What the next beat must follow in the store: the last one seen there, 0 when there was none. */
   #follows = 0;
   #sent: SentBeat | undefined;
   #oldReads = 0;
+  /** The store has lost beats that were acknowledged. */
+  #hasLostBeats = false;
   #isUnsaved = false;
   #hasSaveFailed = false;
   #timer: NodeJS.Timeout | undefined;
@@ -79,21 +91,22 @@ export class BeatChain {
 
   constructor(options: BeatChainOptions) {
     this.#options = options;
-    this.#state = { v: 1, session: options.session, number: 0, sequence: 0, licence: 0 };
+    this.#state = { v: 1, session: options.session, number: 0, sequence: 0, licence: 0, before: [] };
     this.#licence = { number: 0 };
   }
 
   /** Joins the chain and sends the first beat; throws `agent-stopped` when another agent has this identity. */
   async start(): Promise<void> {
     const { file, session, nowMs } = this.#options;
-    const previous = (this.#before = await file.load());
+    const previous = await file.load();
     const last = await this.#findLast(previous);
     // Above every licence of the sessions before, also if their file was lost: hence the clock.
     const highest = Math.max(previous?.licence ?? 0, last?.beat.licence.number ?? 0);
     this.#licence = { number: Math.max(highest + 1, Math.floor(nowMs() / 1000)) };
-    this.#state = { v: 1, session, number: 0, sequence: last?.sequence ?? 0, licence: this.#licence.number };
+    const before = sessionsBefore(previous, last?.beat);
+    this.#state = { v: 1, session, number: 0, sequence: last?.sequence ?? 0, licence: this.#licence.number, before };
     this.#follows = this.#state.sequence;
-    await file.save(this.#state, mayFollow(previous, last?.beat));
+    await file.save(this.#state);
     await this.#beat();
   }
 
@@ -142,7 +155,7 @@ export class BeatChain {
     const atBootMs = bootClockMs();
     const { firstAtBootMs, nonces } =
       this.#sent?.number === number ? this.#sent : { firstAtBootMs: atBootMs, nonces: new Set<string>() };
-    const nonce = this.#options.nonce();
+    const nonce = this.#newNonce();
     nonces.add(nonce);
     const sent = { number, licence: this.#licence.number, follows: this.#follows, atBootMs, firstAtBootMs, nonces };
     this.#sent = sent;
@@ -162,7 +175,8 @@ export class BeatChain {
       this.#licence = { number: sent.licence, endsAtBootMs: sent.atBootMs + LICENCE_MS };
     else this.#isWanted = true; // it lapsed while this beat was on its way: the next one asks for a new number
     this.#options.onAcknowledged(sent.atBootMs);
-    const hasBegunAnew = sent.follows === 0 && this.#state.number > 0;
+    const hasBegunAnew = this.#hasLostBeats || (sent.follows === 0 && this.#state.number > 0);
+    this.#hasLostBeats = false;
     this.#state = { ...this.#state, number: sent.number, sequence, licence: this.#licence.number };
     this.#follows = sequence;
     this.#oldReads = 0;
@@ -196,43 +210,55 @@ export class BeatChain {
     const { beat, sequence } = last;
     const sent = this.#sent;
     const isOurSession = beat.session === this.#state.session;
-    if (isOurSession && (sent === undefined || !this.#mayHaveSent(last, sent))) return this.#break();
-    if (isOurSession && beat.number === sent?.number) {
+    if (isOurSession && !this.#hasSent(beat)) return this.#break(last);
+    if (isOurSession && sent !== undefined && beat.number === sent.number) {
       this.#isWanted = true; // what is stored may be long ago: this licence is short, or over
       return this.#acknowledged({ ...sent, licence: beat.licence.number, atBootMs: sent.firstAtBootMs }, sequence);
     }
-    this.#follows = Math.max(sequence, this.#state.sequence);
-    if (sequence <= this.#state.sequence && ++this.#oldReads <= OLD_READS_MAX) return;
-    // Of the session before, a beat was still on its way, or was not to be seen, when this one began.
-    const isBefore = this.#state.number === 0 && isOwn(last, this.#before);
-    if (!isOurSession && !isBefore) return this.#break();
+    const isOld = sequence <= this.#state.sequence;
+    if (isOld && ++this.#oldReads <= OLD_READS_MAX) {
+      this.#follows = this.#state.sequence;
+      return;
+    }
+    // Of a session before, a beat was still on its way, or was not to be seen, when this one began; or ours are lost.
+    const isBefore = (isOld || this.#state.number === 0) && isOfSessions(this.#state.before, beat);
+    if (!isOurSession && !isBefore) return this.#break(last);
+    this.#hasLostBeats = this.#state.number > 0;
     this.#follows = sequence;
   }
 
-  /**
-   * Whether a beat of this session may be this process's. Its own are never ahead of the number it sent last, and those
-   * before that one are not stored after the one acknowledged last: such a beat is of a twin, too.
-   */
-  #mayHaveSent({ beat, sequence }: { beat: Beat; sequence: number }, sent: SentBeat): boolean {
-    if (beat.number !== sent.number) return beat.number < sent.number && sequence <= this.#state.sequence;
-    return beat.nonce === undefined || sent.nonces.has(beat.nonce);
+  #newNonce(): string {
+    const nonce = this.#options.nonce();
+    this.#nonces.add(nonce);
+    if (this.#nonces.size > NONCES_MAX) this.#nonces.delete(this.#nonces.values().next().value!);
+    return nonce;
   }
 
-  #break(): void {
+  /** Whether a beat of this session is this process's, and not of a twin. */
+  #hasSent({ number, nonce }: Beat): boolean {
+    return nonce === undefined ? number <= (this.#sent?.number ?? 0) : this.#nonces.has(nonce);
+  }
+
+  #break(found: StoredBeat): void {
+    const { session, number, sequence } = this.#state;
+    this.#options.log.error({ found: told(found), own: { session, number, sequence } }, "the chain of beats is broken");
     this.stop();
     this.#isBroken = true;
     this.#options.onBroken(stopped());
   }
 
   /** The beat to follow; undefined when there is none. Throws `agent-stopped` when it is another agent's. */
-  async #findLast(previous: SessionState | undefined): Promise<{ beat: Beat; sequence: number } | undefined> {
+  async #findLast(previous: SessionState | undefined): Promise<StoredBeat | undefined> {
     for (let oldReads = 0; ; oldReads++) {
       const last = await this.#options.beats.last();
-      if (last === undefined || isOwn(last, previous)) return last;
-      if (last.sequence >= (previous?.sequence ?? 0)) throw stopped();
-      // A cluster may lose what is in memory: its last beat is then one that this disk saw replaced.
-      if (oldReads === OLD_READS_MAX && last.beat.session === previous?.session) return last;
-      if (oldReads === OLD_READS_MAX) throw stopped();
+      if (last === undefined || isLast(last, previous)) return last;
+      const isOld = last.sequence <= (previous?.sequence ?? 0);
+      if (!isOld || oldReads === OLD_READS_MAX) {
+        // A cluster may lose what is in memory: its last beat is then one that this disk saw replaced.
+        if (isOld && previous !== undefined && isOfDisk(previous, last.beat)) return last;
+        this.#options.log.error({ found: told(last), own: previous }, "the last beat is not this disk's");
+        throw stopped();
+      }
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
   }
@@ -244,25 +270,8 @@ export class BeatChain {
   }
 }
 
-/** The last stored beat is this disk's own: one that it saw acknowledged, or the one after it, whose answer it did not live to see. */
-function isOwn({ beat, sequence }: { beat: Beat; sequence: number }, previous: SessionState | undefined): boolean {
-  if (previous === undefined) return false;
-  if (beat.session === previous.session) return sequence === previous.sequence || beat.number === previous.number + 1;
-  return previous.number === 0 && indexOf(previous.before ?? [], beat) >= 0;
-}
-
-/** The sessions of which the last stored beat may be, or become, one: `last` and those after it, the latest at the end. */
-function mayFollow(previous: SessionState | undefined, last: Beat | undefined): LastBeat[] {
-  if (previous === undefined) return [];
-  const { session, number, before = [] } = previous;
-  const all = number > 0 ? [{ session, number }] : [...before, { session, number }];
-  if (last === undefined) return all.slice(-SESSIONS_MAX);
-  const later = all.slice(indexOf(all, last) + 1).slice(-SESSIONS_MAX);
-  return [{ session: last.session, number: last.number }, ...later];
-}
-
-function indexOf(sessions: readonly LastBeat[], { session, number }: Beat): number {
-  return sessions.findIndex((one) => one.session === session && (number === one.number || number === one.number + 1));
+function told({ beat: { session, number }, sequence }: StoredBeat): unknown {
+  return { session, number, sequence };
 }
 
 function stopped(): JobsError {

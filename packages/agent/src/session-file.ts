@@ -1,13 +1,18 @@
 import { open, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { Beat } from "@jobs/core";
 import { z } from "zod";
+
+/** Earlier sessions of which the file tells. */
+const SESSIONS_MAX = 50;
 
 /** The last beat of a session that is known to be stored, 0 when none is. */
 const LastBeat = z.object({ session: z.string(), number: z.int() });
 
 /**
- * How far a session's chain of beats was acknowledged. `before`: the sessions before, until this one has its first
- * acknowledgement: of any of them the next beat may still be on its way.
+ * How far a session's chain of beats was acknowledged. `before`: the sessions before, the latest at the end. Of those
+ * since the last acknowledged beat the next one may still be on its way; an older one is stored again when the
+ * nats-servers lose later beats with their memory.
  */
 const SessionState = z.looseObject({
   v: z.literal(1),
@@ -19,10 +24,15 @@ const SessionState = z.looseObject({
   before: z
     .union([LastBeat, z.array(LastBeat)]) // older agents kept one
     .transform((before) => (Array.isArray(before) ? before : [before]))
-    .optional(),
+    .default([]),
 });
 export type SessionState = z.infer<typeof SessionState>;
-export type LastBeat = z.infer<typeof LastBeat>;
+type LastBeat = z.infer<typeof LastBeat>;
+
+export interface StoredBeat {
+  readonly beat: Beat;
+  readonly sequence: number;
+}
 
 /** The last acknowledged beat, on disk, synced: what tells a restarted agent from a cloned host or a restored disk. */
 export class SessionFile {
@@ -41,11 +51,11 @@ export class SessionFile {
     }
   }
 
-  async save(state: SessionState, before?: SessionState["before"]): Promise<void> {
+  async save(state: SessionState): Promise<void> {
     const temporary = `${this.#file}.new`;
     const handle = await open(temporary, "w", 0o600);
     try {
-      await handle.writeFile(JSON.stringify(before === undefined ? state : { ...state, before }));
+      await handle.writeFile(JSON.stringify(state));
       await handle.datasync();
     } finally {
       await handle.close();
@@ -55,4 +65,30 @@ export class SessionFile {
     await directory.sync();
     await directory.close();
   }
+}
+
+/** The last stored beat is the last one of this disk: that it saw acknowledged, or the one after it, whose answer it did not live to see. */
+export function isLast({ beat, sequence }: StoredBeat, previous: SessionState | undefined): boolean {
+  if (previous === undefined) return false;
+  if (beat.session === previous.session) return sequence === previous.sequence || beat.number === previous.number + 1;
+  return previous.number === 0 && sequence >= previous.sequence && isOfSessions(previous.before, beat);
+}
+
+export function isOfDisk(previous: SessionState, beat: Beat): boolean {
+  return isOfSessions([...previous.before, previous], beat);
+}
+
+/** A beat that was acknowledged in one of these sessions, or the one after those. */
+export function isOfSessions(sessions: readonly LastBeat[], { session, number }: Beat): boolean {
+  return sessions.some((one) => one.session === session && number <= one.number + 1);
+}
+
+/** The latest sessions of this disk, and always the one whose beat is stored. */
+export function sessionsBefore(previous: SessionState | undefined, last: Beat | undefined): LastBeat[] {
+  if (previous === undefined) return [];
+  const { session, number, before } = previous;
+  const all = [...before, { session, number }];
+  const isStored = (one: LastBeat) => one.session === last?.session;
+  const kept = all.slice(-SESSIONS_MAX);
+  return kept.some(isStored) ? kept : [...all.filter(isStored), ...kept];
 }

@@ -44,7 +44,7 @@ export const AGENT_FAULTS = {
       },
       {
         file: BEAT_CHAIN,
-        find: "if (last === undefined || isOwn(last, previous)) return last;",
+        find: "if (last === undefined || isLast(last, previous)) return last;",
         replace: "return last;",
       },
     ],
