@@ -215,22 +215,25 @@ test("runs are listed the newest first, by job and by state, a page at a time", 
     await run.result();
     ids.unshift(run.id);
   }
+  let after: string | undefined;
   const listed = async (filter: Record<string, unknown>): Promise<string[]> => {
-    const { runs } = (await ask("listRuns", { job: name, ...filter })) as { runs: RunView[] };
+    const { runs, next } = (await ask("listRuns", { job: name, ...filter })) as { runs: RunView[]; next?: string };
     expect(runs.every(({ job }) => job === name)).toBe(true);
+    after = next;
     return runs.map(({ run }) => run);
   };
   expect(await listed({})).toEqual(ids);
   expect(await listed({ limit: 2 })).toEqual(ids.slice(0, 2));
-  expect(await listed({ limit: 2, before: ids[1] })).toEqual(ids.slice(2, 4));
-  expect(await listed({ limit: 2, before: ids[3] })).toEqual(ids.slice(4));
-  expect(await listed({ before: ids[4] })).toEqual([]);
+  expect(await listed({ limit: 2, after })).toEqual(ids.slice(2, 4));
+  expect(await listed({ limit: 2, after })).toEqual(ids.slice(4));
+  expect(after).toBeUndefined();
   expect(await listed({ state: "failed" })).toEqual([ids[1], ids[3]]);
-  expect(await listed({ state: "failed", limit: 1, before: ids[1] })).toEqual([ids[3]]);
+  expect(await listed({ state: "failed", limit: 1 })).toEqual([ids[1]]);
+  expect(await listed({ state: "failed", limit: 1, after })).toEqual([ids[3]]);
   expect(await listed({ state: "running" })).toEqual([]);
 });
 
-test.each(["limit=0", "limit=1001", "limit=many", "state=asleep", "before=x"])(
+test.each(["limit=0", "limit=501", "limit=many", "state=asleep", "after=x", "reason=none", "since=now", "before=x"])(
   "a list with %s is refused, and the field is named",
   async (query) => {
     const answer = await send("GET", `/v1/runs?${query}`);

@@ -125,15 +125,8 @@ async function calm(system: ChaosSystem, ledger: Ledger, signal: AbortSignal): P
 
 async function listAll(client: ServerPart["client"]): Promise<RunView[]> {
   const all: RunView[] = [];
-  for (;;) {
-    const before = all.at(-1)?.run;
-    const page = await client.listRuns(
-      { limit: 1_000, ...(before === undefined ? {} : { before }) },
-      { timeoutMs: CALL_MS },
-    );
-    all.push(...page);
-    if (page.length < 1_000) return all;
-  }
+  for await (const run of client.eachRun({}, { timeoutMs: CALL_MS })) all.push(run);
+  return all;
 }
 
 /** Each run that was acknowledged or is listed, as one of the servers, each in turn, shows it by its id. */

@@ -1,5 +1,5 @@
 /** The command line: names, options, help. What a command does is loaded when it runs, so that help comes at once. */
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import type { GetOptions } from "./commands/artifact-get.ts";
 import type { ListOptions } from "./commands/run-list.ts";
 import type { LogsOptions } from "./commands/run-logs.ts";
@@ -7,21 +7,12 @@ import type { SubmitOptions } from "./commands/run-submit.ts";
 import { contentOptions } from "./content-options.ts";
 import { RUN, type Execute } from "./execute.ts";
 import type { CliIo } from "./io.ts";
+import { filterOptions } from "./list-options.ts";
 import { policyOptions } from "./policy-options.ts";
 import { addJobCommands } from "./program-job.ts";
 import { addOperatorCommands } from "./program-operator.ts";
 import { VERSION } from "./version.ts";
 import { whenOptions } from "./when-options.ts";
-
-const STATES = [
-  "submitted",
-  "pending",
-  "running",
-  "completed",
-  "failed",
-  "cancelled",
-  "skipped",
-] satisfies ListOptions["state"][];
 
 const HELP = `
 Server and token: --url and --token, else JOBS_URL and JOBS_TOKEN, else the file $JOBS_CONFIG,
@@ -114,12 +105,12 @@ function addRunCommands(program: Command, execute: Execute): void {
         command.optsWithGlobals(),
       ),
     );
-  program
-    .command("list")
-    .description("List runs, the newest first.")
-    .option("--job <job>", "only of this job")
-    .addOption(new Option("--state <state>", "only in this state").choices(STATES))
-    .option("--limit <number>", "at most this many", "20")
+  const list = program.command("list").description("List runs, the newest first.");
+  for (const option of filterOptions()) list.addOption(option);
+  list
+    .option("--limit <number>", "at most this many, up to 500", "20")
+    .option("--after <place>", "go on where the page before ended: its `next`")
+    .option("--counts", "only how many there are in each state")
     .action((options: ListOptions, command: Command) =>
       execute(
         async (context) => (await import("./commands/run-list.ts")).listRuns(context, options),

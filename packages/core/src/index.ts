@@ -78,5 +78,6 @@ export {
   type OperationOutput,
 } from "./protocol/operations.ts";
 export { AttemptOutcome, AttemptView } from "./protocol/attempt-view.ts";
+export { RunCounts, RunFilter } from "./protocol/run-filter.ts";
 export { SubmitInput, TaskInput } from "./protocol/submit-input.ts";
 export { AgentSummary, JobView, RunView, SlotView, viewOfRun, type LiveFacts } from "./protocol/views.ts";

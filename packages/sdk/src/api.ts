@@ -7,6 +7,7 @@ export {
   type JobView,
   type Pause,
   type PolicySettings,
+  type RunCounts,
   type RunView,
   type Schedule,
   type SlotView,
@@ -14,7 +15,7 @@ export {
   type SubmitInput,
 } from "@jobs/core";
 export type { CallOptions } from "./call.ts";
-export { JobsClient, type JobChanges, type RerunChanges, type RunJobOptions } from "./client.ts";
+export { JobsClient, type JobChanges, type RerunChanges, type RunFilter, type RunJobOptions } from "./client.ts";
 export type { ConnectOptions } from "./connection.ts";
 export type { Retry } from "./follow.ts";
 export type { LogChunk } from "./log-chunk.ts";

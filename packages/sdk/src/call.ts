@@ -134,7 +134,7 @@ function pathPart(name: string, value: unknown): string {
 function queryOf(input: Readonly<Record<string, unknown>>): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(input)) {
-    if (value !== undefined) query.set(name, String(value as string | number));
+    for (const one of [value].flat()) if (one !== undefined) query.append(name, String(one as string | number));
   }
   return query.size === 0 ? "" : `?${query.toString()}`;
 }

@@ -7,6 +7,7 @@ import {
   type OperationOutput,
   type ParameterValue,
   type Pause,
+  type RunCounts,
   type RunView,
   type Schedule,
   type SlotView,
@@ -27,6 +28,12 @@ export type RunJobOptions = Omit<OperationInput<"runJob">, "name" | "parameters"
   /** Values of the task's parameters, by their names. */
   readonly parameters?: Readonly<Record<string, ParameterValue>>;
 };
+
+/** Which runs a list shows or a count counts. */
+export type RunFilter = OperationInput<"countRuns">;
+
+/** So many a request. */
+const PAGE_RUNS = 200;
 
 /** What may be changed when a run is repeated. */
 export type RerunChanges = Omit<OperationInput<"rerunRun">, "run">;
@@ -107,9 +114,38 @@ export class JobsClient {
     return await this.#call("getRun", { run: id }, options);
   }
 
-  /** Runs, the newest first, 50 when no limit is given; `before` takes the last id of the page before. */
-  async listRuns(input: OperationInput<"listRuns"> = {}, options: CallOptions = {}): Promise<RunView[]> {
-    return (await this.#call("listRuns", input, options)).runs;
+  /** Runs, the newest first, 50 when no limit is given and 500 at most. {@link eachRun} gives all of them, {@link pageRuns} says where the next page begins. */
+  async listRuns(filter: OperationInput<"listRuns"> = {}, options: CallOptions = {}): Promise<RunView[]> {
+    return (await this.pageRuns(filter, options)).runs;
+  }
+
+  /** A page of runs as {@link listRuns} gives it, and as `next` what to ask for as `after` to get the next one; absent on the last. */
+  async pageRuns(
+    filter: OperationInput<"listRuns"> = {},
+    options: CallOptions = {},
+  ): Promise<OperationOutput<"listRuns">> {
+    return await this.#call("listRuns", filter, options);
+  }
+
+  /**
+   * All runs that a filter lets through, the newest first, read page by page; those submitted meanwhile are not among them.
+   *
+   * @example
+   * for await (const run of client.eachRun({ state: ["failed", "skipped"], since: "2026-11-01T00:00:00Z" }))
+   *   console.log(run.job, run.sentence);
+   */
+  async *eachRun(filter: RunFilter = {}, options: CallOptions = {}): AsyncGenerator<RunView, void, undefined> {
+    for (let after: string | undefined; ;) {
+      const page = await this.pageRuns({ ...filter, limit: PAGE_RUNS, after }, options);
+      yield* page.runs;
+      if (page.next === undefined) return;
+      after = page.next;
+    }
+  }
+
+  /** How many runs there are in each state, all of them or those of a filter. */
+  async countRuns(filter: RunFilter = {}, options: CallOptions = {}): Promise<RunCounts> {
+    return await this.#call("countRuns", filter, options);
   }
 
   /** Cancels a run; see {@link RunHandle.cancel}. Throws `run-unknown`. */

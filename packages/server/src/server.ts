@@ -32,6 +32,7 @@ import { AgentsProjection } from "./projection/agents-projection.ts";
 import { countsForMs, trackAttempts } from "./projection/attempts-on-hosts.ts";
 import { Dependents } from "./projection/dependents.ts";
 import { startFeeds } from "./projection/feeds.ts";
+import { FinishedRecords } from "./projection/finished-records.ts";
 import { HistoryIndex } from "./projection/history-index.ts";
 import { JobsProjection } from "./projection/jobs-projection.ts";
 import { RunPresenter } from "./projection/run-presenter.ts";
@@ -111,11 +112,12 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   const dependents = new Dependents(jobs);
   const stateOf = runStates(jobs, finished);
   const presenter = new RunPresenter({ jobs, dependents, stateOf, silence, nowMs });
+  const records = new FinishedRecords({ read: (job, run) => store.history.find(job, run) });
   const runs = new Runs({
     jobs,
     history: finished,
     presenter,
-    findFinished: (job, run) => store.history.find(job, run),
+    records,
     catchUp: () => mark.confirm(),
   });
   trackAttempts(jobs, silence);
@@ -204,6 +206,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     stores: store,
     jobs,
     finished,
+    records,
     runs,
     agents,
     silence,

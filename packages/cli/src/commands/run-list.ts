@@ -1,13 +1,13 @@
-import type { RunView } from "@jobs/sdk";
 import type { Context } from "../context.ts";
+import { filterOf, type FilterOptions } from "../list-options.ts";
 import type { Cell } from "../output.ts";
 import { durationText, instantText, stateCell } from "../view-text.ts";
 
 /** Options of `jobs list`. */
-export interface ListOptions {
-  readonly job?: string;
-  readonly state?: RunView["state"];
+export interface ListOptions extends FilterOptions {
   readonly limit: string;
+  readonly after?: string;
+  readonly counts?: true;
 }
 
 const HEADER = ["RUN", "JOB", "STATE", "ON", "SUBMITTED", "TOOK", "WHAT"].map((text): Cell => ({
@@ -15,11 +15,14 @@ const HEADER = ["RUN", "JOB", "STATE", "ON", "SUBMITTED", "TOOK", "WHAT"].map((t
   colour: "dim",
 }));
 
-/** Prints runs, the newest first. */
-export async function listRuns({ jobs, output, io }: Context, { job, state, limit }: ListOptions): Promise<void> {
-  const filter = { ...(job === undefined ? {} : { job }), ...(state === undefined ? {} : { state }), limit };
-  const runs = await jobs.listRuns(filter, { signal: io.interrupt });
-  if (output.isJson) return output.json({ runs });
+/** Prints a page of runs, the newest first; or how many there are in each state. */
+export async function listRuns(context: Context, options: ListOptions): Promise<void> {
+  if (options.counts === true) return countRuns(context, options);
+  const { jobs, output, io } = context;
+  const { limit, after } = options;
+  const wanted = { ...filterOf(options, Date.now()), limit, ...(after === undefined ? {} : { after }) };
+  const { runs, next } = await jobs.pageRuns(wanted, { signal: io.interrupt });
+  if (output.isJson) return output.json({ runs, ...(next === undefined ? {} : { next }) });
   if (runs.length === 0) return output.note("There are no such runs.");
   output.table([
     HEADER,
@@ -33,4 +36,12 @@ export async function listRuns({ jobs, output, io }: Context, { job, state, limi
       view.sentence,
     ]),
   ]);
+  if (next !== undefined) output.note(`There are more: --after ${next} shows the next ones.`);
+}
+
+async function countRuns({ jobs, output, io }: Context, options: ListOptions): Promise<void> {
+  const counts = await jobs.countRuns(filterOf(options, Date.now()), { signal: io.interrupt });
+  if (output.isJson) return output.json(counts);
+  const rows = Object.entries(counts.states).map(([state, runs]) => [state, String(runs)]);
+  output.table([...rows, ["in all", String(counts.total)]]);
 }

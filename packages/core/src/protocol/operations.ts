@@ -8,10 +8,10 @@ import { RunId } from "../domain/ids.ts";
 import { JobName } from "../domain/job-name.ts";
 import { Pause } from "../domain/job.ts";
 import { PolicySettings } from "../domain/policy.ts";
-import { RunState } from "../domain/run.ts";
 import { Schedule } from "../domain/schedule.ts";
 import { BULK_MAX_RUNS, SubmitResult } from "./bulk.ts";
 import { AuditEntry } from "./commands.ts";
+import { RunCounts, RunFilter } from "./run-filter.ts";
 import { Asked, Content, SubmitInput, TaskInput } from "./submit-input.ts";
 import { AgentSummary, JobView, RunView, SlotView } from "./views.ts";
 
@@ -69,15 +69,25 @@ export const operations = {
   listRuns: {
     method: "GET",
     path: "/v1/runs",
-    summary: "Runs, the newest first.",
-    input: z.object({
-      job: JobName.optional(),
-      state: RunState.optional(),
-      limit: z.coerce.number().int().min(1).max(1000).default(50),
-      /** Only runs older than this one: the last of the page before. */
-      before: RunId.optional(),
+    summary: "Runs, the newest first, a page at a time; new ones move no page.",
+    input: RunFilter.extend({
+      limit: z.coerce.number().int().min(1).max(500).default(50),
+      /** The `next` of the page before. */
+      after: z.string().max(100).optional(),
     }),
-    output: z.object({ runs: z.array(RunView) }),
+    output: z.object({
+      runs: z.array(RunView),
+      /** What to ask for as `after` to get the next page; absent on the last one. */
+      next: z.string().optional(),
+    }),
+    successStatus: 200,
+  },
+  countRuns: {
+    method: "GET",
+    path: "/v1/run-counts",
+    summary: "How many runs there are in each state, all of them or those of a filter.",
+    input: RunFilter,
+    output: RunCounts,
     successStatus: 200,
   },
   cancelRun: {

@@ -13,8 +13,6 @@ import type { StartIo } from "./start-io.ts";
 import { HELP, startOptionsFrom, type StartOptions } from "./start-options.ts";
 
 const INTERRUPTED = 130;
-/** How many runs of the history are counted. */
-const COUNTED_RUNS = 1000;
 
 interface Start {
   readonly options: StartOptions;
@@ -92,10 +90,10 @@ async function useIt({ options, io, screen }: Start, local: RunningLocal, log: L
 
 /** Says which runs are known from earlier; true when there is none. */
 async function showHistory(client: JobsClient, screen: Screen): Promise<boolean> {
-  const runs = await client.listRuns({ limit: COUNTED_RUNS });
-  const [last] = runs;
+  const [last] = await client.listRuns({ limit: 1 });
   if (last === undefined) return true;
-  const count = runs.length === 1 ? "1 run" : `${runs.length} runs${runs.length === COUNTED_RUNS ? " and more" : ""}`;
+  const { total } = await client.countRuns();
+  const count = total === 1 ? "1 run" : `${total} runs`;
   const at = new Date(last.times.endedAt ?? last.times.submittedAt).toLocaleString("sv-SE"); // 2026-07-31 18:05:09
   screen.part("history", `${count}; the last: ${last.job}, ${last.state}, ${at}`);
   return false;

@@ -89,7 +89,7 @@ export class Decider {
     const decided = await this.#decide(submission.job, (view, context, isFirstTurn) => {
       this.#options.finished.assertReadable(submission.run);
       // The index of HISTORY may lag by some seconds; a run that went there meanwhile has left a marker in the view.
-      const isKnown = this.#options.finished.find(submission.run) !== undefined;
+      const isKnown = this.#options.finished.has(submission.run);
       const mayBeThere = isKnown || !isFirstTurn || this.#options.jobs.isRemoved(submission);
       if (!mayBeThere) return decideSubmit(view, submission, context);
       return this.#findFinished(submission).then((finished) =>

@@ -49,14 +49,14 @@ export class Releaser {
 
   /** True when the evidence is of a run that is in HISTORY: once no beat lists the attempt any more, what is left of it goes. */
   onEvidence(agent: string, { run, attempt }: Evidence): boolean {
-    if (this.#options.history.find(run) === undefined) return false;
+    if (!this.#options.history.has(run)) return false;
     this.#released.set(keyOf({ agent, run, attempt }), { agent, run, attempt });
     return true;
   }
 
   /** True when HISTORY has the run, or the run lives on with a later attempt. */
   #isSettled(agent: string, run: string, attempt: number): boolean {
-    if (this.#options.history.find(run) !== undefined) return true;
+    if (this.#options.history.has(run)) return true;
     const live = this.#options.jobs.find(run)?.run;
     const own = live?.attempts.findLast((one) => one.agent === agent && one.number === attempt);
     return own?.refusal !== undefined;

@@ -13,6 +13,7 @@ type RunHandlers = Pick<
   | "submitRuns"
   | "getRun"
   | "listRuns"
+  | "countRuns"
   | "cancelRun"
   | "holdRun"
   | "releaseRun"
@@ -62,7 +63,8 @@ function runHandlers(options: OperationsOptions): RunHandlers {
     submitRun: (input, by) => submit(input, by),
     submitRuns: async ({ runs: inputs }, by) => ({ results: await submitAll(inputs, by, options) }),
     getRun: ({ run }) => runs.get(run),
-    listRuns: (filter) => Promise.resolve({ runs: [...runs.list(filter)] }),
+    listRuns: ({ limit, after, ...filter }) => runs.list(filter, { limit, after }),
+    countRuns: (filter) => Promise.resolve(runs.count(filter)),
     cancelRun: ({ run }, by) => act("cancel", { run, by }),
     holdRun: ({ run }, by) => act("hold", { run, by }),
     releaseRun: ({ run }, by) => act("release", { run, by }),

@@ -192,8 +192,7 @@ export class LogReader {
     controller.signal.addEventListener("abort", stop, { once: true });
     signal.addEventListener("abort", stop, { once: true });
     this.#options.runs.on(run, look);
-    const now = this.#options.runs.find(run);
-    if (now !== undefined) look(now);
+    if (this.#options.runs.isSettled(run) || isDone()) stop();
     if (signal.aborted) stop();
     return controller;
   }

@@ -3,6 +3,7 @@ import type { Beat, HostReport, Lease, Run } from "@jobs/core";
 import type { AgentStore, BeatStore, HistoryStore, JobStore, StreamWatch } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import type { AgentsProjection } from "./agents-projection.ts";
+import type { FinishedRecords } from "./finished-records.ts";
 import type { HistoryIndex } from "./history-index.ts";
 import type { JobsProjection } from "./jobs-projection.ts";
 import type { Runs } from "./runs.ts";
@@ -18,6 +19,7 @@ export interface FeedsOptions {
   };
   readonly jobs: JobsProjection;
   readonly finished: HistoryIndex;
+  readonly records: FinishedRecords;
   readonly runs: Runs;
   readonly agents: AgentsProjection;
   readonly silence: Silence;
@@ -65,7 +67,7 @@ function jobsFeed({ stores, jobs, mark, log }: FeedsOptions): Feed {
   );
 }
 
-function historyFeed({ stores, runs, finished, mark, onFinished, log }: FeedsOptions): Feed {
+function historyFeed({ stores, runs, finished, records, mark, onFinished, log }: FeedsOptions): Feed {
   return feed((onReady) =>
     stores.history.watch({
       onRun: (run) => {
@@ -81,6 +83,7 @@ function historyFeed({ stores, runs, finished, mark, onFinished, log }: FeedsOpt
       onReset: () => {
         mark.invalidate();
         finished.reset();
+        records.reset();
       },
       onError: (error) => log.warn({ err: error }, "the watch of the history broke and begins again"),
     }),

@@ -1,10 +1,12 @@
-/** An index of HISTORY in memory, for lists and look-ups by id. */
-import { isOverOnHost, viewOfRun, type Run, type RunView } from "@jobs/core";
+/** An index of HISTORY in memory, for lists and look-ups by id. The records themselves stay in HISTORY. */
+import { isOverOnHost, type Run, type RunFilter, type RunState } from "@jobs/core";
 import { unreadableRun } from "@jobs/core/jetstream";
+import { HistoryRows, type JobRows, type Place, type Row } from "./history-rows.ts";
+import { selectRows } from "./select-rows.ts";
 
 export interface FinishedRun {
   readonly job: string;
-  readonly view: RunView;
+  readonly state: RunState;
   /** The attempts that hosts may still hold, until they were told to forget them. */
   readonly attempts: readonly FinishedAttempt[];
 }
@@ -35,21 +37,41 @@ export interface EndingCount {
   readonly count: number;
 }
 
+/** A run of a list, before its record is read. */
+export interface ListedRun extends Place {
+  readonly job: string;
+  readonly state: RunState;
+}
+
+/** Below so many runs those of one job are looked through by themselves. */
+const FEW_RUNS = 5_000;
+
 export class HistoryIndex {
-  readonly #runs = new Map<string, FinishedRun>();
+  #rows = new HistoryRows();
+  /** The attempts of runs that had not exactly one whose host knows its end. */
+  readonly #attempts = new Map<string, readonly FinishedAttempt[]>();
   /** The jobs of runs whose records this version cannot read, by run. */
   readonly #unreadable = new Map<string, string>();
   /** Counted as they come: there may be very many, and a scrape must not look at each. */
   readonly #endings = new Map<string, EndingCount>();
 
+  /** A record in HISTORY does not change: one that is known is as it was. */
   add(run: Run): void {
-    if (!this.#runs.has(run.run)) this.#count(run);
+    if (this.has(run.run)) return;
+    this.#count(run);
+    this.#rows.add(run);
     const attempts = run.attempts.map((one) => finishedAttempt(run, one));
-    this.#runs.set(run.run, {
-      job: run.job,
-      view: viewOfRun(run),
-      attempts,
-    });
+    const [first, ...more] = attempts;
+    const isUsual = first?.number === 1 && first.agent === run.target.agent && first.isOver && more.length === 0;
+    if (!isUsual) this.#attempts.set(run.run, attempts);
+  }
+
+  /** It is in HISTORY no more. How runs have ended stays counted. */
+  remove(run: string): void {
+    const row = this.#rows.rowOf(run);
+    if (row === 0) return;
+    this.#rows.remove(row);
+    this.#attempts.delete(run);
   }
 
   /** There is such a run, but this version cannot read its record. */
@@ -64,7 +86,8 @@ export class HistoryIndex {
   }
 
   reset(): void {
-    this.#runs.clear();
+    this.#rows = new HistoryRows();
+    this.#attempts.clear();
     this.#unreadable.clear();
     this.#endings.clear();
   }
@@ -73,12 +96,58 @@ export class HistoryIndex {
     return this.#endings.values();
   }
 
-  find(run: string): FinishedRun | undefined {
-    return this.#runs.get(run);
+  has(run: string): boolean {
+    return this.#rows.rowOf(run) !== 0;
   }
 
-  views(): Iterable<FinishedRun> {
-    return this.#runs.values();
+  find(run: string): FinishedRun | undefined {
+    const rows = this.#rows;
+    const row = rows.rowOf(run);
+    if (row === 0) return undefined;
+    const usual = (): FinishedAttempt[] => {
+      const agent = rows.agents.textOf(rows.agentIds[row] ?? 0);
+      return [{ agent, number: 1, isOver: true, lostAfterMs: null }];
+    };
+    const attempts = this.#attempts.get(run) ?? usual();
+    return { job: rows.jobOf[row]?.name ?? "", state: rows.stateOf(row), attempts };
+  }
+
+  /** The newest ones that the filter lets through, of those that are older than `after`. */
+  list(filter: RunFilter, { limit, after }: { limit: number; after?: Place | undefined }): ListedRun[] {
+    const listed: ListedRun[] = [];
+    const rows = this.#rows;
+    const candidates = this.#candidates(filter);
+    selectRows(rows, { candidates, filter, after }, (row) => {
+      listed.push({ ...rows.placeOf(row), job: rows.jobOf[row]?.name ?? "", state: rows.stateOf(row) });
+      return listed.length < limit;
+    });
+    return listed;
+  }
+
+  /** How many in each state the filter lets through, handed to `count`. */
+  count(filter: RunFilter, count: (state: RunState, runs: number) => void): void {
+    const rows = this.#rows;
+    const found = new Map<RunState, number>();
+    selectRows(rows, { candidates: this.#candidates(filter), filter }, (row) => {
+      const state = rows.stateOf(row);
+      found.set(state, (found.get(state) ?? 0) + 1);
+      return true;
+    });
+    for (const [state, runs] of found) count(state, runs);
+  }
+
+  /** Rows, the oldest submission first, among which all are that the filter lets through. */
+  #candidates({ job }: RunFilter): ArrayLike<Row> {
+    if (job === undefined) return this.#rows.order();
+    const ofJob = this.#rows.job(job);
+    if (ofJob === undefined) return [];
+    return ofJob.count > FEW_RUNS ? this.#rows.order() : this.#rowsOf(ofJob);
+  }
+
+  #rowsOf({ oldest }: JobRows): Row[] {
+    const rows: Row[] = [];
+    for (let row = oldest; row !== 0; row = this.#rows.newerOf(row)) rows.push(row);
+    return rows.sort((one, other) => this.#rows.compare(one, other));
   }
 
   #count({ state, reason = "" }: { state: string; reason?: string | undefined }): void {

@@ -7,7 +7,7 @@ export type StateOf = (one: { readonly job: string; readonly run: string }) => R
 
 export function runStates(jobs: JobsProjection, finished: HistoryIndex): StateOf {
   return (one) => {
-    const state = jobs.find(one.run)?.run.state ?? finished.find(one.run)?.view.state;
+    const state = jobs.find(one.run)?.run.state ?? finished.find(one.run)?.state;
     // One whose marker is here and whose end is not yet in the index: it is on its way.
     return state ?? (jobs.isRemoved(one) ? "running" : undefined);
   };

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { Dependents } from "./dependents.ts";
+import { FinishedRecords } from "./finished-records.ts";
 import { HistoryIndex } from "./history-index.ts";
 import { JobsProjection } from "./jobs-projection.ts";
 import { RunPresenter } from "./run-presenter.ts";
@@ -18,7 +19,7 @@ function runsWith(catchUp: () => Promise<void>, history = new HistoryIndex()): R
     jobs,
     history,
     presenter,
-    findFinished: () => Promise.resolve(undefined),
+    records: new FinishedRecords({ read: () => Promise.resolve(undefined) }),
     catchUp,
   });
 }

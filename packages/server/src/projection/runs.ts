@@ -1,23 +1,35 @@
 import { EventEmitter, once } from "node:events";
 /** All runs, live and finished, as the API shows them. */
-import { JobsError, viewOfRun, type Artifact, type Run, type RunView } from "@jobs/core";
-import type { HistoryIndex } from "./history-index.ts";
+import {
+  JobsError,
+  RunState,
+  viewOfRun,
+  type Artifact,
+  type Run,
+  type RunCounts,
+  type RunFilter,
+  type RunView,
+} from "@jobs/core";
+import type { FinishedRecords } from "./finished-records.ts";
+import type { HistoryIndex, ListedRun } from "./history-index.ts";
+import type { Place } from "./history-rows.ts";
 import type { JobsProjection } from "./jobs-projection.ts";
+import { compareRuns, cursorOf, NewestRuns, placeOf } from "./newest-runs.ts";
+import { runTest } from "./run-matches.ts";
 import type { RunPresenter } from "./run-presenter.ts";
 
-export interface RunFilter {
-  readonly job?: string | undefined;
-  readonly state?: string | undefined;
+/** Which part of a list. */
+export interface PageOf {
   readonly limit: number;
-  readonly before?: string | undefined;
+  /** The `next` of the page before. */
+  readonly after?: string | undefined;
 }
 
 export interface RunsOptions {
   readonly jobs: JobsProjection;
   readonly history: HistoryIndex;
   readonly presenter: RunPresenter;
-  /** Reads a finished run from HISTORY. */
-  readonly findFinished: (job: string, run: string) => Promise<Run | undefined>;
+  readonly records: FinishedRecords;
   /** Resolves once everything that was stored when it was called has been seen. */
   readonly catchUp: () => Promise<void>;
 }
@@ -58,14 +70,24 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
   /** A run came into HISTORY. */
   onFinished(run: Run): void {
     this.#options.history.add(run);
-    this.emit(run.run, viewOfRun(run));
+    this.#options.records.note(run);
+    if (this.listenerCount(run.run) > 0) this.emit(run.run, viewOfRun(run));
   }
 
-  find(id: string): RunView | undefined {
-    const finished = this.#options.history.find(id);
-    if (finished !== undefined) return finished.view;
-    const live = this.#options.jobs.find(id);
-    return live === undefined ? undefined : this.#options.presenter.present(live.run);
+  /** True once it is in HISTORY, as far as this server knows. */
+  isSettled(id: string): boolean {
+    return this.#options.history.has(id);
+  }
+
+  async #find(id: string): Promise<RunView | undefined> {
+    const { history, records, jobs, presenter } = this.#options;
+    const finished = history.find(id);
+    if (finished !== undefined) {
+      const record = await records.find(finished.job, id);
+      return record === undefined ? undefined : viewOfRun(record);
+    }
+    const live = jobs.find(id);
+    return live === undefined ? undefined : presenter.present(live.run);
   }
 
   /**
@@ -73,10 +95,10 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
    * now; `store-unavailable` when it cannot see that, or cannot read the run's record.
    */
   async get(id: string): Promise<RunView> {
-    const known = this.find(id);
+    const known = await this.#find(id);
     if (known !== undefined) return known;
     await this.catchUp();
-    const found = this.find(id);
+    const found = await this.#find(id);
     if (found !== undefined) return found;
     this.#options.history.assertReadable(id);
     throw unknown(id, "run");
@@ -95,7 +117,7 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
   /** The whole record of a run. Throws `run-unknown`. */
   async getRecord(id: string): Promise<Run> {
     const { job } = await this.get(id);
-    const record = this.#options.jobs.find(id)?.run ?? (await this.#options.findFinished(job, id));
+    const record = this.#options.jobs.find(id)?.run ?? (await this.#options.records.find(job, id));
     if (record === undefined) throw unknown(id, "run");
     return record;
   }
@@ -110,20 +132,51 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
     throw new JobsError("invalid-request", `Run ${id} has no attempt ${attempt}.`, { field: "attempt" });
   }
 
-  /** The newest first. */
-  list(filter: RunFilter): readonly RunView[] {
-    const views: RunView[] = [];
-    const cut = filter.before === undefined ? undefined : this.find(filter.before);
-    if (filter.before !== undefined && cut === undefined) throw unknown(filter.before, "before");
-    const take = (view: RunView): void => {
-      if (filter.job !== undefined && view.job !== filter.job) return;
-      if (filter.state !== undefined && view.state !== filter.state) return;
-      if (cut === undefined || newestFirst(cut, view) < 0) views.push(view);
-    };
-    for (const { view } of this.#options.history.views()) take(view);
-    for (const { run } of this.#options.jobs.runs())
-      if (this.#options.history.find(run.run) === undefined) take(this.#options.presenter.present(run));
-    return views.sort(newestFirst).slice(0, filter.limit);
+  /** A page of runs, the newest first. Throws `invalid-request` when `after` is no place in a list. */
+  async list(filter: RunFilter, { limit, after }: PageOf): Promise<{ runs: RunView[]; next?: string }> {
+    const listed = this.#newest(filter, { limit: limit + 1, after: after === undefined ? undefined : placeOf(after) });
+    const page = listed.slice(0, limit);
+    const last = page.at(-1);
+    const views = await Promise.all(page.map((one) => this.#viewOf(one)));
+    // One whose time in HISTORY is over may be gone by now.
+    const runs = views.filter((view) => view !== undefined);
+    return last === undefined || listed.length <= limit ? { runs } : { runs, next: cursorOf(last) };
+  }
+
+  /** The newest runs of a job, as far as this server knows. */
+  latestOf(job: string, limit: number): readonly ListedRun[] {
+    return this.#newest({ job }, { limit });
+  }
+
+  count(filter: RunFilter): RunCounts {
+    const states = Object.fromEntries(RunState.options.map((state) => [state, 0])) as Record<RunState, number>;
+    this.#options.history.count(filter, (state, runs) => (states[state] += runs));
+    for (const { state } of this.#live(filter)) states[state]++;
+    return { total: Object.values(states).reduce((sum, runs) => sum + runs, 0), states };
+  }
+
+  #newest(filter: RunFilter, { limit, after }: { limit: number; after?: Place | undefined }): ListedLive[] {
+    const newest = new NewestRuns<ListedLive>(limit);
+    for (const live of this.#live(filter)) {
+      const listed = listedRun(live);
+      if (after === undefined || compareRuns(listed, after) > 0) newest.add(listed);
+    }
+    for (const one of this.#options.history.list(filter, { limit, after })) newest.add(one);
+    return newest.runs();
+  }
+
+  /** Those that are not in HISTORY yet. */
+  *#live(filter: RunFilter): Generator<Run> {
+    const isWanted = runTest(filter);
+    const { jobs, history } = this.#options;
+    const runs = filter.job === undefined ? jobs.runs() : jobs.view(filter.job).runs.map((run) => ({ run }));
+    for (const { run } of runs) if (isWanted(run) && !history.has(run.run)) yield run;
+  }
+
+  async #viewOf({ job, run, live }: ListedLive): Promise<RunView | undefined> {
+    if (live !== undefined) return this.#options.presenter.present(live);
+    const record = await this.#options.records.find(job, run);
+    return record === undefined ? undefined : viewOfRun(record);
   }
 
   /** The views of a run from now on, beginning with the present one, until the signal. */
@@ -135,7 +188,7 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
       const view = await changed;
       if (view === undefined) return;
       changed = this.#nextChange(id, signal);
-      yield this.find(id) ?? view;
+      yield (await this.#find(id)) ?? view;
     }
   }
 
@@ -152,6 +205,11 @@ function unknown(id: string, field: string): JobsError {
   return new JobsError("run-unknown", `There is no run ${id}.`, { field });
 }
 
-function newestFirst(one: RunView, other: RunView): number {
-  return other.times.submittedAt.localeCompare(one.times.submittedAt) || other.run.localeCompare(one.run);
+interface ListedLive extends ListedRun {
+  readonly live?: Run;
+}
+
+function listedRun(live: Run): ListedLive {
+  const { job, run, state, times } = live;
+  return { job, run, state, submittedAtMs: Date.parse(times.submittedAt), live };
 }

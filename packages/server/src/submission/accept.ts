@@ -31,7 +31,7 @@ export interface AcceptOptions {
   readonly agents: AgentsProjection;
   readonly syntax: ShellSyntax;
   readonly artifacts: ArtifactStore;
-  readonly runs: Pick<Runs, "get" | "list" | "catchUp">;
+  readonly runs: Pick<Runs, "get" | "latestOf" | "catchUp">;
   readonly nowMs: () => number;
 }
 

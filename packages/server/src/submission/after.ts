@@ -1,7 +1,9 @@
 /** The runs that a submission names to wait for, frozen by their ids. */
-import { JobsError, type Dependencies, type RunView, type SubmitInput } from "@jobs/core";
+import { JobsError, type Dependencies, type SubmitInput } from "@jobs/core";
 import type { z } from "zod";
 import type { Runs } from "../projection/runs.ts";
+
+type Named = Pick<Dependencies["runs"][number], "job" | "run">;
 
 /** How far back the latest run of a job is looked for past those that were skipped, or whose time has not come. */
 const LOOK_BACK = 100;
@@ -9,7 +11,7 @@ const LOOK_BACK = 100;
 /** Throws `run-unknown` or `job-unknown` with the field that names it. Cycles cannot be: a run can only name earlier ones. */
 export async function dependenciesOf(
   after: z.output<typeof SubmitInput>["after"],
-  runs: Pick<Runs, "get" | "list" | "catchUp">,
+  runs: Pick<Runs, "get" | "latestOf" | "catchUp">,
 ): Promise<Dependencies | undefined> {
   if (after === undefined) return undefined;
   const named = [
@@ -23,7 +25,7 @@ export async function dependenciesOf(
   return { runs: all, on: after.on, otherwise: after.otherwise };
 }
 
-async function runOf(run: string, runs: Pick<Runs, "get">): Promise<RunView> {
+async function runOf(run: string, runs: Pick<Runs, "get">): Promise<Named> {
   try {
     return await runs.get(run);
   } catch (error) {
@@ -32,9 +34,9 @@ async function runOf(run: string, runs: Pick<Runs, "get">): Promise<RunView> {
   }
 }
 
-async function latestOf(job: string, runs: Pick<Runs, "list" | "catchUp">): Promise<RunView> {
-  const find = (): RunView | undefined => {
-    const latest = runs.list({ job, limit: LOOK_BACK });
+async function latestOf(job: string, runs: Pick<Runs, "latestOf" | "catchUp">): Promise<Named> {
+  const find = (): Named | undefined => {
+    const latest = runs.latestOf(job, LOOK_BACK);
     return latest.find(({ state }) => state !== "submitted" && state !== "skipped") ?? latest[0];
   };
   const known = find();

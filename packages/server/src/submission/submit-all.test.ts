@@ -13,7 +13,7 @@ function desk() {
     syntax: { check: () => Promise.resolve() },
     artifacts: {},
     runs: {
-      list: ({ job }: { job: string }) => [{ job, run: `latest of ${job} after ${events.ended}`, state: "pending" }],
+      latestOf: (job: string) => [{ job, run: `latest of ${job} after ${events.ended}`, state: "pending" }],
       catchUp: () => Promise.resolve(),
     },
     nowMs: () => 0,

@@ -1,0 +1,54 @@
+/** The options of the command line that say which runs a list shows; see `docs/history.md`. */
+import type { RunFilter } from "@jobs/sdk";
+import { Option } from "commander";
+import { durationMsOf } from "./duration.ts";
+
+/** As the command line gives them. */
+export interface FilterOptions {
+  readonly job?: string;
+  readonly text?: string;
+  readonly state?: readonly string[];
+  readonly reason?: readonly string[];
+  readonly agent?: string;
+  readonly by?: string;
+  readonly since?: string;
+  readonly until?: string;
+}
+
+export function filterOptions(): Option[] {
+  const all = (some: string, before: string[] | undefined): string[] => [...(before ?? []), ...some.split(",")];
+  return [
+    new Option("--job <job>", "only of this job"),
+    new Option("--text <text>", "only of jobs with this text in their name"),
+    new Option("--state <states>", "only in one of these states, e.g. failed,cancelled").argParser(all),
+    new Option("--reason <reasons>", "only those that ended for one of these reasons, e.g. timeout,lost").argParser(
+      all,
+    ),
+    new Option("--agent <agent>", "only on this agent, by its name or id"),
+    new Option("--by <who>", "only those that this user or tool has submitted"),
+    new Option("--since <when>", "submitted then or later: 2026-12-01T02:30:00+01:00, or 2h for two hours ago"),
+    new Option("--until <when>", "submitted before then"),
+  ];
+}
+
+export function filterOf(options: FilterOptions, nowMs: number): RunFilter {
+  const { job, text, state, reason, agent, by, since, until } = options;
+  const filter = {
+    job,
+    name: text,
+    state,
+    reason,
+    agent,
+    submittedBy: by,
+    since: since === undefined ? undefined : momentOf(since, "since", nowMs),
+    until: until === undefined ? undefined : momentOf(until, "until", nowMs),
+  };
+  // What is no state or no reason the server refuses by name.
+  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as RunFilter;
+}
+
+/** An instant as it is given, or so long before now. */
+function momentOf(text: string, field: string, nowMs: number): string {
+  if (/^\d{4}-/.test(text)) return text;
+  return new Date(nowMs - durationMsOf(text, field)).toISOString();
+}

@@ -1,0 +1,142 @@
+import { RunState, type Reason, type Run, type RunFilter } from "@jobs/core";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { HistoryIndex } from "./history-index.ts";
+import { compareRuns, cursorOf, placeOf } from "./newest-runs.ts";
+import { runTest } from "./run-matches.ts";
+
+const AT_MS = Date.parse("2026-03-01T12:00:00.000Z");
+const REASONS: readonly (Reason | undefined)[] = [undefined, "exit", "timeout", "lost"];
+
+interface Sample {
+  readonly job: number;
+  readonly agent: number;
+  readonly by: number;
+  readonly state: RunState;
+  readonly reason: Reason | undefined;
+  readonly afterMs: number;
+}
+
+const sample: fc.Arbitrary<Sample> = fc.record({
+  job: fc.nat(3),
+  agent: fc.nat(2),
+  by: fc.nat(2),
+  state: fc.constantFrom(...RunState.options),
+  reason: fc.constantFrom(...REASONS),
+  afterMs: fc.nat(20),
+});
+
+const filter: fc.Arbitrary<RunFilter> = fc.record(
+  {
+    job: fc.constantFrom("Job 0", "Job 1", "none"),
+    name: fc.constantFrom("job", "OB 2", "x"),
+    state: fc.uniqueArray(fc.constantFrom(...RunState.options), { minLength: 1, maxLength: 3 }),
+    reason: fc.uniqueArray(fc.constantFrom<Reason>("exit", "timeout", "missed"), { minLength: 1 }),
+    agent: fc.constantFrom("host-1", "agent-0", "none"),
+    submittedBy: fc.constantFrom("user-0", "none"),
+    since: fc.nat(20).map(instant),
+    until: fc.nat(20).map(instant),
+  },
+  { requiredKeys: [] },
+);
+
+test("a list has exactly the runs that its filter lets through, page by page, whatever was added and removed", () => {
+  fc.assert(
+    fc.property(
+      fc.array(sample, { maxLength: 40 }),
+      filter,
+      fc.record({ limit: fc.integer({ min: 1, max: 7 }), nth: fc.nat(5) }),
+      (samples, wanted, { limit, nth }) => {
+        const index = new HistoryIndex();
+        const runs = samples.map(runOf);
+        for (const [at, run] of runs.entries()) {
+          index.add(run);
+          if (at % 7 === 0) index.list({}, { limit: 1 }); // in order so far
+        }
+        const kept = runs.filter(({ run }, at) => (at % 6 === nth ? (index.remove(run), false) : true));
+        const expected = kept.filter(runTest(wanted)).map(placeOfRun).sort(compareRuns);
+        const listed: string[] = [];
+        for (let after: string | undefined; ;) {
+          const page = index.list(wanted, { limit, after: after === undefined ? undefined : placeOf(after) });
+          listed.push(...page.map(({ run }) => run));
+          const last = page.at(-1);
+          if (last === undefined) break;
+          after = cursorOf(last);
+        }
+        expect(listed).toEqual(expected.map(({ run }) => run));
+        let total = 0;
+        index.count(wanted, (_, count) => (total += count));
+        expect(total).toBe(expected.length);
+      },
+    ),
+  );
+});
+
+test("of a run it is known what hosts may still hold of it", () => {
+  const index = new HistoryIndex();
+  const attempt = { number: 1, agent: "agent-0", licence: { session: "s", number: 1 }, assignedAt: instant(0) };
+  const over = { ...attempt, lostAfterMs: null, graceMs: 0, exit: { exitCode: 0 } };
+  const { exit: _, ...silent } = over;
+  const runs = [[over], [silent], [over, { ...over, number: 2, agent: "agent-1" }], []].map((attempts, nth) => ({
+    ...runOf({ job: 0, agent: 0, by: 0, state: "failed", reason: "exit", afterMs: 0 }, nth),
+    attempts,
+  }));
+  for (const run of runs) index.add(run);
+  expect(runs.map(({ run }) => index.find(run)?.attempts)).toEqual([
+    [{ agent: "agent-0", number: 1, isOver: true, lostAfterMs: null }],
+    [{ agent: "agent-0", number: 1, isOver: false, lostAfterMs: null, endDecidedAt: undefined }],
+    [
+      { agent: "agent-0", number: 1, isOver: true, lostAfterMs: null, endDecidedAt: undefined },
+      { agent: "agent-1", number: 2, isOver: true, lostAfterMs: null, endDecidedAt: undefined },
+    ],
+    [],
+  ]);
+  expect(index.find("none")).toBeUndefined();
+});
+
+test("rows of removed runs are used again", () => {
+  const index = new HistoryIndex();
+  for (let round = 0; round < 5; round++) {
+    const runs = Array.from({ length: 2_000 }, (_, nth) =>
+      runOf({ job: nth % 3, agent: 0, by: 0, state: "completed", reason: "exit", afterMs: nth }, round * 10_000 + nth),
+    );
+    for (const run of runs) index.add(run);
+    expect(index.list({}, { limit: 5_000 })).toHaveLength(2_000);
+    for (const { run } of runs) index.remove(run);
+    expect(index.list({}, { limit: 5_000 })).toEqual([]);
+    expect(index.list({ job: "Job 1" }, { limit: 1 })).toEqual([]);
+  }
+});
+
+test("what is no place in a list is refused by name", () => {
+  for (const cursor of ["", "x", "0-", "0-short", "zzzzzzzzzzzz-abcdefgh", "0-ABCDEFGH"])
+    expect(() => placeOf(cursor)).toThrow(
+      expect.objectContaining({ code: "invalid-request", field: "after" }) as Error,
+    );
+});
+
+function instant(afterMs: number): string {
+  return new Date(AT_MS + afterMs).toISOString();
+}
+
+function placeOfRun({ run, times }: Run): { run: string; submittedAtMs: number } {
+  return { run, submittedAtMs: Date.parse(times.submittedAt) };
+}
+
+function runOf({ job, agent, by, state, reason, afterMs }: Sample, nth: number): Run {
+  return {
+    v: 1,
+    job: `Job ${job}`,
+    run: `run${String((nth * 7_919) % 100_003).padStart(6, "0")}`,
+    writeId: "w",
+    state,
+    ...(reason === undefined ? {} : { reason }),
+    overlap: "allow",
+    target: { kind: "agent", agent: `agent-${agent}`, name: `host-${agent}` },
+    payload: { form: "plain", sha256: "0".repeat(64), sizeBytes: 2, body: "{}" },
+    requestDigest: "d",
+    submittedBy: `user-${by}`,
+    times: { submittedAt: instant(afterMs), endedAt: instant(afterMs) },
+    attempts: [],
+  };
+}

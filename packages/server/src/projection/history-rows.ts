@@ -1,0 +1,213 @@
+/**
+ * Finished runs as columns of numbers, a row a run: about 150 bytes each, so that a million of them fit into memory and are
+ * looked through in some milliseconds. A row that was removed is free again once the order was made anew.
+ *
+ * Two orders are kept: of all rows by submission, and of the rows of one job as they came into HISTORY.
+ */
+import { Reason, RunState, type Run } from "@jobs/core";
+import { Names } from "./names.ts";
+
+/** A row's number, from 1; 0: none. */
+export type Row = number;
+
+/** The runs of one job. */
+export interface JobRows {
+  readonly name: string;
+  count: number;
+  /** As they came into HISTORY. */
+  oldest: Row;
+  newest: Row;
+}
+
+/** A place in the order of all runs: after the older ones, before the newer ones. */
+export interface Place {
+  readonly submittedAtMs: number;
+  readonly run: string;
+}
+
+const FIRST_CAPACITY = 1_024;
+/** The state of a row that was removed. */
+const REMOVED = 0;
+/** So many removed rows, or this part of all, are left in the order. */
+const REMOVED_MAX = 1_000;
+const REMOVED_PART = 1 / 8;
+
+export class HistoryRows {
+  readonly agents = new Names();
+  readonly submitters = new Names();
+  readonly #rowOf = new Map<string, Row>();
+  readonly #jobs = new Map<string, JobRows>();
+  readonly #free: Row[] = [];
+  #length = 1;
+  #removed = 0;
+
+  readonly ids: string[] = [""];
+  readonly jobOf: JobRows[] = [{ name: "", count: 0, oldest: 0, newest: 0 }];
+  submittedAtMs = new Float64Array(FIRST_CAPACITY);
+  endedAtMs = new Float64Array(FIRST_CAPACITY);
+  /** 1 + the place in `RunState.options`. */
+  states = new Uint8Array(FIRST_CAPACITY);
+  /** 1 + the place in `Reason.options`; 0: none. */
+  reasons = new Uint8Array(FIRST_CAPACITY);
+  agentNames = new Uint32Array(FIRST_CAPACITY);
+  agentIds = new Uint32Array(FIRST_CAPACITY);
+  submittedBy = new Uint32Array(FIRST_CAPACITY);
+  #older = new Uint32Array(FIRST_CAPACITY);
+  #newer = new Uint32Array(FIRST_CAPACITY);
+  /** Rows, the oldest submission first; those from `#sorted` on as they came. */
+  #order = new Uint32Array(FIRST_CAPACITY);
+  #ordered = 0;
+  #sorted = 0;
+
+  get size(): number {
+    return this.#rowOf.size;
+  }
+
+  rowOf(run: string): Row {
+    return this.#rowOf.get(run) ?? 0;
+  }
+
+  job(name: string): JobRows | undefined {
+    return this.#jobs.get(name);
+  }
+
+  jobs(): Iterable<JobRows> {
+    return this.#jobs.values();
+  }
+
+  /** The run of the same job that came into HISTORY before this one; 0: none. */
+  olderOf(row: Row): Row {
+    return this.#older[row] ?? 0;
+  }
+
+  newerOf(row: Row): Row {
+    return this.#newer[row] ?? 0;
+  }
+
+  stateOf(row: Row): RunState {
+    return RunState.options[(this.states[row] ?? 0) - 1] as RunState;
+  }
+
+  placeOf(row: Row): Place {
+    return { submittedAtMs: this.submittedAtMs[row] ?? 0, run: this.ids[row] ?? "" };
+  }
+
+  /** Adds a run that is not there yet. */
+  add({ run, job, state, reason, target, submittedBy, times }: Run): Row {
+    const row = this.#free.pop() ?? this.#length++;
+    if (row >= this.states.length) this.#grow();
+    this.ids[row] = run;
+    this.submittedAtMs[row] = Date.parse(times.submittedAt);
+    this.endedAtMs[row] = Date.parse(times.endedAt ?? times.submittedAt);
+    this.states[row] = 1 + RunState.options.indexOf(state);
+    this.reasons[row] = reason === undefined ? 0 : 1 + Reason.options.indexOf(reason);
+    this.agentNames[row] = this.agents.numberOf(target.name);
+    this.agentIds[row] = this.agents.numberOf(target.agent);
+    this.submittedBy[row] = this.submitters.numberOf(submittedBy);
+    this.#rowOf.set(run, row);
+    this.#link(row, job);
+    if (this.#ordered === this.#order.length) this.#order = grown(this.#order);
+    this.#order[this.#ordered++] = row;
+    return row;
+  }
+
+  remove(row: Row): void {
+    this.#rowOf.delete(this.ids[row] ?? "");
+    this.#unlink(row);
+    this.states[row] = REMOVED;
+    this.#removed++;
+    if (this.#removed > REMOVED_MAX && this.#removed > this.#ordered * REMOVED_PART) this.#compact();
+  }
+
+  /** All rows, the oldest submission first; some may have been removed: their state is 0. */
+  order(): Uint32Array {
+    if (this.#sorted < this.#ordered) this.#sort();
+    return this.#order.subarray(0, this.#ordered);
+  }
+
+  isBefore(row: Row, { submittedAtMs, run }: Place): boolean {
+    const own = this.submittedAtMs[row] ?? 0;
+    return own < submittedAtMs || (own === submittedAtMs && (this.ids[row] ?? "") < run);
+  }
+
+  compare(one: Row, other: Row): number {
+    const difference = (this.submittedAtMs[one] ?? 0) - (this.submittedAtMs[other] ?? 0);
+    if (difference !== 0) return difference;
+    return (this.ids[one] ?? "") < (this.ids[other] ?? "") ? -1 : 1;
+  }
+
+  /** Merges what came since the last time, from the end on: most of it is newer than all that is there. */
+  #sort(): void {
+    const order = this.#order;
+    const came = order.slice(this.#sorted, this.#ordered).sort((one, other) => this.compare(one, other));
+    let last = this.#sorted - 1;
+    let place = this.#ordered - 1;
+    for (let next = came.length - 1; next >= 0; place--) {
+      const row = came[next] as Row;
+      const known = last < 0 ? 0 : (order[last] as Row);
+      if (known !== 0 && this.compare(known, row) > 0) {
+        order[place] = known;
+        last--;
+      } else {
+        order[place] = row;
+        next--;
+      }
+    }
+    this.#sorted = this.#ordered;
+  }
+
+  /** Leaves the removed rows out of the order: only now may they be used again. */
+  #compact(): void {
+    const order = this.order();
+    let kept = 0;
+    for (const row of order) {
+      if (this.states[row] === REMOVED) {
+        this.ids[row] = "";
+        this.#free.push(row);
+      } else this.#order[kept++] = row;
+    }
+    this.#ordered = kept;
+    this.#sorted = kept;
+    this.#removed = 0;
+  }
+
+  #link(row: Row, name: string): void {
+    let job = this.#jobs.get(name);
+    if (job === undefined) this.#jobs.set(name, (job = { name, count: 0, oldest: row, newest: 0 }));
+    this.jobOf[row] = job;
+    this.#older[row] = job.newest;
+    this.#newer[row] = 0;
+    this.#newer[job.newest] = row;
+    job.newest = row;
+    job.count++;
+  }
+
+  #unlink(row: Row): void {
+    const job = this.jobOf[row] as JobRows;
+    const [older, newer] = [this.olderOf(row), this.newerOf(row)];
+    if (older === 0) job.oldest = newer;
+    else this.#newer[older] = newer;
+    if (newer === 0) job.newest = older;
+    else this.#older[newer] = older;
+    job.count--;
+    if (job.count === 0) this.#jobs.delete(job.name);
+  }
+
+  #grow(): void {
+    this.submittedAtMs = grown(this.submittedAtMs);
+    this.endedAtMs = grown(this.endedAtMs);
+    this.states = grown(this.states);
+    this.reasons = grown(this.reasons);
+    this.agentNames = grown(this.agentNames);
+    this.agentIds = grown(this.agentIds);
+    this.submittedBy = grown(this.submittedBy);
+    this.#older = grown(this.#older);
+    this.#newer = grown(this.#newer);
+  }
+}
+
+function grown<T extends Float64Array | Uint32Array | Uint8Array>(column: T): T {
+  const next = new (column.constructor as new (length: number) => T)(column.length * 2);
+  next.set(column);
+  return next;
+}
