@@ -2,6 +2,7 @@
 /** `node benchmarks/run.mjs NAME…`: see `--help`. Figures go to the standard output, all other words to the standard error. */
 import { rm } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { history } from "./bench/history.mjs";
 import { latency } from "./bench/latency.mjs";
 import { logs } from "./bench/logs.mjs";
 import { memory } from "./bench/memory.mjs";
@@ -15,7 +16,7 @@ import { startPeers } from "./systems/peers.mjs";
 /** @import { Bench, BenchOptions, Figure } from "./words.d.ts" */
 
 /** @type {readonly Bench[]} */
-const BENCHES = [latency, logs, memory, submit];
+const BENCHES = [history, latency, logs, memory, submit];
 
 const USAGE = `npm run bench -- NAME… [options]     NAME: ${BENCHES.map(({ name }) => name).join(", ")}, all
 

@@ -40,6 +40,36 @@ export interface Submissions {
   readonly many: (works: readonly Work[]) => Promise<unknown>;
 }
 
+/** Which runs a page is to have, in the words of the SDK. */
+export interface HistoryFilter {
+  readonly job?: string;
+  readonly name?: string;
+  readonly state?: "failed" | "cancelled";
+  readonly reason?: "timeout";
+  readonly agent?: string;
+  readonly until?: string;
+  readonly limit?: number;
+  readonly after?: string | undefined;
+}
+
+/** The finished runs of a system. */
+export interface History {
+  /** Writes so many, with the server stopped; gives values that some of them have, another one each time. */
+  readonly fill: (count: number) => Promise<{
+    job(): string;
+    rareJob(): string;
+    agent(): string;
+    text(): string;
+    instant(): string;
+  }>;
+  /** Starts the server; gives the seconds until it answers. */
+  readonly restart: () => Promise<number>;
+  readonly serverPid: () => Promise<number>;
+  /** Gives where the next page begins. */
+  readonly page: (filter: HistoryFilter) => Promise<string | undefined>;
+  readonly count: (filter: HistoryFilter) => Promise<unknown>;
+}
+
 /** Something that runs scripts on a host: Jobs, or a peer of it. */
 export interface System {
   /** The name in the figures; `jobs` is ours. */
@@ -54,6 +84,8 @@ export interface System {
   readonly logWays: readonly LogWay[];
   /** Absent where nothing is kept. */
   readonly submissions?: Submissions;
+  /** Absent where finished runs are not kept for lists. */
+  readonly history?: History;
   /** All processes but the submitter's. */
   readonly processes: () => Promise<readonly SystemProcess[]>;
   readonly stop: () => Promise<void>;

@@ -13,6 +13,7 @@ import { defaultCacheDir, findNatsServer, NatsServerProcess } from "@jobs/core/n
 import { connect } from "@jobs/sdk";
 import { findPids } from "../processes.mjs";
 import { onCleanUp, startProcess } from "../resources.mjs";
+import { FilledHistory } from "./jobs-history.mjs";
 
 /** @import { JobsClient, RunView } from "@jobs/sdk" */
 /** @import { FirstByte, LogWay, StartOptions, Submissions, System, Work } from "../words.d.ts" */
@@ -32,22 +33,28 @@ const START_LIMIT_MS = 30_000;
  */
 export async function startJobs({ directory, cpuProfDir }) {
   const stateDir = join(directory, "agent");
-  const nats = await startNats(join(directory, "nats"));
+  const natsDir = join(directory, "nats");
+  let nats = await startNats(natsDir);
   const profile = cpuProfDir === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${cpuProfDir}`];
   const env = { ...process.env, NODE_ENV: "production", NATS_URL: nats.url };
-  const server = startProcess(process.execPath, [...profile, SERVER_MAIN], {
-    env: {
-      ...env,
-      NATS_USER: "server",
-      NATS_PASSWORD: "server",
-      JOBS_LISTEN_PORT: "0",
-      JOBS_TOKENS: `benchmark:${TOKEN}`,
-      JOBS_SECRET: "a secret of benchmarks only",
-      JOBS_ARTIFACTS_DIR: join(directory, "artifacts"),
-    },
-  });
-  const [, url = ""] = await server.printed(/"url":"([^"]+)","msg":"listening"/);
-  const client = connect({ url, token: TOKEN });
+  const startServer = async () => {
+    const started = startProcess(process.execPath, [...profile, SERVER_MAIN], {
+      env: {
+        ...env,
+        NATS_URL: nats.url,
+        NATS_USER: "server",
+        NATS_PASSWORD: "server",
+        JOBS_LISTEN_PORT: "0",
+        JOBS_TOKENS: `benchmark:${TOKEN}`,
+        JOBS_SECRET: "a secret of benchmarks only",
+        JOBS_ARTIFACTS_DIR: join(directory, "artifacts"),
+      },
+    });
+    const [, url = ""] = await started.printed(/"url":"([^"]+)","msg":"listening"/);
+    return { ...started, client: connect({ url, token: TOKEN }) };
+  };
+  let server = await startServer();
+  const { client } = server;
   onCleanUp(() => stopSupervisor(stateDir));
   const agent = startProcess(process.execPath, [...profile, AGENT_MAIN], {
     env: {
@@ -69,6 +76,26 @@ export async function startJobs({ directory, cpuProfDir }) {
     firstByte: (script, name) => firstByte(client, script, name),
     logWays: [logWay(client)],
     submissions: submissionsOf(client),
+    history: {
+      fill: async (count) => {
+        await server.stop();
+        await nats.stop();
+        const filled = new FilledHistory(count);
+        nats = await startNats(natsDir, { syncAlways: false });
+        await filled.write(nats.url);
+        await nats.stop();
+        nats = await startNats(natsDir);
+        return filled;
+      },
+      restart: async () => {
+        const started = performance.now();
+        server = await startServer();
+        return (performance.now() - started) / 1000;
+      },
+      serverPid: async () => server.pid,
+      page: async (filter) => (await server.client.pageRuns(filter)).next,
+      count: (filter) => server.client.countRuns(filter),
+    },
     processes: async () => [
       { name: "nats-server", pid: nats.pid ?? 0 },
       { name: "server", pid: server.pid },
@@ -84,8 +111,11 @@ export async function startJobs({ directory, cpuProfDir }) {
   };
 }
 
-/** @param {string} dataDir */
-async function startNats(dataDir) {
+/**
+ * @param {string} dataDir
+ * @param {{ syncAlways: boolean }} options
+ */
+async function startNats(dataDir, { syncAlways } = { syncAlways: true }) {
   const { file } = await findNatsServer({
     cacheDir: defaultCacheDir(process.env, homedir()),
     path: process.env["PATH"] ?? "",
@@ -96,7 +126,7 @@ async function startNats(dataDir) {
     { user: "server", password: "server" },
     { user: AGENT, password: AGENT, permissions: agentPermissions(AGENT) },
   ];
-  const nats = new NatsServerProcess({ file, dataDir, serverName: "benchmark", users, syncAlways: true });
+  const nats = new NatsServerProcess({ file, dataDir, serverName: "benchmark", users, syncAlways });
   onCleanUp(() => nats.stop());
   await nats.start();
   return nats;

@@ -1,5 +1,5 @@
 /** An index of HISTORY in memory, for lists and look-ups by id. The records themselves stay in HISTORY. */
-import { isOverOnHost, type Run, type RunFilter, type RunState } from "@jobs/core";
+import { isOverOnHost, RunState, type Run, type RunFilter } from "@jobs/core";
 import { unreadableRun } from "@jobs/core/jetstream";
 import { HistoryRows, type JobRows, type Place, type Row } from "./history-rows.ts";
 import { selectRows } from "./select-rows.ts";
@@ -109,7 +109,7 @@ export class HistoryIndex {
       return [{ agent, number: 1, isOver: true, lostAfterMs: null }];
     };
     const attempts = this.#attempts.get(run) ?? usual();
-    return { job: rows.jobOf[row]?.name ?? "", state: rows.stateOf(row), attempts };
+    return { job: rows.jobOf(row).name, state: rows.stateOf(row), attempts };
   }
 
   /** The newest ones that the filter lets through, of those that are older than `after`. */
@@ -118,7 +118,7 @@ export class HistoryIndex {
     const rows = this.#rows;
     const candidates = this.#candidates(filter);
     selectRows(rows, { candidates, filter, after }, (row) => {
-      listed.push({ ...rows.placeOf(row), job: rows.jobOf[row]?.name ?? "", state: rows.stateOf(row) });
+      listed.push({ ...rows.placeOf(row), job: rows.jobOf(row).name, state: rows.stateOf(row) });
       return listed.length < limit;
     });
     return listed;
@@ -127,13 +127,14 @@ export class HistoryIndex {
   /** How many in each state the filter lets through, handed to `count`. */
   count(filter: RunFilter, count: (state: RunState, runs: number) => void): void {
     const rows = this.#rows;
-    const found = new Map<RunState, number>();
+    const found = new Uint32Array(RunState.options.length + 1);
+    const { states } = rows;
     selectRows(rows, { candidates: this.#candidates(filter), filter }, (row) => {
-      const state = rows.stateOf(row);
-      found.set(state, (found.get(state) ?? 0) + 1);
+      const state = states[row] ?? 0;
+      found[state] = (found[state] ?? 0) + 1;
       return true;
     });
-    for (const [state, runs] of found) count(state, runs);
+    for (const [index, state] of RunState.options.entries()) count(state, found[index + 1] ?? 0);
   }
 
   /** Rows, the oldest submission first, among which all are that the filter lets through. */

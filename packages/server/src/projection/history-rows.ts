@@ -13,6 +13,8 @@ export type Row = number;
 /** The runs of one job. */
 export interface JobRows {
   readonly name: string;
+  /** From 1; that of a job with no runs left is given to another one. */
+  readonly number: number;
   count: number;
   /** As they came into HISTORY. */
   oldest: Row;
@@ -37,12 +39,15 @@ export class HistoryRows {
   readonly submitters = new Names();
   readonly #rowOf = new Map<string, Row>();
   readonly #jobs = new Map<string, JobRows>();
+  readonly #jobOf: (JobRows | undefined)[] = [undefined];
+  readonly #freeNumbers: number[] = [];
   readonly #free: Row[] = [];
   #length = 1;
   #removed = 0;
 
   readonly ids: string[] = [""];
-  readonly jobOf: JobRows[] = [{ name: "", count: 0, oldest: 0, newest: 0 }];
+  /** The numbers of their jobs. */
+  jobNumbers = new Uint32Array(FIRST_CAPACITY);
   submittedAtMs = new Float64Array(FIRST_CAPACITY);
   endedAtMs = new Float64Array(FIRST_CAPACITY);
   /** 1 + the place in `RunState.options`. */
@@ -73,6 +78,19 @@ export class HistoryRows {
 
   jobs(): Iterable<JobRows> {
     return this.#jobs.values();
+  }
+
+  jobOf(row: Row): JobRows {
+    return this.#jobOf[this.jobNumbers[row] ?? 0] as JobRows;
+  }
+
+  jobNumbered(number: number): JobRows | undefined {
+    return this.#jobOf[number];
+  }
+
+  /** Above all numbers of jobs. */
+  get jobNumberEnd(): number {
+    return this.#jobOf.length;
   }
 
   /** The run of the same job that came into HISTORY before this one; 0: none. */
@@ -172,9 +190,8 @@ export class HistoryRows {
   }
 
   #link(row: Row, name: string): void {
-    let job = this.#jobs.get(name);
-    if (job === undefined) this.#jobs.set(name, (job = { name, count: 0, oldest: row, newest: 0 }));
-    this.jobOf[row] = job;
+    const job = this.#jobs.get(name) ?? this.#addJob(name, row);
+    this.jobNumbers[row] = job.number;
     this.#older[row] = job.newest;
     this.#newer[row] = 0;
     this.#newer[job.newest] = row;
@@ -183,14 +200,25 @@ export class HistoryRows {
   }
 
   #unlink(row: Row): void {
-    const job = this.jobOf[row] as JobRows;
+    const job = this.jobOf(row);
     const [older, newer] = [this.olderOf(row), this.newerOf(row)];
     if (older === 0) job.oldest = newer;
     else this.#newer[older] = newer;
     if (newer === 0) job.newest = older;
     else this.#older[newer] = older;
     job.count--;
-    if (job.count === 0) this.#jobs.delete(job.name);
+    if (job.count > 0) return;
+    this.#jobs.delete(job.name);
+    this.#jobOf[job.number] = undefined;
+    this.#freeNumbers.push(job.number);
+  }
+
+  #addJob(name: string, oldest: Row): JobRows {
+    const number = this.#freeNumbers.pop() ?? this.#jobOf.length;
+    const job = { name, number, count: 0, oldest, newest: 0 };
+    this.#jobOf[number] = job;
+    this.#jobs.set(name, job);
+    return job;
   }
 
   #grow(): void {
@@ -198,6 +226,7 @@ export class HistoryRows {
     this.endedAtMs = grown(this.endedAtMs);
     this.states = grown(this.states);
     this.reasons = grown(this.reasons);
+    this.jobNumbers = grown(this.jobNumbers);
     this.agentNames = grown(this.agentNames);
     this.agentIds = grown(this.agentIds);
     this.submittedBy = grown(this.submittedBy);

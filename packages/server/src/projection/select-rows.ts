@@ -1,6 +1,6 @@
 /** Looks through rows of HISTORY, the newest first: each costs a few comparisons of numbers. */
 import { Reason, RunState, type RunFilter } from "@jobs/core";
-import type { HistoryRows, JobRows, Place, Row } from "./history-rows.ts";
+import type { HistoryRows, Place, Row } from "./history-rows.ts";
 import { isNameLike } from "./run-matches.ts";
 
 export interface Selection {
@@ -12,6 +12,7 @@ export interface Selection {
 }
 
 const ALL = 0xffff_ffff;
+const [UNKNOWN, YES, NO] = [0, 1, 2];
 
 /** Calls `take` with each row that the filter lets through, the newest first, until it says false. */
 export function selectRows(
@@ -53,7 +54,7 @@ function countWhile(candidates: ArrayLike<Row>, holds: (row: Row) => boolean): n
 
 /** Undefined when no row can be wanted. */
 function test(rows: HistoryRows, filter: RunFilter): ((row: Row) => boolean) | undefined {
-  const { states, reasons, agentNames, agentIds, submittedBy, jobOf } = rows;
+  const { states, reasons, agentNames, agentIds, submittedBy, jobNumbers } = rows;
   // Bit 0 of a state is that of rows that were removed.
   const stateBits = bits(filter.state, RunState.options) & ~1;
   const reasonBits = bits(filter.reason, Reason.options);
@@ -61,24 +62,23 @@ function test(rows: HistoryRows, filter: RunFilter): ((row: Row) => boolean) | u
   const agent = filter.agent === undefined ? -1 : rows.agents.find(filter.agent);
   const by = filter.submittedBy === undefined ? -1 : rows.submitters.find(filter.submittedBy);
   if (agent === undefined || by === undefined) return undefined;
-  const isNamed = filter.name === undefined ? undefined : nameTest(filter.name);
+  const isNamed = filter.name === undefined ? undefined : nameTest(rows, filter.name);
   return (row) =>
     ((stateBits >>> (states[row] ?? 0)) & 1) === 1 &&
     ((reasonBits >>> (reasons[row] ?? 0)) & 1) === 1 &&
     (agent < 0 || agentNames[row] === agent || agentIds[row] === agent) &&
     (by < 0 || submittedBy[row] === by) &&
-    (job === undefined || jobOf[row] === job) &&
-    (isNamed === undefined || isNamed(jobOf[row] as JobRows));
+    (job === undefined || jobNumbers[row] === job.number) &&
+    (isNamed === undefined || isNamed(jobNumbers[row] ?? 0));
 }
 
 /** Each job is looked at once, however many runs it has. */
-function nameTest(text: string): (job: JobRows) => boolean {
+function nameTest(rows: HistoryRows, text: string): (job: number) => boolean {
   const isLike = isNameLike(text);
-  const known = new Map<JobRows, boolean>();
+  const answers = new Uint8Array(rows.jobNumberEnd);
   return (job) => {
-    let answer = known.get(job);
-    if (answer === undefined) known.set(job, (answer = isLike(job.name)));
-    return answer;
+    if (answers[job] === UNKNOWN) answers[job] = isLike(rows.jobNumbered(job)?.name ?? "") ? YES : NO;
+    return answers[job] === YES;
   };
 }
 
