@@ -1,3 +1,7 @@
+import { access } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import type { Run } from "@jobs/core";
+import { connectNats, HistoryStore } from "@jobs/core/jetstream";
 /** Lists and counts of runs, live and finished, through SDK, HTTP and command line. */
 import type { RunFilter, RunView } from "@jobs/sdk";
 import { expect, test } from "vitest";
@@ -76,3 +80,53 @@ test("pages stay as they are while new runs come, and a run that ends keeps its 
   expect(rest.runs.map(({ run, state }) => [run, state])).toEqual([[waits.id, "completed"]]);
   expect(rest.next).toBeUndefined();
 });
+
+test(
+  "a job says for how long its runs are kept; what is past that goes with its log, on every server, and its key is free again",
+  { timeout: 60_000 },
+  async () => {
+    await using stack = await startStack({ servers: 2 });
+    const { client, nats } = stack;
+    const name = freshName();
+    const submit = (key: string) => client.submitJob({ name, script: "echo kept", on: "alpha", key });
+    const old = await submit("old");
+    const view = await old.settled();
+
+    const refused = await client.saveJob(name, { policy: { retention: { days: 0 } } }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: "invalid-request", field: "policy" });
+    const saved = await runCli(stack, "job", name, "--json", "--keep-days", "45", "--keep-runs", "all");
+    expect(JSON.parse(saved.stdout)).toMatchObject({ policy: { retention: { days: 45, runs: null } } });
+
+    // As if it had ended 50 days ago.
+    const link = await connectNats({ url: nats.url, user: "server", password: "server", name: "test" });
+    const history = new HistoryStore(link);
+    const record = (await history.find(name, old.id)) as Run;
+    await link.jsm.streams.purge("HISTORY", { filter: `history.*.${old.id}` });
+    const endedAt = new Date(Date.now() - 50 * 86_400_000).toISOString();
+    const written = await history.write({ ...record, times: { ...record.times, submittedAt: endedAt, endedAt } });
+    expect(written).toMatchObject({ kind: "stored" });
+    await link.connection.close();
+    const recent = await submit("recent");
+    await recent.settled();
+
+    // The one that takes over looks at once. It has read HISTORY before.
+    const [first, second] = stack.servers;
+    await first?.stop();
+    await second?.stop();
+    const [third, fourth] = [await stack.startServer(), await stack.startServer()];
+    for (const server of [third, fourth]) {
+      const listed = async () => idsOf(stack.clientOf(server).eachRun({ job: name }));
+      await expect.poll(listed, { timeout: 15_000 }).toEqual([recent.id]);
+    }
+    const log = fileURLToPath(`${view.output?.location}/1/log`);
+    await expect(access(log)).rejects.toMatchObject({ code: "ENOENT" });
+    const later = stack.clientOf(third);
+    await expect(later.getRun(old.id)).rejects.toMatchObject({ code: "run-unknown" });
+    // Its host's last beat may be of the time when it ran: 50 days have not really passed.
+    const again = async () => {
+      const run = await later.submitJob({ name, script: "echo kept", on: "alpha", key: "old" }).catch(() => undefined);
+      return run === undefined ? undefined : [run.id, (await run.result()).state];
+    };
+    await expect.poll(again, { timeout: 30_000 }).toEqual([old.id, "completed"]);
+  },
+);

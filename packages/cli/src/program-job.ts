@@ -22,6 +22,8 @@ export function addJobCommands(program: Command, execute: Execute): void {
     .option("--script <file>", "what a run of it does, or - for standard input")
     .option("--on <agent>", "where; goes with --script or -c")
     .option("--no-task", "it has no task any more")
+    .option("--keep-days <days>", "keep its finished runs for so long, or all")
+    .option("--keep-runs <number>", "keep so many of its finished runs, or all")
     .option("--defaults", "set its policy back to the defaults");
   for (const option of [...contentOptions({ env: "", interpreter: "its #! line, else bash" }), ...policyOptions()])
     job.addOption(option);

@@ -16,7 +16,7 @@ export { Evidence } from "./domain/evidence.ts";
 export { AgentId, RunId } from "./domain/ids.ts";
 export { JOB_NAME_MAX_LENGTH, JobName, normaliseJobName } from "./domain/job-name.ts";
 export { ByteRange, LogEnd, StoredLog } from "./domain/log.ts";
-export { JobDefinition, Pause, Settings, Task } from "./domain/job.ts";
+export { JobDefinition, JobPolicy, Pause, Settings, Task } from "./domain/job.ts";
 export { OverlapPolicy } from "./domain/overlap.ts";
 export {
   checkParameters,
@@ -30,6 +30,7 @@ export {
 } from "./domain/parameters.ts";
 export { LOST_AFTER_MIN_MS, OnLost, policyOf, PolicySettings, type Policy } from "./domain/policy.ts";
 export { Payload, PAYLOAD_INLINE_MAX_BYTES, PayloadContent, SCRIPT_MAX_BYTES } from "./domain/payload.ts";
+export { Forgotten, KEPT_FOR, Retention, type KeptFor } from "./domain/retention.ts";
 export { Reason } from "./domain/reason.ts";
 export {
   currentAttempt,

@@ -1,4 +1,4 @@
-import { parseEnvironment } from "@jobs/core";
+import { KEPT_FOR, parseEnvironment, type KeptFor } from "@jobs/core";
 import type { NatsOptions } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import { z } from "zod";
@@ -18,6 +18,8 @@ export interface ServerOptions {
   readonly secret: string;
   /** Where logs and artifacts are kept. */
   readonly artifacts: { readonly directory: string };
+  /** For how long finished runs are kept of a job that says nothing itself; 90 days and 10,000 runs if not given. */
+  readonly retention?: KeptFor | undefined;
   readonly log?: Logger | undefined;
   /** A follower that takes nothing for this long is cut off, milliseconds; 30 s if not given. */
   readonly slowReaderMs?: number | undefined;
@@ -46,7 +48,16 @@ const Environment = z.object({
   JOBS_TOKENS: Tokens,
   JOBS_SECRET: z.string().min(16),
   JOBS_ARTIFACTS_DIR: z.string().min(1),
+  JOBS_RETENTION_DAYS: orForever(36_500).default(KEPT_FOR.days),
+  JOBS_RETENTION_RUNS: orForever(100_000_000).default(KEPT_FOR.runs),
 });
+
+/** A number from 1 on; `all`: no bound. */
+function orForever(max: number) {
+  return z.union([z.literal("all").transform(() => null), z.coerce.number().int().min(1).max(max)], {
+    error: "Write a number from 1 on, or all.",
+  });
+}
 
 /** Reads a server's options from environment variables; throws `config-invalid` that names the first wrong one. */
 export function serverOptionsFrom(env: Readonly<Record<string, string | undefined>>): ServerOptions {
@@ -59,5 +70,6 @@ export function serverOptionsFrom(env: Readonly<Record<string, string | undefine
     tokens: one.JOBS_TOKENS,
     secret: one.JOBS_SECRET,
     artifacts: { directory: one.JOBS_ARTIFACTS_DIR },
+    retention: { days: one.JOBS_RETENTION_DAYS, runs: one.JOBS_RETENTION_RUNS },
   };
 }

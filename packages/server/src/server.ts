@@ -5,7 +5,7 @@ import { performance } from "node:perf_hooks";
  * One server: a connection to NATS, what it holds in memory of it, and the doors to it. It has no state of its own;
  * several run side by side, one of them decides.
  */
-import { JobsError, startAll, stopAll } from "@jobs/core";
+import { JobsError, KEPT_FOR, startAll, stopAll } from "@jobs/core";
 import { FileStore } from "@jobs/core/artifacts";
 import { isSlotOpen } from "@jobs/core/decide";
 import { connectNats, watchContact, type NatsLink, type StreamWatch } from "@jobs/core/jetstream";
@@ -17,6 +17,7 @@ import { DecidingLease } from "./duties/deciding-lease.ts";
 import { Deciding } from "./duties/deciding.ts";
 import { Enroller } from "./duties/enroller.ts";
 import { EvidenceDesk } from "./duties/evidence-desk.ts";
+import { HistoryKeeper } from "./duties/history-keeper.ts";
 import { Messenger } from "./duties/messenger.ts";
 import { Releaser } from "./duties/releaser.ts";
 import { RestoreGate } from "./duties/restore-gate.ts";
@@ -107,7 +108,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     countsForMs: (held, listedAtMs) => countsForMs(held, listedAtMs, { jobs, finished }),
   });
   const feeds: StreamWatch[] = [];
-  const onHoles = (): void => feeds[0]?.readAnew(); // of the jobs: from the other streams nothing is removed without a word
+  const onHoles = (): void => feeds.slice(0, 2).forEach((feed) => feed.readAnew()); // of jobs and HISTORY: from the other streams nothing is removed without a word
   const mark = new ViewMark({ stores: [store.jobs, store.history], server: id, monotonicMs, onHoles });
   const dependents = new Dependents(jobs);
   const stateOf = runStates(jobs, finished);
@@ -198,6 +199,17 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     }),
     releaser: new Releaser({ inbox, evidence, logs: store.logs, history: finished, jobs, epoch, log }),
     enroller: new Enroller({ store: store.agents, inbox, agents, epoch, now, log }),
+    historyKeeper: new HistoryKeeper({
+      history,
+      finished,
+      artifacts,
+      keptFor: options.retention ?? KEPT_FOR,
+      retentionOf: (job) => jobs.findDefinition(job)?.policy.retention,
+      isNeeded: (run) => jobs.find(run) !== undefined || dependents.of(run).length > 0,
+      assertMayDecide,
+      nowMs,
+      log,
+    }),
     nowMs,
     log,
   });

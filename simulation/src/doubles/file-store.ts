@@ -37,6 +37,11 @@ export class FileStore implements ArtifactStore {
     return Promise.resolve({ url: `http://objects/${key}` });
   }
 
+  removeAll(prefix: string): Promise<void> {
+    for (const key of this.#objects.keys()) if (key.startsWith(`${prefix}/`)) this.#objects.delete(key);
+    return Promise.resolve();
+  }
+
   locationOf(prefix: string): string {
     return `http://objects/${prefix}`;
   }

@@ -1,3 +1,4 @@
+import { JobsError } from "@jobs/core";
 import type { JobChanges, JobView } from "@jobs/sdk";
 import { contentOf, readScript, type ContentOptions } from "../content-options.ts";
 import type { Context } from "../context.ts";
@@ -8,6 +9,8 @@ import { instantText, stateCell } from "../view-text.ts";
 /** Options of `jobs job`. */
 export interface JobOptions extends PolicyOptions, ContentOptions {
   readonly defaults?: boolean;
+  readonly keepDays?: string;
+  readonly keepRuns?: string;
   readonly script?: string;
   readonly on?: string;
   /** `--no-task`: false. */
@@ -42,7 +45,7 @@ export function printJob({ output }: Context, view: JobView): void {
 }
 
 async function changesOf({ io }: Context, options: JobOptions): Promise<JobChanges> {
-  const policy = policyOf(options);
+  const policy = { ...policyOf(options), ...retentionOf(options) };
   const isPolicySet = options.defaults === true || Object.keys(policy).length > 0;
   const script = options.script === undefined ? options.command : await readScript(options.script, io);
   const { on } = options;
@@ -51,6 +54,23 @@ async function changesOf({ io }: Context, options: JobOptions): Promise<JobChang
     ...(options.task === false ? { task: null } : {}),
     ...(script === undefined ? {} : { task: { script, ...contentOf(options), ...(on === undefined ? {} : { on }) } }),
   };
+}
+
+function retentionOf({ keepDays, keepRuns }: JobOptions): Pick<NonNullable<JobChanges["policy"]>, "retention"> {
+  if (keepDays === undefined && keepRuns === undefined) return {};
+  return {
+    retention: {
+      ...(keepDays === undefined ? {} : { days: boundOf(keepDays, "--keep-days") }),
+      ...(keepRuns === undefined ? {} : { runs: boundOf(keepRuns, "--keep-runs") }),
+    },
+  };
+}
+
+/** Null: none. */
+function boundOf(text: string, option: string): number | null {
+  if (text === "all") return null;
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new JobsError("invalid-request", `${option} takes a number or "all", not "${text}".`, { field: "policy" });
 }
 
 type Scheduled = NonNullable<JobView["schedules"]>[number]["schedule"];

@@ -68,6 +68,10 @@ export class FileStore implements ArtifactStore {
     return Promise.resolve(this.#grant({ method: "GET", key, expiresAtMs: this.#options.now() + GRANT_MS }));
   }
 
+  async removeAll(prefix: string): Promise<void> {
+    await rm(this.#file(prefix), { recursive: true, force: true });
+  }
+
   locationOf(prefix: string): string {
     return pathToFileURL(join(this.#options.directory, prefix)).href;
   }

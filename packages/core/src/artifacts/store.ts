@@ -8,7 +8,7 @@ export interface ObjectFacts {
 }
 
 /**
- * Where logs and artifacts are kept: files or S3. An object appears whole or not at all, and is never changed.
+ * Where logs and artifacts are kept: files or S3. An object appears whole or not at all, and is never changed, only removed.
  * Keys are made in `object-keys.ts`.
  */
 export interface ArtifactStore {
@@ -22,6 +22,8 @@ export interface ArtifactStore {
   uploadTo(key: string, facts: ObjectFacts): Promise<Transfer>;
   /** Where an agent may GET this one object; for an hour. */
   downloadFrom(key: string): Promise<Transfer>;
+  /** Removes every object under a prefix, a whole number of key parts; nothing is there: fine. */
+  removeAll(prefix: string): Promise<void>;
   /** A URL that says where the objects under a prefix are, for people. */
   locationOf(prefix: string): string;
 }

@@ -1,6 +1,6 @@
-import type { JobDefinition, Pause, Task } from "../domain/job.ts";
+import type { JobDefinition, JobPolicy, Pause, Task } from "../domain/job.ts";
 import { findNeeded } from "../domain/parameters.ts";
-import { policyFault, policyOf, type PolicySettings } from "../domain/policy.ts";
+import { policyFault, policyOf } from "../domain/policy.ts";
 import type { StoredSchedule } from "../domain/schedule.ts";
 import { JobsError } from "../errors.ts";
 import { NOTHING, type Decision, type DecisionContext, type JobView } from "./view.ts";
@@ -8,7 +8,7 @@ import { NOTHING, type Decision, type DecisionContext, type JobView } from "./vi
 /** A change of what is said of a job: its policy as a whole, or whether it is paused. */
 export interface DefinitionChange {
   readonly by: string;
-  readonly policy?: PolicySettings | undefined;
+  readonly policy?: JobPolicy | undefined;
   /** What is left out stays; null: none any more. */
   readonly task?: Task | null | undefined;
   readonly schedules?: readonly StoredSchedule[] | undefined;

@@ -6,6 +6,7 @@ export { decideHold, decideRelease, type HoldRequest } from "./hold.ts";
 export { blockers, placeInLine, unaccounted } from "./line.ts";
 export { ownerOf, type Ownership, type RunFacts } from "./owner.ts";
 export { reconcile, waitEndsAt } from "./reconcile.ts";
+export { isPastRetention, isPromised, keptFor, type FinishedFacts } from "./retention.ts";
 export { failedTry } from "./retry.ts";
 export { failure } from "./verdict.ts";
 export { decideResolve, type Resolution } from "./resolve.ts";

@@ -3,6 +3,7 @@ import { Instant } from "./ids.ts";
 import { StoredParameter } from "./parameters.ts";
 import { Payload } from "./payload.ts";
 import { PolicySettings } from "./policy.ts";
+import { Retention } from "./retention.ts";
 import { Retry } from "./retry.ts";
 import { StoredSchedule } from "./schedule.ts";
 import { Target } from "./target.ts";
@@ -23,13 +24,17 @@ export const Task = z.looseObject({
 });
 export type Task = z.infer<typeof Task>;
 
+/** What a job says of its runs: how they behave, and for how long they are kept. */
+export const JobPolicy = PolicySettings.extend({ retention: Retention.optional() });
+export type JobPolicy = z.infer<typeof JobPolicy>;
+
 /** What is said of a job as a whole: what a run of it does, when and how its runs behave, and whether any may start. Written under the job's guard, as its runs are. */
 export const JobDefinition = z.looseObject({
   v: z.literal(1),
   job: z.string(),
   /** Names the write that made this version. */
   writeId: z.string(),
-  policy: PolicySettings.extend({ retry: Retry.optional() }),
+  policy: JobPolicy.extend({ retry: Retry.optional() }),
   task: Task.optional(),
   /** When runs of the task are due. */
   schedules: z.array(StoredSchedule).optional(),

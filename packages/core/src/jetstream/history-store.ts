@@ -1,11 +1,15 @@
-/** HISTORY: finished runs, written once, when log and artifacts are settled. */
+/** HISTORY: finished runs, written once, when log and artifacts are settled; removed when they have been kept for long enough. */
+import { Forgotten } from "../domain/retention.ts";
 import { Run } from "../domain/run.ts";
 import { JobsError } from "../errors.ts";
 import { parseHistoryMark, parseHistoryRun, subjects } from "../protocol/subjects.ts";
 import type { NatsLink } from "./connection.ts";
-import { outcomeOf, type WriteOutcome } from "./publish.ts";
+import { isMarker, markerHeaders, outcomeOf, type WriteOutcome } from "./publish.ts";
 import { STREAMS } from "./topology.ts";
 import { watchStream, type StreamWatch } from "./watch.ts";
+
+/** Which server is behind for longer reads all of it anew. */
+const MARKER_SECONDS = 150;
 
 export class HistoryStore {
   readonly #link: NatsLink;
@@ -25,10 +29,21 @@ export class HistoryStore {
   async find(job: string, run: string): Promise<Run | undefined> {
     const subject = subjects.history.run(job, run);
     const message = await this.#link.jsm.streams.getMessage(STREAMS.history, { last_by_subj: subject });
-    if (message === null) return undefined;
+    if (message === null || isMarker(message.header)) return undefined;
     const record = findRecord(message.data);
     if (record === undefined) throw unreadableRun(job, run);
     return record;
+  }
+
+  /** Puts a marker, which goes by itself, in the place of a run's record; harmless when it is done again. */
+  async remove(job: string, run: string): Promise<void> {
+    await this.#link.js.publish(subjects.history.run(job, run), "", { headers: markerHeaders(MARKER_SECONDS) });
+  }
+
+  /** Writes what was and is being removed, over the record of sequence `previous` (0: none). */
+  writeForgotten(forgotten: Forgotten, previous: number): Promise<WriteOutcome> {
+    const expect = { lastSubjectSequence: previous };
+    return outcomeOf(this.#link.js.publish(subjects.history.forgotten, JSON.stringify(forgotten), { expect }));
   }
 
   /** Writes this server's mark, which comes back through the watch once everything before it did. */
@@ -41,6 +56,9 @@ export class HistoryStore {
     onRun(run: Run): void;
     /** There is a finished run whose record this version cannot read. */
     onUnreadable(job: string, run: string): void;
+    /** Its record is no more. */
+    onRemoved(run: string): void;
+    onForgotten(forgotten: Forgotten, sequence: number): void;
     onMark(server: string, mark: string): void;
     onReady(): void;
     onReset(): void;
@@ -49,12 +67,15 @@ export class HistoryStore {
     return watchStream(this.#link, {
       stream: STREAMS.history,
       filter: subjects.history.all,
-      onMessage: ({ subject, bytes }) => {
+      onMessage: ({ subject, sequence, headers, bytes }) => {
         const server = parseHistoryMark(subject);
         if (server !== undefined) return listener.onMark(server, new TextDecoder().decode(bytes));
+        if (subject === subjects.history.forgotten)
+          return listener.onForgotten(Forgotten.parse(JSON.parse(new TextDecoder().decode(bytes))), sequence);
+        const named = parseHistoryRun(subject);
+        if (named !== undefined && isMarker(headers)) return listener.onRemoved(named.run);
         const record = findRecord(bytes);
         if (record !== undefined) return listener.onRun(record);
-        const named = parseHistoryRun(subject);
         if (named === undefined) throw new Error(`${subject} of HISTORY is unknown to this version`);
         listener.onUnreadable(named.job, named.run);
       },

@@ -8,7 +8,7 @@ import { Run } from "../domain/run.ts";
 import { parseJobsSubject, subjects } from "../protocol/subjects.ts";
 import type { NatsLink } from "./connection.ts";
 import { GroupCommit, type GuardedWrite } from "./group-commit.ts";
-import { markerHeaders, outcomeOf, type WriteOutcome } from "./publish.ts";
+import { isMarker, markerHeaders, outcomeOf, type WriteOutcome } from "./publish.ts";
 import { STREAMS } from "./topology.ts";
 import { watchStream, type StreamMessage, type StreamWatch } from "./watch.ts";
 
@@ -161,8 +161,7 @@ function toEntry(message: Omit<StreamMessage, "ageMs">): JobEntry | undefined {
     return definition === undefined ? { ...entry, kind: "unreadable" } : { ...entry, kind: "definition", definition };
   }
   if (named.kind !== "run") return { ...entry, kind: "other" };
-  const removed = message.headers?.get("KV-Operation") !== undefined && message.headers.get("KV-Operation") !== "";
-  if (removed) return { ...entry, kind: "marker" };
+  if (isMarker(message.headers)) return { ...entry, kind: "marker" };
   const run = findParsed(Run, message.bytes);
   return run === undefined ? { ...entry, kind: "unreadable" } : { ...entry, kind: "run", run };
 }

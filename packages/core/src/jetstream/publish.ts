@@ -31,6 +31,12 @@ export async function outcomeOf(publishing: Promise<PubAck>): Promise<WriteOutco
   }
 }
 
+/** True for what {@link markerHeaders} made. */
+export function isMarker(headers: MsgHdrs | undefined): boolean {
+  const operation = headers?.get("KV-Operation");
+  return operation !== undefined && operation !== "";
+}
+
 /** Headers of a KV delete marker that goes by itself after `ttlSeconds`. */
 export function markerHeaders(ttlSeconds: number): MsgHdrs {
   const marker = headers();

@@ -45,6 +45,8 @@ test("a finished run is written once; a second write changes nothing", async () 
     onMark: () => undefined,
     onRun: ({ state }) => void seen.push(state),
     onUnreadable: fail,
+    onRemoved: fail,
+    onForgotten: fail,
     onReady: () => void seen.push("READY"),
     onReset: nothing,
     onError: fail,
@@ -65,6 +67,8 @@ test("a finished run whose record is of a newer version is told of, and hides no
     onMark: nothing,
     onRun: ({ run }) => void seen.push(run),
     onUnreadable: (job, run) => void seen.push(`${job}: ${run}`),
+    onRemoved: fail,
+    onForgotten: fail,
     onReady: () => void seen.push("READY"),
     onReset: nothing,
     onError: fail,
@@ -79,6 +83,44 @@ test("a finished run whose record is of a newer version is told of, and hides no
       code: "store-unavailable",
       message: expect.stringContaining("upgrade this server") as string,
     });
+});
+
+test("a finished run that was removed is there no more, and every watch is told; so is what was removed", async () => {
+  await using nats = await startNats();
+  await using link = await openStores(nats);
+  const history = new HistoryStore(link);
+  const seen: string[] = [];
+  const watchIt = () =>
+    history.watch({
+      onMark: nothing,
+      onRun: ({ run }) => void seen.push(run),
+      onUnreadable: fail,
+      onRemoved: (run) => void seen.push(`no ${run}`),
+      onForgotten: ({ removing }, sequence) => void seen.push(`${removing.length} at ${sequence}`),
+      onReady: () => void seen.push("READY"),
+      onReset: nothing,
+      onError: fail,
+    });
+  const watch = watchIt();
+  await vi.waitFor(() => expect(seen).toEqual(["READY"]));
+  await history.write(sampleRun());
+  await history.write(sampleRun({ run: "run00002" }));
+  const removing = [{ job: "nightly", run: "run00001", endedAtMs: 7 }];
+  const forgotten = { v: 1, endings: [{ state: "failed", reason: "lost", count: 3 }], removing } as const;
+  expect(await history.writeForgotten({ ...forgotten, endings: [], removing }, 0)).toEqual({
+    kind: "stored",
+    sequence: 3,
+  });
+  expect(await history.writeForgotten({ ...forgotten, endings: [], removing }, 0)).toEqual({ kind: "conflict" });
+  for (let times = 0; times < 2; times++) await history.remove("nightly", "run00001");
+  expect(await history.find("nightly", "run00001")).toBeUndefined();
+  const told = ["READY", "run00001", "run00002", "1 at 3", "no run00001", "no run00001"];
+  await vi.waitFor(() => expect(seen).toEqual(told));
+  await watch.stop();
+  seen.length = 0;
+  const later = watchIt();
+  await vi.waitFor(() => expect(seen).toEqual(["run00002", "1 at 3", "no run00001", "READY"]));
+  await later.stop();
 });
 
 test("evidence counts only for the attempt and the agent that its subject names", async () => {

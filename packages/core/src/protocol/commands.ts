@@ -1,7 +1,7 @@
 /** What one server asks of the deciding one, and what that answers. Each may be sent again. */
 import { z } from "zod";
 import { Instant } from "../domain/ids.ts";
-import { JobDefinition, Settings, Task } from "../domain/job.ts";
+import { JobDefinition, JobPolicy, Settings, Task } from "../domain/job.ts";
 import { PolicySettings } from "../domain/policy.ts";
 import { Run } from "../domain/run.ts";
 import { StoredSchedule } from "../domain/schedule.ts";
@@ -32,7 +32,7 @@ export const Command = z.discriminatedUnion("kind", [
   OfRun.extend({ kind: z.literal("resolve"), note: Note }),
   OfJob.extend({
     kind: z.literal("define"),
-    policy: PolicySettings.optional(),
+    policy: JobPolicy.optional(),
     task: Task.nullable().optional(),
     schedules: z.array(StoredSchedule).optional(),
     pause: z.object({ note: Note }).optional(),
@@ -64,6 +64,6 @@ export const AuditEntry = z.looseObject({
   run: z.string().optional(),
   note: z.string().optional(),
   /** What of the policy was set. */
-  policy: PolicySettings.optional(),
+  policy: JobPolicy.optional(),
 });
 export type AuditEntry = z.infer<typeof AuditEntry>;

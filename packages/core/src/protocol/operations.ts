@@ -6,8 +6,7 @@ import { z } from "zod";
 import { Artifact } from "../domain/artifact.ts";
 import { RunId } from "../domain/ids.ts";
 import { JobName } from "../domain/job-name.ts";
-import { Pause } from "../domain/job.ts";
-import { PolicySettings } from "../domain/policy.ts";
+import { JobPolicy, Pause } from "../domain/job.ts";
 import { Schedule } from "../domain/schedule.ts";
 import { BULK_MAX_RUNS, SubmitResult } from "./bulk.ts";
 import { AuditEntry } from "./commands.ts";
@@ -159,7 +158,7 @@ export const operations = {
       "Sets what is said of a job: its task, its schedules, its policy; each as a whole, what is left out stays. Runs that were accepted keep theirs.",
     input: OfJob.extend({
       /** What in it is left out has its default again. */
-      policy: z.strictObject(PolicySettings.shape).optional(),
+      policy: z.strictObject(JobPolicy.shape).optional(),
       /** What a run does when nobody hands in a script; null: nothing any more. */
       task: TaskInput.nullable().optional(),
       /** All of them, each with an id of its own. */

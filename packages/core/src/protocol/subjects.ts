@@ -46,6 +46,7 @@ const JOBS = "$KV.jobs.";
 const MARK = `${JOBS}_mark.`;
 const SETTINGS = `${JOBS}_settings.all`;
 const HISTORY_MARK = "history._mark.";
+const FORGOTTEN = "history._forgotten.all";
 
 /** The server whose mark stands under this subject of HISTORY; undefined when it is a run. */
 export function parseHistoryMark(subject: string): string | undefined {
@@ -140,6 +141,8 @@ export const subjects = {
   history: {
     all: "history.>",
     mark: (server: string) => `${HISTORY_MARK}${server}`,
+    /** What was removed, and what is being removed. */
+    forgotten: FORGOTTEN,
     run: (job: string, run: string) => `history.${encodeJob(job)}.${run}`,
   },
 } as const;

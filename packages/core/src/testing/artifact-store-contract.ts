@@ -87,6 +87,18 @@ export function describeArtifactStore(name: string, open: () => Promise<OpenedSt
       expect(await store.findSize("a/b")).toBeUndefined();
     });
 
+    test("what is under a prefix is removed, and nothing else; again is fine", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const keys = ["a/1/log", "a/1/artifacts/b/c", "a/10/log", "a/log"];
+      for (const key of keys) await store.put(key, inPieces(sampleBytes(10)));
+      for (let times = 0; times < 2; times++) await store.removeAll("a/1");
+      expect(await Promise.all(keys.map((key) => store.findSize(key)))).toEqual([undefined, undefined, 10, 10]);
+      await expect(store.removeAll("..")).rejects.toMatchObject({ code: "artifact-unknown" });
+      await expect(store.removeAll("")).rejects.toMatchObject({ code: "artifact-unknown" });
+      expect(await store.findSize("a/log")).toBe(10);
+    });
+
     test("of many uploads of one key at once one is kept, whole", async () => {
       await using opened = await open();
       const { store } = opened;

@@ -13,6 +13,7 @@ import type { Decider } from "./decider.ts";
 import { DueClock } from "./due-clock.ts";
 import type { Enroller } from "./enroller.ts";
 import type { EvidenceDesk } from "./evidence-desk.ts";
+import type { HistoryKeeper } from "./history-keeper.ts";
 import type { Messenger } from "./messenger.ts";
 import type { Releaser } from "./releaser.ts";
 import type { Settler } from "./settler.ts";
@@ -28,6 +29,7 @@ export interface DecidingOptions {
   readonly settler: Settler;
   readonly releaser: Releaser;
   readonly enroller: Enroller;
+  readonly historyKeeper: HistoryKeeper;
   readonly nowMs: () => number;
   readonly log: Logger;
 }
@@ -66,7 +68,7 @@ export class Deciding {
     });
     this.#timer = setInterval(() => this.#round(), ROUND_MS);
     this.#sweep = setInterval(() => this.#options.jobs.sweep(), SWEEP_MS);
-    return Promise.resolve();
+    return this.#options.historyKeeper.start();
   }
 
   async stop(): Promise<void> {
@@ -75,7 +77,7 @@ export class Deciding {
     clearInterval(this.#timer);
     clearInterval(this.#sweep);
     this.#clock.clear();
-    await this.#watch?.stop();
+    await Promise.all([this.#watch?.stop(), this.#options.historyKeeper.stop()]);
   }
 
   /** For the life of the server: it starts idle, the lease wakes it, and it stops with the server. */

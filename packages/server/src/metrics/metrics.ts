@@ -109,7 +109,7 @@ export class Metrics {
    * down would be taken for one that began again, so what was shown stays until there are more.
    */
   #showFinished(): void {
-    for (const { state, reason, count } of this.#options.finished.endings()) {
+    for (const { state, reason = "", count } of this.#options.finished.endings()) {
       const key = `${state} ${reason}`;
       const shown = this.#shown.get(key) ?? 0;
       if (count <= shown) continue;

@@ -78,6 +78,11 @@ function historyFeed({ stores, runs, finished, records, mark, onFinished, log }:
         finished.addUnreadable(job, run);
         log.error({ job, run }, "the record of a finished run is of a newer version: upgrade this server");
       },
+      onRemoved: (run) => {
+        finished.remove(run);
+        records.forget(run);
+      },
+      onForgotten: (forgotten, sequence) => finished.onForgotten(forgotten, sequence),
       onReady,
       onMark: (server, text) => mark.onMark(stores.history, server, text),
       onReset: () => {

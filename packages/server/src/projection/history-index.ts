@@ -1,6 +1,8 @@
 /** An index of HISTORY in memory, for lists and look-ups by id. The records themselves stay in HISTORY. */
-import { isOverOnHost, RunState, type Run, type RunFilter } from "@jobs/core";
+import { isOverOnHost, RunState, type Forgotten, type KeptFor, type Run, type RunFilter } from "@jobs/core";
+import { isPastRetention, isPromised } from "@jobs/core/decide";
 import { unreadableRun } from "@jobs/core/jetstream";
+import { Endings, type Ending, type EndingCount } from "./endings.ts";
 import { HistoryRows, type JobRows, type Place, type Row } from "./history-rows.ts";
 import { selectRows } from "./select-rows.ts";
 
@@ -30,12 +32,27 @@ export function finishedAttempt(
   return { agent, number, isOver: isOverOnHost(attempt), lostAfterMs, endDecidedAt: lost?.at ?? resolved?.at };
 }
 
-/** How many runs have ended so. */
-export interface EndingCount {
-  readonly state: string;
-  readonly reason: string;
-  readonly count: number;
+/** A run that is to go, and how it had ended. */
+export interface FinishedEnd extends Ending {
+  readonly job: string;
+  readonly run: string;
+  readonly endedAtMs: number;
 }
+
+export interface RetentionRule {
+  readonly keptFor: (job: string) => KeptFor;
+  /** A live run needs it. */
+  readonly isNeeded: (run: string) => boolean;
+  readonly nowMs: number;
+}
+
+/** What HISTORY says of those that were removed, and the sequence at which it does; 0: it says nothing. */
+interface Said {
+  readonly forgotten: Forgotten;
+  readonly sequence: number;
+}
+
+const NOTHING_SAID: Said = { forgotten: { v: 1, endings: [], removing: [] }, sequence: 0 };
 
 /** A run of a list, before its record is read. */
 export interface ListedRun extends Place {
@@ -52,13 +69,13 @@ export class HistoryIndex {
   readonly #attempts = new Map<string, readonly FinishedAttempt[]>();
   /** The jobs of runs whose records this version cannot read, by run. */
   readonly #unreadable = new Map<string, string>();
-  /** Counted as they come: there may be very many, and a scrape must not look at each. */
-  readonly #endings = new Map<string, EndingCount>();
+  readonly #endings = new Endings();
+  #said = NOTHING_SAID;
 
   /** A record in HISTORY does not change: one that is known is as it was. */
   add(run: Run): void {
     if (this.has(run.run)) return;
-    this.#count(run);
+    this.#endings.add(run, 1);
     this.#rows.add(run);
     const attempts = run.attempts.map((one) => finishedAttempt(run, one));
     const [first, ...more] = attempts;
@@ -66,10 +83,11 @@ export class HistoryIndex {
     if (!isUsual) this.#attempts.set(run.run, attempts);
   }
 
-  /** It is in HISTORY no more. How runs have ended stays counted. */
+  /** It is in HISTORY no more. */
   remove(run: string): void {
     const row = this.#rows.rowOf(run);
     if (row === 0) return;
+    this.#endings.add(this.#endOf(row), -1);
     this.#rows.remove(row);
     this.#attempts.delete(run);
   }
@@ -90,10 +108,54 @@ export class HistoryIndex {
     this.#attempts.clear();
     this.#unreadable.clear();
     this.#endings.clear();
+    this.#said = NOTHING_SAID;
   }
 
+  /** How all runs have ended that ever were in HISTORY, also those that were removed. */
   endings(): Iterable<EndingCount> {
-    return this.#endings.values();
+    const all = new Endings(this.#endings.counts());
+    for (const one of this.#said.forgotten.endings) all.add(one, one.count);
+    for (const { run } of this.removing()) all.add(this.#endOf(this.#rows.rowOf(run)), -1);
+    return all.counts();
+  }
+
+  get said(): Said {
+    return this.#said;
+  }
+
+  /** Those that were named to be removed and are there all the same. */
+  removing(): Forgotten["removing"] {
+    const isThere = (run: string, endedAtMs: number): boolean =>
+      this.has(run) && this.#rows.endedAtMs[this.#rows.rowOf(run)] === endedAtMs;
+    return this.#said.forgotten.removing.filter(({ run, endedAtMs }) => isThere(run, endedAtMs));
+  }
+
+  /** What was removed, and is being removed, as HISTORY says. */
+  onForgotten(forgotten: Forgotten, sequence: number): void {
+    if (sequence > this.#said.sequence) this.#said = { forgotten, sequence };
+  }
+
+  /** Runs that are to go, the oldest of each job first. */
+  *pastRetention({ keptFor, isNeeded, nowMs }: RetentionRule): Generator<FinishedEnd> {
+    const rows = this.#rows;
+    for (const job of rows.jobs()) {
+      const kept = keptFor(job.name);
+      let newer = job.count;
+      for (let row = job.oldest; row !== 0; row = rows.newerOf(row)) {
+        newer--;
+        const endedAtMs = rows.endedAtMs[row] ?? 0;
+        const facts = { endedAtMs, isOfSlot: rows.ofSlot[row] === 1, newer };
+        if (!isPastRetention(facts, kept, nowMs)) break; // those that came later are newer, too
+        const run = rows.ids[row] ?? "";
+        const mayRun = this.#attempts.get(run)?.some(({ isOver }) => !isOver) === true;
+        if (!isPromised(facts, nowMs) && !mayRun && !isNeeded(run))
+          yield { job: job.name, run, endedAtMs, ...this.#endOf(row) };
+      }
+    }
+  }
+
+  #endOf(row: Row): Ending {
+    return { state: this.#rows.stateOf(row), reason: this.#rows.reasonOf(row) };
   }
 
   has(run: string): boolean {
@@ -149,10 +211,5 @@ export class HistoryIndex {
     const rows: Row[] = [];
     for (let row = oldest; row !== 0; row = this.#rows.newerOf(row)) rows.push(row);
     return rows.sort((one, other) => this.#rows.compare(one, other));
-  }
-
-  #count({ state, reason = "" }: { state: string; reason?: string | undefined }): void {
-    const key = `${state} ${reason}`;
-    this.#endings.set(key, { state, reason, count: (this.#endings.get(key)?.count ?? 0) + 1 });
   }
 }

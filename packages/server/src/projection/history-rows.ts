@@ -57,6 +57,8 @@ export class HistoryRows {
   agentNames = new Uint32Array(FIRST_CAPACITY);
   agentIds = new Uint32Array(FIRST_CAPACITY);
   submittedBy = new Uint32Array(FIRST_CAPACITY);
+  /** 1: it stands for a slot of a schedule. */
+  ofSlot = new Uint8Array(FIRST_CAPACITY);
   #older = new Uint32Array(FIRST_CAPACITY);
   #newer = new Uint32Array(FIRST_CAPACITY);
   /** Rows, the oldest submission first; those from `#sorted` on as they came. */
@@ -106,12 +108,16 @@ export class HistoryRows {
     return RunState.options[(this.states[row] ?? 0) - 1] as RunState;
   }
 
+  reasonOf(row: Row): Reason | undefined {
+    return Reason.options[(this.reasons[row] ?? 0) - 1];
+  }
+
   placeOf(row: Row): Place {
     return { submittedAtMs: this.submittedAtMs[row] ?? 0, run: this.ids[row] ?? "" };
   }
 
   /** Adds a run that is not there yet. */
-  add({ run, job, state, reason, target, submittedBy, times }: Run): Row {
+  add({ run, job, state, reason, target, submittedBy, slot, times }: Run): Row {
     const row = this.#free.pop() ?? this.#length++;
     if (row >= this.states.length) this.#grow();
     this.ids[row] = run;
@@ -122,6 +128,7 @@ export class HistoryRows {
     this.agentNames[row] = this.agents.numberOf(target.name);
     this.agentIds[row] = this.agents.numberOf(target.agent);
     this.submittedBy[row] = this.submitters.numberOf(submittedBy);
+    this.ofSlot[row] = slot === undefined ? 0 : 1;
     this.#rowOf.set(run, row);
     this.#link(row, job);
     if (this.#ordered === this.#order.length) this.#order = grown(this.#order);
@@ -230,6 +237,7 @@ export class HistoryRows {
     this.agentNames = grown(this.agentNames);
     this.agentIds = grown(this.agentIds);
     this.submittedBy = grown(this.submittedBy);
+    this.ofSlot = grown(this.ofSlot);
     this.#older = grown(this.#older);
     this.#newer = grown(this.#newer);
   }

@@ -82,10 +82,8 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
   async #find(id: string): Promise<RunView | undefined> {
     const { history, records, jobs, presenter } = this.#options;
     const finished = history.find(id);
-    if (finished !== undefined) {
-      const record = await records.find(finished.job, id);
-      return record === undefined ? undefined : viewOfRun(record);
-    }
+    const record = finished === undefined ? undefined : await records.find(finished.job, id);
+    if (record !== undefined) return viewOfRun(record);
     const live = jobs.find(id);
     return live === undefined ? undefined : presenter.present(live.run);
   }

@@ -1,0 +1,128 @@
+/**
+ * Removes finished runs that were kept for long enough, with what they left.
+ *
+ *   due ──named in HISTORY's `_forgotten`──► files removed ──► marker in the record's place ──► gone from every server's index
+ *
+ * What is named there goes first, also when another server has named it: each step may be done again.
+ */
+import type { Forgotten, KeptFor, Retention, Run, Service } from "@jobs/core";
+import { runPrefix, type ArtifactStore } from "@jobs/core/artifacts";
+import { keptFor } from "@jobs/core/decide";
+import type { HistoryStore } from "@jobs/core/jetstream";
+import type { Logger } from "pino";
+import { Endings } from "../projection/endings.ts";
+import type { FinishedEnd, HistoryIndex } from "../projection/history-index.ts";
+
+export interface HistoryKeeperOptions {
+  readonly history: Pick<HistoryStore, "remove" | "writeForgotten">;
+  readonly finished: HistoryIndex;
+  readonly artifacts: Pick<ArtifactStore, "removeAll">;
+  /** What holds for a job that says nothing itself. */
+  readonly keptFor: KeptFor;
+  readonly retentionOf: (job: string) => Retention | undefined;
+  /** A live run waits for it, or is it. */
+  readonly isNeeded: (run: Run["run"]) => boolean;
+  readonly assertMayDecide: () => void;
+  readonly nowMs: () => number;
+  readonly log: Logger;
+}
+
+const ROUND_MS = 60_000;
+/** So many are named at once: they stand in one message. */
+const AT_ONCE = 500;
+const IN_FLIGHT = 16;
+
+export class HistoryKeeper implements Service {
+  readonly #options: HistoryKeeperOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #underWay: Promise<void> | undefined;
+
+  constructor(options: HistoryKeeperOptions) {
+    this.#options = options;
+  }
+
+  start(): Promise<void> {
+    this.#timer ??= setInterval(() => this.#begin(), ROUND_MS);
+    this.#begin();
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    await this.#underWay;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #begin(): void {
+    this.#underWay ??= this.round()
+      .catch((error: unknown) => this.#options.log.warn({ err: error }, "removing old runs failed; it is tried again"))
+      .finally(() => (this.#underWay = undefined));
+  }
+
+  /** Removes all that are due. */
+  async round(): Promise<void> {
+    const { finished, assertMayDecide, log } = this.#options;
+    for (let removed = 0; ;) {
+      assertMayDecide();
+      const named = finished.removing();
+      const due = named.length > 0 ? named : await this.#name();
+      if (due.length === 0) {
+        if (removed > 0) log.info({ runs: removed }, "runs that were kept for long enough were removed");
+        return;
+      }
+      await this.#remove(due);
+      removed += due.length;
+    }
+  }
+
+  /** Names the next ones that are to go; none when there are none, or when another server is at it. */
+  async #name(): Promise<Forgotten["removing"]> {
+    const { finished, history } = this.#options;
+    const { forgotten, sequence } = finished.said;
+    const due = this.#due();
+    if (due.length === 0) return [];
+    const endings = new Endings(forgotten.endings);
+    for (const one of due) endings.add(one, 1);
+    const next: Forgotten = {
+      ...forgotten,
+      endings: [...endings.counts()],
+      removing: due.map(({ job, run, endedAtMs }) => ({ job, run, endedAtMs })),
+    };
+    const outcome = await history.writeForgotten(next, sequence);
+    if (outcome.kind !== "stored") return [];
+    finished.onForgotten(next, outcome.sequence);
+    return next.removing;
+  }
+
+  #due(): FinishedEnd[] {
+    const { finished, retentionOf, isNeeded, nowMs } = this.#options;
+    const rule = {
+      keptFor: (job: string) => keptFor(retentionOf(job), this.#options.keptFor),
+      isNeeded,
+      nowMs: nowMs(),
+    };
+    const due: FinishedEnd[] = [];
+    for (const one of finished.pastRetention(rule)) if (due.push(one) === AT_ONCE) break;
+    return due;
+  }
+
+  async #remove(due: Forgotten["removing"]): Promise<void> {
+    const { finished, history, artifacts } = this.#options;
+    const left = due.values();
+    const some = async (): Promise<void> => {
+      for (const { job, run } of left) {
+        // The record last: while it is there it says that there may be something left to remove.
+        await artifacts.removeAll(runPrefix(job, run));
+        await history.remove(job, run);
+        finished.remove(run);
+      }
+    };
+    // All come to an end, also when one fails: nothing is under way once this server has stopped.
+    const results = await Promise.allSettled(Array.from({ length: IN_FLIGHT }, some));
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+}
