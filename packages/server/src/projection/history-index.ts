@@ -4,6 +4,7 @@ import { isPastRetention, isPromised } from "@jobs/core/decide";
 import { unreadableRun } from "@jobs/core/jetstream";
 import { Endings, type Ending, type EndingCount } from "./endings.ts";
 import { HistoryRows, type JobRows, type Place, type Row } from "./history-rows.ts";
+import { isNameLike } from "./run-matches.ts";
 import { selectRows } from "./select-rows.ts";
 
 export interface FinishedRun {
@@ -60,8 +61,9 @@ export interface ListedRun extends Place {
   readonly state: RunState;
 }
 
-/** Below so many runs those of one job are looked through by themselves. */
+/** Up to so many runs those of some jobs are looked through by themselves. */
 const FEW_RUNS = 5_000;
+const FEW_JOBS = 20_000;
 
 export class HistoryIndex {
   #rows = new HistoryRows();
@@ -200,16 +202,22 @@ export class HistoryIndex {
   }
 
   /** Rows, the oldest submission first, among which all are that the filter lets through. */
-  #candidates({ job }: RunFilter): ArrayLike<Row> {
-    if (job === undefined) return this.#rows.order();
-    const ofJob = this.#rows.job(job);
-    if (ofJob === undefined) return [];
-    return ofJob.count > FEW_RUNS ? this.#rows.order() : this.#rowsOf(ofJob);
+  #candidates({ job, name }: RunFilter): ArrayLike<Row> {
+    const jobs = job === undefined ? this.#jobsLike(name) : [this.#rows.job(job)].filter((one) => one !== undefined);
+    const count = jobs?.reduce((sum, one) => sum + one.count, 0) ?? Number.POSITIVE_INFINITY;
+    return jobs === undefined || count > FEW_RUNS ? this.#rows.order() : this.#rowsOf(jobs);
   }
 
-  #rowsOf({ oldest }: JobRows): Row[] {
+  /** Undefined when there are too many jobs to look at each beforehand. */
+  #jobsLike(name: string | undefined): JobRows[] | undefined {
+    if (name === undefined || this.#rows.jobNumberEnd > FEW_JOBS) return undefined;
+    const isLike = isNameLike(name);
+    return [...this.#rows.jobs()].filter((job) => isLike(job.name));
+  }
+
+  #rowsOf(jobs: readonly JobRows[]): Row[] {
     const rows: Row[] = [];
-    for (let row = oldest; row !== 0; row = this.#rows.newerOf(row)) rows.push(row);
+    for (const { oldest } of jobs) for (let row = oldest; row !== 0; row = this.#rows.newerOf(row)) rows.push(row);
     return rows.sort((one, other) => this.#rows.compare(one, other));
   }
 }
