@@ -1,5 +1,5 @@
 /**
- * Finished runs as columns of numbers, a row a run: about 150 bytes each, so that a million of them fit into memory and are
+ * Finished runs as columns of numbers, a row a run: some 200 bytes each with its id, so that a million of them fit into memory and are
  * looked through in some milliseconds. A row that was removed is free again once the order was made anew.
  *
  * Two orders are kept: of all rows by submission, and of the rows of one job as they came into HISTORY.
