@@ -8,6 +8,7 @@ import type { Execute } from "./execute.ts";
 import { parameterOption } from "./parameter-options.ts";
 import { policyOptions } from "./policy-options.ts";
 import { scheduleOptions } from "./schedule-options.ts";
+import { targetOptions } from "./target-options.ts";
 import { whenOptions } from "./when-options.ts";
 
 const JOB = "name of the job";
@@ -20,10 +21,10 @@ export function addJobCommands(program: Command, execute: Execute): void {
     )
     .argument("<job>", JOB)
     .option("--script <file>", "what a run of it does, or - for standard input")
-    .option("--on <agent>", "where; goes with --script or -c")
     .option("--no-task", "it has no task any more")
     .option("--defaults", "set its policy back to the defaults");
-  for (const option of [...contentOptions({ env: "", interpreter: "its #! line, else bash" }), ...policyOptions()])
+  const content = contentOptions({ env: "", interpreter: "its #! line, else bash" });
+  for (const option of [...targetOptions("where; goes with --script or -c"), ...content, ...policyOptions()])
     job.addOption(option);
   job.action((name: string, options: JobOptions, command: Command) =>
     execute(
@@ -50,10 +51,10 @@ export function addJobCommands(program: Command, execute: Execute): void {
     .description("Submit a run of a job's task; prints the id of the run.")
     .argument("<job>", JOB)
     .addOption(parameterOption())
-    .option("--on <agent>", "another agent than the task says")
     .option("--key <key>", "idempotency key")
     .option("--hold", "accept it, but do not start it before it is released");
-  for (const option of [...whenOptions(), ...policyOptions()]) run.addOption(option);
+  for (const option of [...targetOptions("another agent than the task says"), ...whenOptions(), ...policyOptions()])
+    run.addOption(option);
   run
     .option("-f, --follow", "print the log as it comes, and exit as the script does")
     .action((name: string, options: RunJobCliOptions, command: Command) =>

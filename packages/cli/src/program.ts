@@ -9,7 +9,8 @@ import { RUN, type Execute } from "./execute.ts";
 import type { CliIo } from "./io.ts";
 import { policyOptions } from "./policy-options.ts";
 import { addJobCommands } from "./program-job.ts";
-import { addOperatorCommands } from "./program-operator.ts";
+import { addAgentCommands, addOperatorCommands } from "./program-operator.ts";
+import { targetOptions } from "./target-options.ts";
 import { VERSION } from "./version.ts";
 import { whenOptions } from "./when-options.ts";
 
@@ -58,15 +59,7 @@ export function makeProgram(io: CliIo, execute: Execute): Command {
   addJobCommands(program, execute);
   addOperatorCommands(program, execute);
   addArtifactCommands(program, execute);
-  program
-    .command("agents")
-    .description("List the agents and whether they are in contact.")
-    .action((_, command: Command) =>
-      execute(
-        async (context) => (await import("./commands/agent-list.ts")).listAgents(context),
-        command.optsWithGlobals(),
-      ),
-    );
+  addAgentCommands(program, execute);
   return program;
 }
 
@@ -76,11 +69,11 @@ function addRunCommands(program: Command, execute: Execute): void {
     .description("Submit a script; prints the id of its run.")
     .argument("[file]", "the script, or - for standard input")
     .option("-n, --name <job>", "the job; left out: the name of the file")
-    .option("--on <agent>", "name or id of the agent; may be left out while there is only one")
     .option("--key <key>", "idempotency key: the same key of a job gives the same run")
     .option("--hold", "accept it, but do not start it before it is released");
   const content = contentOptions({ env: "", interpreter: "its #! line, else bash" });
-  for (const option of [...content, ...whenOptions(), ...policyOptions()]) submit.addOption(option);
+  const target = targetOptions("name or id of the agent; may be left out while there is only one");
+  for (const option of [...target, ...content, ...whenOptions(), ...policyOptions()]) submit.addOption(option);
   submit
     .option("-f, --follow", "print the log as it comes, and exit as the script does")
     .option("--bulk <file>", "many at once: a JSON submission a line, or - for standard input; prints a line for each")

@@ -35,9 +35,11 @@ export {
   currentAttempt,
   findLeftOver,
   hasEnded,
+  hostOf,
   isAhead,
   isBusy,
   isWaiting,
+  priorityOf,
   Run,
   RunOutput,
   RunState,
@@ -45,7 +47,8 @@ export {
 } from "./domain/run.ts";
 export { Blackout, CatchUp, catchUpOf, FoldRule, GapRule, Schedule, StoredSchedule } from "./domain/schedule.ts";
 export { checkScript, interpreterOf, programOf } from "./domain/script.ts";
-export { Target } from "./domain/target.ts";
+export { matches, Selector } from "./domain/selector.ts";
+export { nameOfTarget, Target, TargetInput, targetInputOf, targetKey } from "./domain/target.ts";
 export {
   ERROR_CODES,
   exitCodeOf,

@@ -1,6 +1,7 @@
 /** What both doors of the package have, on every platform. */
 export {
   JobsError,
+  type AgentSummary,
   type AttemptView,
   type AuditEntry,
   type ErrorCode,

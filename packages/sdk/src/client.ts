@@ -1,5 +1,6 @@
 import {
   JobsError,
+  type AgentSummary,
   type AuditEntry,
   type JobView,
   type OperationInput,
@@ -226,6 +227,16 @@ export class JobsClient {
   /** The agents, and whether they are in contact. */
   async listAgents(options: CallOptions = {}): Promise<OperationOutput<"listAgents">["agents"]> {
     return (await this.#call("listAgents", {}, options)).agents;
+  }
+
+  /** The agent, by name or id, takes on no more runs; what runs on it goes on. Throws `agent-unknown`, `agent-ambiguous`. */
+  async drainAgent(agent: string, note?: string, options: CallOptions = {}): Promise<AgentSummary> {
+    return await this.#call("drainAgent", { agent, ...noted(note) }, options);
+  }
+
+  /** The agent takes on runs again. Throws `agent-unknown`, `agent-ambiguous`. */
+  async undrainAgent(agent: string, options: CallOptions = {}): Promise<AgentSummary> {
+    return await this.#call("undrainAgent", { agent }, options);
   }
 
   async #call<N extends OperationName>(

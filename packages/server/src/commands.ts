@@ -4,6 +4,7 @@ import {
   Command,
   CommandAnswer,
   JobsError,
+  type AgentRecord,
   type AuditEntry,
   type JobDefinition,
   type Pause,
@@ -22,7 +23,9 @@ import {
 import { requestCommand, serveCommands, type AuditStore, type NatsLink } from "@jobs/core/jetstream";
 import type { Decided, Decider } from "./duties/decider.ts";
 import type { DecidingLease } from "./duties/deciding-lease.ts";
+import type { Enroller } from "./duties/enroller.ts";
 import type { SettingsKeeper } from "./duties/settings-keeper.ts";
+import type { AgentsProjection } from "./projection/agents-projection.ts";
 import type { JobsProjection } from "./projection/jobs-projection.ts";
 
 export interface CommandsOptions {
@@ -33,6 +36,10 @@ export interface CommandsOptions {
   readonly settings: SettingsKeeper;
   readonly audit: AuditStore;
   readonly jobs: JobsProjection;
+  readonly agents: Pick<AgentsProjection, "onRecord">;
+  readonly enroller: Pick<Enroller, "change">;
+  /** Throws `no-deciding-server` while this server may not decide. */
+  readonly assertMayDecide: () => void;
   readonly now: () => string;
   readonly monotonicMs: () => number;
 }
@@ -93,6 +100,16 @@ export class Commands implements Service {
     return (await this.#ask({ v: 1, kind: "resume-all", by })).settings?.paused;
   }
 
+  /** Lets an agent take on no more runs. */
+  async drain(agent: string, by: string, note: string | undefined): Promise<void> {
+    await this.#ask({ v: 1, kind: "drain", agent, by, note });
+  }
+
+  /** Lets an agent take on runs again. */
+  async undrain(agent: string, by: string): Promise<void> {
+    await this.#ask({ v: 1, kind: "undrain", agent, by });
+  }
+
   /** Repeats until a server decides: a command that was carried out already is answered as such. */
   async #ask(command: Command): Promise<CommandAnswer> {
     const { monotonicMs } = this.#options;
@@ -119,12 +136,13 @@ export class Commands implements Service {
   }
 
   /** It is stored: whoever asks this server next finds it, even before its watch delivers it. */
-  #takeOver({ isNew, run, definition, settings, sequence }: CommandAnswer): void {
-    const { jobs } = this.#options;
+  #takeOver({ isNew, run, definition, settings, agent, sequence }: CommandAnswer): void {
+    const { jobs, agents } = this.#options;
     if (!isNew) return;
     if (run !== undefined) jobs.announce({ kind: "run", run }, sequence);
     if (definition !== undefined) jobs.announce({ kind: "definition", definition }, sequence);
     if (settings !== undefined) jobs.applySettings(settings, sequence);
+    if (agent !== undefined) agents.onRecord(agent, sequence);
   }
 
   async #decide(command: Command): Promise<CommandAnswer> {
@@ -154,6 +172,13 @@ export class Commands implements Service {
         return settings.change((before) => paused(before, command, this.#options.now()));
       case "resume-all":
         return settings.change(resumed);
+      case "drain":
+      case "undrain": {
+        this.#options.assertMayDecide();
+        const drain =
+          command.kind === "drain" ? { at: this.#options.now(), by: command.by, ...noteOf(command.note) } : undefined;
+        return { ...(await this.#options.enroller.change(command.agent, (before) => drained(before, drain))) };
+      }
     }
   }
 
@@ -183,7 +208,9 @@ function actionOf(command: Exclude<Command, { kind: "submit" }>): AuditEntry["ac
 }
 
 /** What an act was about, and what was said with it. */
-function subjectOf(command: Exclude<Command, { kind: "submit" }>): Pick<AuditEntry, "job" | "run" | "note" | "policy"> {
+function subjectOf(
+  command: Exclude<Command, { kind: "submit" }>,
+): Pick<AuditEntry, "job" | "run" | "agent" | "note" | "policy"> {
   switch (command.kind) {
     case "cancel":
     case "hold":
@@ -201,11 +228,22 @@ function subjectOf(command: Exclude<Command, { kind: "submit" }>): Pick<AuditEnt
       return noteOf(command.note);
     case "resume-all":
       return {};
+    case "drain":
+      return { agent: command.agent, ...noteOf(command.note) };
+    case "undrain":
+      return { agent: command.agent };
   }
 }
 
 function noteOf(note: string | undefined): Pick<AuditEntry, "note"> {
   return note === undefined ? {} : { note };
+}
+
+/** As it is when it is so already. */
+function drained(before: AgentRecord, drain: AgentRecord["drain"]): AgentRecord {
+  if ((before.drain === undefined) === (drain === undefined)) return before;
+  const { drain: _, ...rest } = before;
+  return drain === undefined ? rest : { ...rest, drain };
 }
 
 function resumed(before: Settings): Settings {

@@ -103,6 +103,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     monotonicMs,
     now,
     assignedTo: (agent) => jobs.assignedTo(agent),
+    usedAtMs: (agent) => jobs.usedAtMs(agent),
     countsForMs: (held, listedAtMs) => countsForMs(held, listedAtMs, { jobs, finished }),
   });
   const feeds: StreamWatch[] = [];
@@ -173,6 +174,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   });
   const desk = new EvidenceDesk({ findRun: (run) => jobs.find(run)?.run });
   const keeper = new LogKeeper({ logs: store.logs, artifacts });
+  const enroller = new Enroller({ store: store.agents, inbox, agents, epoch, now, log });
   const deciding: Deciding = new Deciding({
     evidence,
     desk,
@@ -195,7 +197,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
       log,
     }),
     releaser: new Releaser({ inbox, evidence, logs: store.logs, history: finished, jobs, epoch, log }),
-    enroller: new Enroller({ store: store.agents, inbox, agents, epoch, now, log }),
+    enroller,
     nowMs,
     log,
   });
@@ -210,6 +212,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     mark,
     onFinished: (run) => deciding.onFinished(run),
     onBeat: (agent, beat, isBack) => deciding.onBeat(agent, beat, isBack),
+    onAgent: (agent) => deciding.onAgent(agent),
     onReport: (agent, report) => deciding.onReport(agent, report),
     onLease: (one, sequence) => lease.onLease(one, sequence),
     onBeatsReset: () => lease.reset(),
@@ -219,7 +222,20 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   undo.push(() => Promise.all(watches.map((watch) => watch.stop())));
   const settings = new SettingsKeeper({ store: store.jobs, jobs, assertMayDecide });
   const { audit } = store;
-  const commands = new Commands({ link, server: id, lease, decider, settings, audit, jobs, now, monotonicMs });
+  const commands = new Commands({
+    link,
+    server: id,
+    lease,
+    decider,
+    enroller,
+    settings,
+    audit,
+    jobs,
+    agents,
+    assertMayDecide,
+    now,
+    monotonicMs,
+  });
   const refreshing = setInterval(() => runs.refresh(), REFRESH_MS);
   undo.push(() => Promise.resolve(clearInterval(refreshing)));
   const checker = new ShellChecker();

@@ -2,6 +2,7 @@
 import { currentAttempt, hasEnded, isWaiting, LICENCE_MS, type Run } from "@jobs/core";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Process } from "../kernel/process.ts";
+import { agentOf } from "./agent-of.ts";
 import { DoorBell, type OperationName } from "./door-bell.ts";
 import type { Doors } from "./doors.ts";
 import type { Rules } from "./rules.ts";
@@ -127,7 +128,7 @@ export class Operator {
     for (const name of rules.waiting.pausedJobs) quietly("resumeJob", { name });
     for (const run of rules.unfinished()) {
       const isLost = !hasEnded(run) && currentAttempt(run)?.lost !== undefined;
-      const isAbandoned = isBroken(run.target.agent);
+      const isAbandoned = isBroken(agentOf(run) ?? "");
       if (run.hold !== undefined) void this.#release([run], 0).catch(() => undefined);
       else if ((isLost || isAbandoned) && this.#isGone(run)) quietly("resolveRun", { run: run.run });
       else if (isAbandoned && isWaiting(run)) quietly("cancelRun", { run: run.run });

@@ -6,6 +6,7 @@ import { Kernel } from "../kernel/kernel.ts";
 import { self, type Machine } from "../kernel/machine.ts";
 import { Process } from "../kernel/process.ts";
 import { Cluster } from "../nats/cluster.ts";
+import { agentOf } from "./agent-of.ts";
 import { Chaos } from "./chaos.ts";
 import { Client } from "./client.ts";
 import { Doors } from "./doors.ts";
@@ -180,10 +181,10 @@ export class World implements Machine {
     return (
       this.rules
         .unfinished()
-        .filter(({ target }) => !this.#broken.has(target.agent))
+        .filter((run) => !this.#broken.has(agentOf(run) ?? ""))
         // How long a lost host has to tell the rest is measured on a clock that may have been set back by an hour.
         .filter((run) => !hasEnded(run) || !this.scale.kinds.includes("clock set") || !isGivenUp(run))
-        .map(({ run, state, waitingFor, target }) => `${run} ${state} ${waitingFor ?? ""} on ${target.agent}`)
+        .map((run) => `${run.run} ${run.state} ${run.waitingFor ?? ""} on ${agentOf(run)}`)
     );
   }
 

@@ -35,6 +35,8 @@ test("a pause, a resume and a policy are changes of one definition; what is so a
 test("what a submission says goes before what the job says, and that before the defaults", () => {
   expect(policyOf({})).toEqual({
     overlap: "reject",
+    priority: 5,
+    whenUnavailable: "wait",
     queueLimit: 100,
     waitAtMostMs: 86_400_000,
     lostAfterMs: 3_600_000,

@@ -3,7 +3,7 @@ export { decideDefine, type DefinitionChange } from "./define.ts";
 export { dueMs, nextDueMs } from "./due.ts";
 export { decideEvidence } from "./evidence.ts";
 export { decideHold, decideRelease, type HoldRequest } from "./hold.ts";
-export { blockers, placeInLine, unaccounted } from "./line.ts";
+export { blockers, byLine, bySubmission, placeInLine, unaccounted } from "./line.ts";
 export { ownerOf, type Ownership, type RunFacts } from "./owner.ts";
 export { reconcile, waitEndsAt } from "./reconcile.ts";
 export { failedTry } from "./retry.ts";

@@ -114,5 +114,5 @@ function takenBack(run: Run, context: DecisionContext): Run | undefined {
   if (agent?.licence === undefined || !isNewerLicence(agent.licence, attempt.licence)) return undefined;
   if (agent.held.some((held) => held.run === run.run && held.attempt === attempt.number)) return undefined;
   const message = `${agent.name} has a newer licence and does not hold the attempt, so it never started.`;
-  return refused(run, { code: "never-started", message }, context.now);
+  return refused(run, { code: "never-started", message }, context);
 }

@@ -22,7 +22,12 @@ export interface HeldEntry {
 export interface AgentView {
   readonly id: string;
   readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** It is assigned nothing more. */
+  readonly isDraining: boolean;
   readonly slots: number;
+  /** When it was assigned something last, or something on it ended; milliseconds of a clock that all agents share. */
+  readonly usedAtMs?: number | undefined;
   /** Attempts of live runs that are assigned to it, all jobs together. */
   readonly assigned: number;
   /** The licence of its last beat, if that beat is recent; else it is assigned nothing. */
@@ -44,6 +49,7 @@ export interface LiveOnHost {
 export interface DecisionContext {
   readonly agents: {
     get(agent: string): AgentView | undefined;
+    list(): Iterable<AgentView>;
     /** The attempts of a job that hosts say are not over, whatever the records say. */
     liveOf(job: string): readonly LiveOnHost[];
     /** How long the host has certainly said nothing of this attempt, milliseconds; 0 while nobody can tell. */

@@ -1,6 +1,7 @@
 import { ARTIFACTS_MAX } from "./artifact.ts";
 import { describeGivenUp, describeTimeout, findGivenUp, howItEnded } from "./attempt-end.ts";
-import { currentAttempt, type Run } from "./run.ts";
+import { currentAttempt, hostOf, type Run } from "./run.ts";
+import { nameOfTarget } from "./target.ts";
 
 /** What a sentence may say beside the record. */
 export interface Contact {
@@ -28,7 +29,7 @@ export function describeRun(run: Run, facts: Contact = {}): string {
 }
 
 function describeRunning(run: Run, { silentSince }: Contact): string {
-  const host = run.target.name;
+  const host = hostOf(run);
   const asked = run.cancel === undefined ? "" : ` ${askedToEnd(run.cancel)}, the host has not confirmed its end yet.`;
   if (currentAttempt(run)?.lost !== undefined)
     return `Lost: ${host} said nothing of it for too long. The job stays busy until the host tells how it ended, or somebody resolves it.${asked}`;
@@ -49,18 +50,24 @@ function describePending(run: Run, { silentSince, blockedBy }: Contact): string 
   if (run.cancel !== undefined) return `${run.cancel.by} asked to cancel it; the host has not confirmed yet.`;
   if (currentAttempt(run) !== undefined)
     return silentSince === undefined
-      ? `Handed to ${run.target.name}; it has not started yet.`
-      : `Handed to ${run.target.name}, which has no contact since ${silentSince}: nobody knows whether it started.`;
+      ? `Handed to ${hostOf(run)}; it has not started yet.`
+      : `Handed to ${hostOf(run)}, which has no contact since ${silentSince}: nobody knows whether it started.`;
   const { refusal } = run.attempts.at(-1) ?? {};
   const givenUp = findGivenUp(run);
   const after =
     (givenUp === undefined ? "" : ` ${describeGivenUp(givenUp)}.`) +
     (refusal === undefined || givenUp?.refusal === refusal ? "" : ` The last try was not started: ${refusal.message}`);
+  const place = nameOfTarget(run.target);
+  const isOne = run.target.kind === "agent";
   switch (run.waitingFor) {
     case "agent":
-      return `Waiting for ${run.target.name}, which is not in contact.${after}`;
+      return isOne
+        ? `Waiting for ${place}, which is not in contact.${after}`
+        : `Waiting for ${place}: none that takes it is in contact.${after}`;
+    case "draining":
+      return isOne ? `Waiting: ${place} drains.${after}` : `Waiting for ${place}: those in contact drain.${after}`;
     case "slot":
-      return `Waiting for a free slot on ${run.target.name}.${after}`;
+      return `Waiting for a free slot on ${place}.${after}`;
     case "retry":
       return `Waiting for its next try${givenUp?.retryAt === undefined ? "" : ` at ${givenUp.retryAt}`}.${after}`;
     case "previous-run":
@@ -89,7 +96,7 @@ function describeEnd(run: Run): string {
   const how = attempt === undefined ? "an unknown end" : howItEnded(attempt);
   const leftOver = exit?.leftOverPids ?? [];
   const left = leftOver.length > 0 ? ` Processes that could not be ended: ${leftOver.join(", ")}.` : "";
-  const host = run.target.name;
+  const host = hostOf(run);
   switch (run.reason) {
     case "exit":
       return (
@@ -127,6 +134,8 @@ function describeEnd(run: Run): string {
       return `Skipped: no server could start it when its time came.${slots(run)}`;
     case "dependency-failed":
       return "Skipped: a run that it depends on did not end as it had to.";
+    case "no-agent":
+      return `Skipped: no agent that it may go to was there when its time came.${slots(run)}`;
     case "expired-in-queue":
       return "Skipped: it waited for too long.";
     case "timeout":

@@ -180,16 +180,18 @@ test("the record of an agent is kept, and told to who watches", async () => {
     enrolledAt: "2026-03-01T12:00:00.000Z",
     later: 1,
   };
-  await store.put(record);
+  expect(await store.put(record, 0)).toMatchObject({ kind: "stored" });
+  expect(await store.put(record, 0)).toEqual({ kind: "conflict" });
   const seen: unknown[] = [];
   const watch = store.watch({
-    onAgent: (one) => void seen.push(one),
+    onAgent: (one, sequence) => void seen.push(one, sequence),
+    onReset: () => undefined,
     onReady: () => void seen.push("READY"),
     onError: fail,
   });
-  await vi.waitFor(() => expect(seen).toEqual([record, "READY"]));
-  await store.put({ ...record, slots: 3 });
-  await vi.waitFor(() => expect(seen.at(-1)).toEqual({ ...record, slots: 3 }));
+  await vi.waitFor(() => expect(seen).toEqual([record, 1, "READY"]));
+  await store.put({ ...record, slots: 3 }, 1);
+  await vi.waitFor(() => expect(seen.slice(-2)).toEqual([{ ...record, slots: 3 }, 2]));
   await watch.stop();
 });
 

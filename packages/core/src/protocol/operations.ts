@@ -16,6 +16,8 @@ import { Asked, Content, SubmitInput, TaskInput } from "./submit-input.ts";
 import { AgentSummary, JobView, RunView, SlotView } from "./views.ts";
 
 const RunPath = z.object({ run: RunId });
+/** Its name or id. */
+const AgentName = z.string().min(1).max(256);
 const Note = z.string().max(1_000).optional();
 const Submitted = z.object({ run: RunView, known: z.boolean() });
 /** Each costs a look at every change of its job. */
@@ -252,6 +254,22 @@ export const operations = {
     summary: "The agents and whether they are in contact.",
     input: z.object({}),
     output: z.object({ agents: z.array(AgentSummary) }),
+    successStatus: 200,
+  },
+  drainAgent: {
+    method: "POST",
+    path: "/v1/agent/drain",
+    summary: "The agent takes on no more runs; what runs on it goes on, what waits for it waits.",
+    input: z.strictObject({ agent: AgentName, note: Note }),
+    output: AgentSummary,
+    successStatus: 200,
+  },
+  undrainAgent: {
+    method: "POST",
+    path: "/v1/agent/undrain",
+    summary: "The agent takes on runs again.",
+    input: z.strictObject({ agent: AgentName }),
+    output: AgentSummary,
     successStatus: 200,
   },
 } as const satisfies Record<string, Operation>;

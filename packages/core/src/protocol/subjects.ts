@@ -111,7 +111,7 @@ export const subjects = {
     guard: (job: string) => `${JOBS}${encodeJob(job)}.>`,
     mark: (server: string) => `${MARK}${server}`,
   },
-  agents: { bucket: "agents", all: "$KV.agents.>" },
+  agents: { all: "$KV.agents.>", record: (agent: string) => `$KV.agents.${agent}` },
   inbox: {
     all: "inbox.>",
     of: (agent: string) => `inbox.${agent}.>`,

@@ -11,9 +11,10 @@ import { ParameterValues, StoredParameter } from "../domain/parameters.ts";
 import { OnLost } from "../domain/policy.ts";
 import { Reason } from "../domain/reason.ts";
 import { Retry } from "../domain/retry.ts";
-import { currentAttempt, hasEnded, RunState, WaitingFor, type Run } from "../domain/run.ts";
+import { currentAttempt, hasEnded, hostOf, priorityOf, RunState, WaitingFor, type Run } from "../domain/run.ts";
 import { StoredSchedule } from "../domain/schedule.ts";
 import type { Slot } from "../domain/slot.ts";
+import { TargetInput, targetInputOf } from "../domain/target.ts";
 import { attemptsOf, AttemptView } from "./attempt-view.ts";
 import { withoutUndefined } from "./without-undefined.ts";
 
@@ -26,9 +27,13 @@ export const RunView = z.object({
   waitingFor: WaitingFor.optional(),
   /** One honest sentence on where it stands or how it ended. */
   sentence: z.string(),
-  /** The agent's name. */
+  /** The name of the agent that has or had it, else of where it may go. */
   on: z.string(),
+  /** Where it may go, when that is not one agent by name. */
+  target: TargetInput.optional(),
   overlap: OverlapPolicy,
+  /** From 0 to 9; 9 goes first. */
+  priority: z.number(),
   submittedBy: z.string(),
   /** What it was given; long values are cut. */
   parameters: ParameterValues.optional(),
@@ -126,8 +131,10 @@ export function viewOfRun(run: Run, live?: LiveFacts): RunView {
     reason: run.reason,
     waitingFor: run.waitingFor,
     sentence: describeRun(run, live),
-    on: run.target.name,
+    on: hostOf(run),
+    target: run.target.kind === "agent" ? undefined : targetInputOf(run.target),
     overlap: run.overlap,
+    priority: priorityOf(run),
     submittedBy: run.submittedBy,
     parameters: run.parameters,
     times: withoutUndefined({ submittedAt, dueAt, pendingAt, runningAt, endedAt, settledAt }),
@@ -212,7 +219,7 @@ export const JobView = z.object({
   /** What a run does when nobody hands in a script. */
   task: z
     .object({
-      on: z.string(),
+      on: TargetInput,
       script: z.string(),
       interpreter: z.array(z.string()),
       env: z.record(z.string(), z.string()),
@@ -250,6 +257,8 @@ export const AgentSummary = z.object({
   /** Attempts assigned to it. */
   assigned: z.number(),
   labels: z.record(z.string(), z.string()),
+  /** It takes on nothing more: since when, who said so, and why. */
+  drain: Pause.optional(),
   version: z.string().optional(),
 });
 export type AgentSummary = z.infer<typeof AgentSummary>;

@@ -76,7 +76,17 @@ export function sampleEvidence(change: Partial<Evidence> = {}): Evidence {
 }
 
 export function sampleAgent(change: Partial<AgentView> = {}): AgentView {
-  return { id: AGENT, name: "host-a", slots: 2, assigned: 0, licence: LICENCE, held: [], ...change };
+  return {
+    id: AGENT,
+    name: "host-a",
+    labels: {},
+    isDraining: false,
+    slots: 2,
+    assigned: 0,
+    licence: LICENCE,
+    held: [],
+    ...change,
+  };
 }
 
 /** An agent that no beat came from for a while. */
@@ -93,6 +103,7 @@ export function contextOf(
   const frozen = frozenDeep(agents);
   const looked: DecisionContext["agents"] = {
     get: (id) => frozen.find((agent) => agent.id === id),
+    list: () => frozen,
     liveOf: () => [],
     silentMs: () => 0,
   };

@@ -36,7 +36,13 @@ async function serverWithStaleView(assertMayDecide = (): void => undefined): Pro
   await ensureTopology(link, () => 1);
   const monotonicMs = (): number => performance.now();
   const jobs = new JobsProjection({ monotonicMs });
-  const agents = new AgentsProjection({ monotonicMs, now: () => NOW, assignedTo: () => 0, countsForMs: () => 0 });
+  const agents = new AgentsProjection({
+    monotonicMs,
+    now: () => NOW,
+    assignedTo: () => 0,
+    usedAtMs: () => undefined,
+    countsForMs: () => 0,
+  });
   const store = new JobStore(link);
   const history = new HistoryStore(link);
   const stopping = new AbortController();

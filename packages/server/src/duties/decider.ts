@@ -29,6 +29,8 @@ import type { StateOf } from "../projection/run-states.ts";
 import type { Silence } from "../projection/silence.ts";
 import { slotRunOf } from "../submission/run-id.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
+import { recordOf, writeIdOf } from "./records.ts";
+import { Reservations } from "./reservations.ts";
 
 export interface DeciderOptions {
   readonly store: JobStore;
@@ -78,8 +80,7 @@ const RESEND_FOR_MS = 60_000;
 export class Decider {
   readonly #options: DeciderOptions;
   readonly #queue = new KeyedQueue();
-  /** Attempts in writes under way, an agent: they count as assigned before they are. */
-  readonly #reserved = new Map<string, number>();
+  readonly #reservations = new Reservations();
 
   constructor(options: DeciderOptions) {
     this.#options = options;
@@ -123,6 +124,13 @@ export class Decider {
       return { isNew: settled.isNew, sequence: settled.sequence, definition: settled.record.definition };
     const { definition } = this.#options.jobs.view(job);
     return { isNew: false, sequence: 0, ...(definition === undefined ? {} : { definition }) };
+  }
+
+  /** False while each of its slots has an attempt, or is about to. */
+  hasRoom(agent: string): boolean {
+    const known = this.#options.agents.get(agent);
+    const view = known === undefined ? undefined : this.#reservations.on(known);
+    return view !== undefined && view.assigned < view.slots;
   }
 
   async onEvidence(agent: string, evidence: Evidence): Promise<void> {
@@ -175,7 +183,11 @@ export class Decider {
         this.#options.onOutcome?.(outcome.kind);
         if (outcome.kind === "stored") {
           this.#options.jobs.applyOwn(entryOf(record, outcome.sequence), view);
-          if (record.kind === "run") this.#options.onStored?.(record.run, findRun(view, record.run));
+          if (record.kind === "run")
+            this.#options.onStored?.(
+              record.run,
+              view.runs.find((one) => one.run === record.run.run),
+            );
           return { record, sequence: outcome.sequence, isNew: true };
         }
         written.add(writeIdOf(record));
@@ -201,13 +213,9 @@ export class Decider {
   async #write(record: JobRecord, guard: number): Promise<KnownOutcome> {
     const { store } = this.#options;
     if (record.kind === "definition") return this.#resolved(() => store.writeDefinition(record.definition, guard));
-    const agent = this.#newlyAssigned(record.run);
-    if (agent !== undefined) this.#reserved.set(agent, (this.#reserved.get(agent) ?? 0) + 1);
-    try {
-      return await this.#resolved(() => store.write(record.run, guard));
-    } finally {
-      if (agent !== undefined) this.#reserved.set(agent, (this.#reserved.get(agent) ?? 0) - 1);
-    }
+    return this.#reservations.during(this.#newlyAssigned(record.run), () =>
+      this.#resolved(() => store.write(record.run, guard)),
+    );
   }
 
   #newlyAssigned(run: Run): string | undefined {
@@ -261,27 +269,14 @@ export class Decider {
       agents: {
         get: (id) => {
           const agent = agents.get(id);
-          const reserved = this.#reserved.get(id) ?? 0;
-          return agent === undefined || reserved === 0 ? agent : { ...agent, assigned: agent.assigned + reserved };
+          return agent === undefined ? undefined : this.#reservations.on(agent);
         },
+        list: () => [...agents.views()].map((agent) => this.#reservations.on(agent)),
         liveOf: (job) => agents.liveOf(job),
         silentMs: (held) => silence.silentMs(held),
       },
     };
   }
-}
-
-function recordOf(decision: Extract<Decision, { kind: "write" | "define" }>): JobRecord {
-  if (decision.kind === "define") return { kind: "definition", definition: decision.definition };
-  return { kind: "run", run: decision.run };
-}
-
-function findRun({ runs }: GuardedView, { run }: Run): Run | undefined {
-  return runs.find((one) => one.run === run);
-}
-
-function writeIdOf(record: JobRecord): string {
-  return record.kind === "definition" ? record.definition.writeId : record.run.writeId;
 }
 
 function answered(settled: Settled | undefined): Decided {

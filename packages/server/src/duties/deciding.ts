@@ -2,7 +2,16 @@
  * All that only the deciding server does: takes evidence, reconciles, sends messages, settles, releases. It begins when
  * the lease is gained and stops when it is lost; nothing is kept beside what the streams hold.
  */
-import { hasEnded, isWaiting, type Beat, type Evidence, type HostReport, type Run, type Service } from "@jobs/core";
+import {
+  currentAttempt,
+  hasEnded,
+  isWaiting,
+  type Beat,
+  type Evidence,
+  type HostReport,
+  type Run,
+  type Service,
+} from "@jobs/core";
 import { nextDueMs, wantedFor } from "@jobs/core/decide";
 import type { EvidenceStore, StreamWatch } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
@@ -91,6 +100,11 @@ export class Deciding {
     if (isBack) this.#reconcileWaitingFor(agent);
   }
 
+  /** Its record has changed: it may drain, or take on runs again. */
+  onAgent(agent: string): void {
+    if (this.#isActive) this.#reconcileWaitingFor(agent);
+  }
+
   onReport(agent: string, report: HostReport): void {
     if (this.#isActive) void this.#options.enroller.onReport(agent, report);
   }
@@ -124,7 +138,10 @@ export class Deciding {
     this.#next(run, sequence);
     this.#setClock(run.job);
     if (hasEnded(run)) for (const { job } of this.#options.dependents.of(run.run)) this.#reconcile(job);
-    if (hasEnded(run)) this.#reconcileWaitingFor(run.target.agent);
+    // An attempt that is over, or never was, leaves its place to others.
+    const last = run.attempts.at(-1);
+    if (last !== undefined && (hasEnded(run) || currentAttempt(run) === undefined))
+      this.#reconcileWaitingFor(last.agent);
     // It may go on, or make room, or ask others to.
     if (hasEnded(run) || isWaiting(run)) this.#reconcile(run.job);
   }
@@ -150,7 +167,16 @@ export class Deciding {
   }
 
   #reconcileWaitingFor(agent: string): void {
-    for (const job of this.#options.jobs.jobsWaitingFor(agent)) this.#reconcile(job);
+    const view = this.#options.agents.get(agent);
+    if (view === undefined) return;
+    const jobs = new Set<string>();
+    // Each takes its place at once, if it may have one; then there are fewer.
+    for (const { job } of this.#options.jobs.waitingFor(view)) {
+      if (!this.#options.decider.hasRoom(agent)) return;
+      if (jobs.has(job)) continue;
+      jobs.add(job);
+      this.#reconcile(job);
+    }
   }
 
   #reconcile(job: string): void {

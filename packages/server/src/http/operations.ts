@@ -1,5 +1,5 @@
 /** What each operation of the table does. */
-import { JobsError, type OperationOutput } from "@jobs/core";
+import { JobsError, type AgentSummary, type OperationOutput } from "@jobs/core";
 import type { RunAction } from "../commands.ts";
 import { accept, type WorkInput } from "../submission/accept.ts";
 import { repeat } from "../submission/repeat.ts";
@@ -24,12 +24,27 @@ type RunHandlers = Pick<
 
 /** Handlers by operation name; inputs are parsed already. */
 export function operationHandlers(options: OperationsOptions): Handlers {
-  const { agents, audit } = options;
+  const { agents, audit, commands } = options;
+  const summaryOf = (agent: string): AgentSummary => {
+    const summary = [...agents.summaries()].find(({ id }) => id === agent);
+    if (summary === undefined) throw new Error("an agent that was resolved is known");
+    return summary;
+  };
   return {
     ...runHandlers(options),
     ...jobHandlers(options),
     listAudit: async ({ limit }) => ({ entries: [...(await audit.list(limit))] }),
     listAgents: () => Promise.resolve({ agents: [...agents.list()] }),
+    async drainAgent({ agent, note }, by) {
+      const { id } = agents.resolveName(agent, "agent");
+      await commands.drain(id, by, note);
+      return summaryOf(id);
+    },
+    async undrainAgent({ agent }, by) {
+      const { id } = agents.resolveName(agent, "agent");
+      await commands.undrain(id, by);
+      return summaryOf(id);
+    },
   };
 }
 

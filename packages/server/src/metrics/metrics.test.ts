@@ -63,6 +63,7 @@ function server() {
     monotonicMs,
     now: () => later(clock.ms),
     assignedTo: (agent) => jobs.assignedTo(agent),
+    usedAtMs: (agent) => jobs.usedAtMs(agent),
     countsForMs: (held, listedAtMs) => countsForMs(held, listedAtMs, { jobs, finished }),
   });
   trackAttempts(jobs, silence);
@@ -137,8 +138,8 @@ test("silent, overdue and left-over runs are counted, each with the owner of its
 
 test("agents and their slots are summed by contact; what hosts run without a record is counted", async () => {
   const { clock, agents, store, finished, figures } = server();
-  agents.onRecord(record);
-  agents.onRecord({ ...record, id: "beta", name: "beta", slots: 5 });
+  agents.onRecord(record, 1);
+  agents.onRecord({ ...record, id: "beta", name: "beta", slots: 5 }, 2);
   store(running);
   agents.onBeat("alpha", beat({ job: "nightly", run: "run00001", attempt: 1 }), 0);
   let seen = await figures();

@@ -25,6 +25,8 @@ export interface FeedsOptions {
   readonly onFinished: (run: Run) => void;
   /** `isBack`: the agent was not in contact before this beat. */
   readonly onBeat: (agent: string, beat: Beat, isBack: boolean) => void;
+  /** An agent's record has changed. */
+  readonly onAgent: (agent: string) => void;
   readonly onReport: (agent: string, report: HostReport) => void;
   readonly onLease: (lease: Lease, sequence: number) => void;
   readonly onBeatsReset: () => void;
@@ -87,10 +89,14 @@ function historyFeed({ stores, runs, finished, mark, onFinished, log }: FeedsOpt
   );
 }
 
-function agentsFeed({ stores, agents, log }: FeedsOptions): Feed {
+function agentsFeed({ stores, agents, onAgent, log }: FeedsOptions): Feed {
   return feed((onReady) =>
     stores.agents.watch({
-      onAgent: (record) => agents.onRecord(record),
+      onAgent: (record, sequence) => {
+        agents.onRecord(record, sequence);
+        onAgent(record.id);
+      },
+      onReset: () => agents.resetRecords(),
       onReady,
       onError: (error) => log.warn({ err: error }, "the watch of the agents broke and begins again"),
     }),

@@ -3,7 +3,8 @@ import { EventEmitter } from "node:events";
  * The jobs and their live runs in memory, filled by watching the bucket `jobs`; never the truth. Of each job it keeps
  * the guard: the last sequence that was read of it, which the next write must name.
  */
-import { currentAttempt, hasEnded, isAhead, isWaiting, type JobDefinition, type Run, type Settings } from "@jobs/core";
+import { currentAttempt, hasEnded, isAhead, type JobDefinition, type Run, type Settings } from "@jobs/core";
+import { byLine, bySubmission } from "@jobs/core/decide";
 import {
   entryOf,
   MARKER_TTL_SECONDS,
@@ -12,7 +13,7 @@ import {
   type JobRecord,
   type JobSnapshot,
 } from "@jobs/core/jetstream";
-import { bySubmission } from "./line-order.ts";
+import { WaitingLines } from "./waiting-lines.ts";
 
 interface Entry {
   readonly kind: JobEntry["kind"];
@@ -65,7 +66,8 @@ export class JobsProjection extends EventEmitter<Events> {
   readonly #jobs = new Map<string, JobState>();
   readonly #runs = new Map<string, LiveRun>();
   readonly #assigned = new Map<string, number>();
-  readonly #waiting = new Map<string, Set<string>>();
+  readonly #waiting = new WaitingLines();
+  readonly #usedAtMs = new Map<string, number>();
   #settings: { readonly settings: Settings; readonly sequence: number } = NO_SETTINGS;
   /** What other servers said they have stored and that no watch has delivered yet, by subject. */
   readonly #announced = new Map<string, JobEntry>();
@@ -140,10 +142,10 @@ export class JobsProjection extends EventEmitter<Events> {
     return this.#jobs.keys();
   }
 
-  /** Jobs with a run that is due and has not ended, the one whose run is the oldest first: so is a free slot given to who came first. */
+  /** Jobs with a run that is due and has not ended, the one whose run is first in line first: so is a free slot given to who came first. */
   liveJobs(): Iterable<string> {
     const runs = [...this.#runs.values()].map(({ run }) => run).filter((run) => !hasEnded(run) && !isAhead(run));
-    return new Set(runs.sort(bySubmission).map(({ job }) => job));
+    return new Set(runs.sort(byLine).map(({ job }) => job));
   }
 
   /** Forgets everything: the store is another one. */
@@ -200,12 +202,14 @@ export class JobsProjection extends EventEmitter<Events> {
     return this.#assigned.get(agent) ?? 0;
   }
 
-  /** Jobs with a run that waits for this agent, the one that waits longest first. */
-  jobsWaitingFor(agent: string): readonly string[] {
-    const first = (job: string): Run | undefined =>
-      this.view(job).runs.find((run) => isWaiting(run) && run.target.agent === agent);
-    const waiting = [...(this.#waiting.get(agent) ?? [])].flatMap((job) => first(job) ?? []);
-    return waiting.sort(bySubmission).map(({ job }) => job);
+  /** When it was assigned something last, or something on it ended, monotonic ms; undefined when that was never. */
+  usedAtMs(agent: string): number | undefined {
+    return this.#usedAtMs.get(agent);
+  }
+
+  /** The runs that this agent could help, in line; nothing may change while they are gone through. */
+  waitingFor(agent: Parameters<WaitingLines["of"]>[0]): Iterable<Run> {
+    return this.#waiting.of(agent);
   }
 
   #stateOf(job: string): JobState {
@@ -248,23 +252,20 @@ export class JobsProjection extends EventEmitter<Events> {
 
   #index(run: Run, sequence: number): void {
     this.#runs.set(run.run, { run, sequence });
-    const agent = occupiedAgent(run);
-    if (agent !== undefined) this.#assigned.set(agent, this.assignedTo(agent) + 1);
-    if (isWaiting(run)) {
-      const jobs = this.#waiting.get(run.target.agent) ?? new Set();
-      this.#waiting.set(run.target.agent, jobs.add(run.job));
-    }
+    this.#waiting.add(run);
+    this.#count(occupiedAgent(run), 1);
   }
 
   #unindex(run: Run): void {
     this.#runs.delete(run.run);
-    const agent = occupiedAgent(run);
-    if (agent !== undefined) this.#assigned.set(agent, this.assignedTo(agent) - 1);
-    if (!isWaiting(run)) return;
-    const others = this.view(run.job).runs.some(
-      (other) => other.run !== run.run && isWaiting(other) && other.target.agent === run.target.agent,
-    );
-    if (!others) this.#waiting.get(run.target.agent)?.delete(run.job);
+    this.#waiting.remove(run);
+    this.#count(occupiedAgent(run), -1);
+  }
+
+  #count(agent: string | undefined, change: 1 | -1): void {
+    if (agent === undefined) return;
+    this.#assigned.set(agent, this.assignedTo(agent) + change);
+    this.#usedAtMs.set(agent, this.#monotonicMs());
   }
 
   #forgetExpiredMarkers(state: JobState): void {

@@ -5,10 +5,12 @@ import {
   checkScript,
   interpreterOf,
   JobsError,
+  nameOfTarget,
   PAYLOAD_INLINE_MAX_BYTES,
   PolicySettings,
   programOf,
   shownParameters,
+  targetKey,
   variablesOf,
   type ParameterValues,
   type SubmitInput,
@@ -16,6 +18,7 @@ import {
   type HostReport,
   type Payload,
   type PayloadContent,
+  type Target,
 } from "@jobs/core";
 import { payloadKey, type ArtifactStore } from "@jobs/core/artifacts";
 import type { Submission } from "@jobs/core/decide";
@@ -71,7 +74,7 @@ export async function acceptWork(
     payload,
     ...(parameters === undefined ? {} : { parameters }),
     requestDigest: sha256(
-      JSON.stringify([payload.sha256, target.agent, sortedEntries(policy), isHeld, ...sortedEntries(asked)]),
+      JSON.stringify([payload.sha256, targetKey(target), sortedEntries(policy), isHeld, ...sortedEntries(asked)]),
     ),
     submittedBy: by,
   };
@@ -80,31 +83,34 @@ export async function acceptWork(
 export async function workOf(input: WorkInput, options: AcceptOptions): Promise<Work> {
   checkScript(input.script);
   const interpreter = input.interpreter ?? interpreterOf(input.script);
-  const agent = options.agents.resolve(input.on);
+  const target = options.agents.resolve(input.on);
   // With a PATH of its own only the host itself can tell.
-  if (input.env?.["PATH"] === undefined)
-    checkProgram(programOf(interpreter), agent.name, options.agents.findReport(agent.id));
+  if (input.env?.["PATH"] === undefined) checkProgram(programOf(interpreter), target, options.agents);
   await options.syntax.check(input.script, programOf(interpreter));
   const { given } = input;
   const env = Object.fromEntries(sortedEntries({ ...input.env, ...variablesOf(given ?? {}) }));
   const parameters = given === undefined ? {} : { parameters: given };
   const content: PayloadContent = { v: 1, script: input.script, interpreter: [...interpreter], env, ...parameters };
   return {
-    target: { kind: "agent", agent: agent.id, name: agent.name },
+    target,
     payload: await payloadOf(content, options.artifacts),
     ...(given === undefined ? {} : { parameters: shownParameters(given) }),
   };
 }
 
-/** A program on the host's PATH, or in one of its folders, must be there; of others only the host itself can tell. */
-function checkProgram(program: string, host: string, report: HostReport | undefined): void {
-  if (report === undefined) return;
+/** A program on the PATH of a host that may take it, or in one of its folders, must be there; of others only the host itself can tell. */
+function checkProgram(program: string, target: Target, agents: AgentsProjection): void {
+  const reports = agents.matching(target).map(({ id }) => agents.findReport(id));
+  if (reports.length === 0 || reports.some((report) => report === undefined || mayHave(report, program))) return;
+  const message = `${nameOfTarget(target)} has no “${program}”: install it there, or name another interpreter.`;
+  throw new JobsError("interpreter-missing", message, { field: "script" });
+}
+
+function mayHave({ path, programs }: HostReport, program: string): boolean {
   const isOnPath = !program.includes("/");
   const name = isOnPath ? program : program.slice(dirname(program).length + 1);
-  const isKnowable = isOnPath || report.path.includes(dirname(program));
-  if (!isKnowable || report.programs.includes(name)) return;
-  const message = `${host} has no “${program}”: install it there, or name another interpreter.`;
-  throw new JobsError("interpreter-missing", message, { field: "script" });
+  const isKnowable = isOnPath || path.includes(dirname(program));
+  return !isKnowable || programs.includes(name);
 }
 
 async function payloadOf(content: PayloadContent, artifacts: ArtifactStore): Promise<Payload> {

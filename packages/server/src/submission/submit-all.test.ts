@@ -9,7 +9,7 @@ function desk() {
   const rejected: string[] = [];
   const events = { ended: 0 };
   const options = {
-    agents: { resolve: () => ({ id: "alpha", name: "alpha" }), findReport: () => undefined },
+    agents: { resolve: () => ({ kind: "agent", agent: "alpha", name: "alpha" }), matching: () => [] },
     syntax: { check: () => Promise.resolve() },
     artifacts: {},
     runs: {
