@@ -27,7 +27,7 @@ export const WAITING_FAULTS = {
     edits: [
       {
         file: "packages/core/src/decide/line.ts",
-        find: 'return other.hold === undefined && other.waitingFor !== "dependency" && (place < 0 || index < place);',
+        find: 'return other.hold === undefined && other.waitingFor !== "dependency" && isAheadOf(other, index);',
         replace: "return place === index;",
       },
     ],

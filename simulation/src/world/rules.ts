@@ -4,13 +4,14 @@
  *  1. Never two running attempts of one job, unless both runs froze `allow`.
  *  2. Each attempt starts at most once, and never after a record said that it did not start.
  *  3. A record says that an attempt is over only when nothing of it runs any more, but for what it lists as left over.
- *  4. First come first served among the runs of a job that wait for each other.
+ *  4. Among the runs of a job that wait for each other the more urgent go first, of equal ones those that came first.
  *  5. A finished run never changes state, reason or times, and never lives again.
  *  6. What is removed from the live runs is in HISTORY; what was acknowledged is in one of the two.
  *  7. One idempotency key, one run, which stays what was asked for; its attempts only go on.
  *  8. Every run that lives has an owner and a deadline.
  *
- * What waits, what is lost and what is tried again have rules of their own: `waiting-rules.ts`, `loss-rules.ts`, `retry-rules.ts`.
+ * What waits, what is lost, what is tried again, where runs go and what slots come to have rules of their own:
+ * `waiting-rules.ts`, `loss-rules.ts`, `retry-rules.ts`, `order-rules.ts`, `slot-rules.ts`.
  */
 import { currentAttempt, findLeftOver, hasEnded, isBusy, Run } from "@jobs/core";
 import { ownerOf } from "@jobs/core/decide";
@@ -19,8 +20,10 @@ import type { AttemptMark } from "../host/process-table.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Message } from "../nats/stream.ts";
 import { LossRules, type Running } from "./loss-rules.ts";
+import { isInLine, OrderRules } from "./order-rules.ts";
 import { RetryRules } from "./retry-rules.ts";
-import { cameBefore, WaitingRules } from "./waiting-rules.ts";
+import { SlotRules } from "./slot-rules.ts";
+import { WaitingRules } from "./waiting-rules.ts";
 
 const JOBS = "KV_jobs";
 const HISTORY = "HISTORY";
@@ -45,7 +48,9 @@ export class Rules {
   readonly acknowledged = new Map<string, { readonly job: string; readonly key: string }>();
   readonly waiting: WaitingRules;
   readonly loss: LossRules;
+  readonly slots: SlotRules;
   readonly #retries: RetryRules;
+  readonly #order: OrderRules;
   readonly #kernel: Kernel;
   /** Where each attempt started. */
   readonly #started = new Map<string, string>();
@@ -60,6 +65,8 @@ export class Rules {
     this.waiting = new WaitingRules(kernel, options);
     this.loss = new LossRules(kernel, options);
     this.#retries = new RetryRules(kernel, options);
+    this.slots = new SlotRules(kernel, options);
+    this.#order = new OrderRules(kernel, (run) => this.finished.get(run) ?? this.live.get(run));
   }
 
   onSpawn(mark: AttemptMark, host: SimulatedHost): void {
@@ -148,7 +155,10 @@ export class Rules {
   #onRecord({ subject, sequence, bytes, headers }: Message): void {
     const [, , , kind, id = ""] = subject.split(".");
     if (kind === "run" && headers?.get("KV-Operation")) this.#kernel.note(`REMOVED ${sequence} ${id}`);
-    if (kind === "def") return this.waiting.onDefinition(UTF8.decode(bytes));
+    if (kind === "def") {
+      this.waiting.onDefinition(UTF8.decode(bytes));
+      return this.slots.onDefinition(UTF8.decode(bytes));
+    }
     if (kind !== "run") return;
     if (headers?.get("KV-Operation")) {
       if (!this.finished.has(id)) this.#broken(`run ${id} is removed and is not in HISTORY`);
@@ -168,12 +178,14 @@ export class Rules {
     this.waiting.onRecord(before, run, (one) => this.live.get(one));
     this.loss.onRecord(run, running);
     this.#retries.onRecord(run);
+    this.slots.onRecord(run);
     this.#checkOwner(run);
     if (this.#isAssigned(before, run)) {
       this.#checkTurn(run);
       this.waiting.onAssigned(run);
       this.loss.onAssigned(run, running);
       this.#retries.onAssigned(run);
+      this.#order.onAssigned(run);
     }
     this.#checkAttempts(run);
     this.live.set(id, run);
@@ -196,7 +208,8 @@ export class Rules {
 
   #checkOwner(run: Run): void {
     const owner = ownerOf(run, {});
-    // Of what a host runs the silence is the alarm.
+    // A range of skipped slots stays until a later slot closes it; of what a host runs the silence is the alarm.
+    if (run.slot?.count !== undefined) return;
     const hasDeadline =
       owner?.deadlineAt === undefined ? run.state === "running" : !Number.isNaN(Date.parse(owner.deadlineAt));
     if (owner === undefined || !hasDeadline) this.#broken(`nobody has to do the next step of ${describe(run)}`);
@@ -215,8 +228,8 @@ export class Rules {
       if (run.overlap === "allow" && other.overlap === "allow") continue;
       if (currentAttempt(other) !== undefined || hasEnded(other))
         this.#broken(`run ${run.run} gets an attempt while ${describe(other)} keeps the job busy`);
-      else if (other.hold === undefined && cameBefore(other, run))
-        this.#broken(`run ${run.run} gets an attempt before ${other.run}, which came first`);
+      else if (isInLine(other) && this.#order.goesFirst(other, run))
+        this.#broken(`run ${run.run} gets an attempt before ${other.run}, which goes first`);
     }
   }
 

@@ -5,6 +5,7 @@ import type { Disk } from "../host/disk.ts";
 import type { SimulatedHost } from "../host/host.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { Process } from "../kernel/process.ts";
+import { labelsOf } from "./agent-of.ts";
 import { Program } from "./program.ts";
 
 export const STATE_DIR = "/state";
@@ -39,6 +40,7 @@ export class Site {
         name: options.id,
         stateDir: STATE_DIR,
         slots: options.slots,
+        labels: labelsOf(options.id),
         env: { PATH: "/usr/bin" },
       }).catch((error: unknown) => {
         if ((error as { code?: string }).code === "agent-stopped") this.isBroken = true;

@@ -10,6 +10,7 @@ import {
   type Run,
 } from "@jobs/core";
 import type { Kernel } from "../kernel/kernel.ts";
+import { cameBefore } from "./order-rules.ts";
 import { delayOf } from "./retry-rules.ts";
 
 /** Clocks of servers differ, and drift. */
@@ -125,11 +126,4 @@ export class WaitingRules {
   #broken(what: string): void {
     this.#kernel.fail(what);
   }
-}
-
-/** The order of a job's line. */
-export function cameBefore(one: Run, other: Run): boolean {
-  const byTime = one.times.submittedAt.localeCompare(other.times.submittedAt);
-  const byCount = (one.nth ?? 0) - (other.nth ?? 0);
-  return byTime < 0 || (byTime === 0 && (byCount < 0 || (byCount === 0 && one.run < other.run)));
 }

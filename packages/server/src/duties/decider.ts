@@ -119,6 +119,8 @@ export class Decider {
     job: string,
     change: DefinitionChange,
   ): Promise<Omit<Settled, "record"> & { definition?: JobDefinition }> {
+    // What is due by what was said before has its runs first.
+    await this.reconcile(job);
     const settled = await this.#decide(job, (view, context) => decideDefine(view, change, context));
     if (settled?.record.kind === "definition")
       return { isNew: settled.isNew, sequence: settled.sequence, definition: settled.record.definition };
