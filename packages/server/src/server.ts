@@ -121,7 +121,13 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   });
   trackAttempts(jobs, silence);
 
-  const onGained = (): void => void deciding.start();
+  let gainedAtMs = Number.POSITIVE_INFINITY;
+  // What holds for all jobs has no job's guard: the view must be newer than all that the server before this one answered.
+  const onGained = (): void => {
+    gainedAtMs = monotonicMs();
+    const confirmed = mark.confirm().catch(() => undefined); // until another one is, nothing is decided
+    void confirmed.then(() => (lease.isHeld ? deciding.start() : undefined));
+  };
   const onLost = (): void => {
     silence.reset();
     void deciding.stop();
@@ -137,7 +143,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     onOwnRenewal: (sentAtMs) => silence.onOwnBeat(sentAtMs),
   });
   const assertMayDecide = (): void => {
-    if (lease.isHeld && mark.isCurrent()) return;
+    if (lease.isHeld && mark.isCurrent(gainedAtMs)) return;
     throw new JobsError("no-deciding-server", "This server may not decide just now: try again.");
   };
   let isConnected = true;

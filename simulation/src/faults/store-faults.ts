@@ -78,7 +78,7 @@ export const STORE_FAULTS = {
     edits: [
       {
         file: SERVER,
-        find: "if (lease.isHeld && mark.isCurrent()) return;",
+        find: "if (lease.isHeld && mark.isCurrent(gainedAtMs)) return;",
         replace: "if (lease.isHeld) return;",
       },
       { file: SERVER, find: "isFit: () => mark.isCurrent(),", replace: "isFit: () => true," },

@@ -63,8 +63,9 @@ export class ViewMark implements Service {
     return this.stop();
   }
 
-  isCurrent(): boolean {
-    return this.ageMs() < CONFIRMED_FOR_MS;
+  /** `sinceMs`: it was so at some time after this one, too, monotonic ms. */
+  isCurrent(sinceMs = Number.NEGATIVE_INFINITY): boolean {
+    return this.ageMs() < CONFIRMED_FOR_MS && this.#confirmedAtMs >= sinceMs;
   }
 
   /** How long ago the view was certainly current, milliseconds; infinite when nobody can tell. */
