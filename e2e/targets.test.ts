@@ -187,5 +187,5 @@ test("what is wrong with a target is refused, and nothing is stored", async () =
   await expect(client.drainAgent("nobody")).rejects.toMatchObject({ code: "agent-unknown", field: "agent" });
   expect(await client.listRuns({ job: name })).toEqual([]);
   const both = await runCli(stack, "submit", "-n", name, "-c", "true", "--on", "alpha", "--on-any", "zone");
-  expect(both).toMatchObject({ exitCode: 64, stderr: expect.stringContaining("not both") as string });
+  expect(both).toMatchObject({ exitCode: 64, stderr: expect.stringContaining("not more than one") as string });
 });

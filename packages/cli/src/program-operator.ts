@@ -82,6 +82,7 @@ function addRunSteering(program: Command, execute: Execute): void {
     .description("Submit the same again, as it was or changed; prints the id of the new run.")
     .argument("<run>", RUN)
     .option("--script <file>", "another script, or - for standard input")
+    .option("--failed-hosts", "only on the hosts that did not complete it")
     .option("--key <key>", "idempotency key")
     .option("--hold", "accept it, but do not start it before it is released");
   const content = contentOptions({

@@ -35,7 +35,8 @@ Server and token: --url and --token, else JOBS_URL and JOBS_TOKEN, else the file
   Errors are one line on stderr: {"error":{"code","message","field"?,"details"?}}
 
 Exit codes: of "submit --follow" the script's own, 128+n when signal n ended it, 110 cancelled, 111 skipped, 112 lost,
-  113 host restarted, 114 host stopped, 115 supervisor ended, 116 refused by the agent, 119 unknown end, 124 timeout.
+  113 host restarted, 114 host stopped, 115 supervisor ended, 116 refused by the agent,
+  117 not all hosts completed it, 119 unknown end, 124 timeout.
   Errors: 64 wrong input, 65 refused script, 66 not found, 69 no answer, 75 job busy or queue full, 77 token refused, 78 configuration.
   130 Ctrl-C: the run goes on.`;
 
@@ -91,6 +92,7 @@ function addRunCommands(program: Command, execute: Execute): void {
     .option("-f, --follow", "go on until the run has ended")
     .option("--from <offset>", "begin at this byte", "0")
     .option("--attempt <number>", "of this attempt and no other")
+    .option("--host <agent>", "of a run on several hosts: on this one, by its name or id")
     .action((run: string, options: LogsOptions, command: Command) =>
       execute(
         async (context) => (await import("./commands/run-logs.ts")).printRunLog(context, run, options),
@@ -104,6 +106,16 @@ function addRunCommands(program: Command, execute: Execute): void {
     .action((run: string, _, command: Command) =>
       execute(
         async (context) => (await import("./commands/run-status.ts")).printRunStatus(context, run),
+        command.optsWithGlobals(),
+      ),
+    );
+  program
+    .command("hosts")
+    .description("List the hosts of a run that is for several, and how they stand.")
+    .argument("<run>", RUN)
+    .action((run: string, _, command: Command) =>
+      execute(
+        async (context) => (await import("./commands/run-hosts.ts")).listHosts(context, run),
         command.optsWithGlobals(),
       ),
     );

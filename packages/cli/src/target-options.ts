@@ -8,6 +8,9 @@ export interface TargetOptions {
   readonly on?: string;
   readonly onAny?: string;
   readonly prefer?: readonly string[];
+  readonly onAll?: string;
+  readonly atOnce?: string;
+  readonly maxFailed?: string;
 }
 
 /** `hint`: what `--on` means where it is used. */
@@ -18,19 +21,43 @@ export function targetOptions(hint: string): Option[] {
     new Option("--prefer <selector>", "of those, ones that match this go first; may be repeated").argParser(
       (one: string, all: string[] | undefined) => [...(all ?? []), one],
     ),
+    new Option("--on-all <selector>", "all agents whose labels match"),
+    new Option("--at-once <share>", "on so many of those hosts at a time, e.g. 10 or 25%"),
+    new Option("--max-failed <share>", "go to no other host once more have failed, e.g. 0 or 5%"),
   ];
 }
 
-export function targetOf({ on, onAny, prefer }: TargetOptions): Pick<SubmitInput, "on"> {
-  if (on !== undefined && onAny !== undefined) throw wrong("Give --on or --on-any, not both.");
+export function targetOf(options: TargetOptions): Pick<SubmitInput, "on"> {
+  const { on, onAny, prefer, onAll, atOnce, maxFailed } = options;
+  if ([on, onAny, onAll].filter((one) => one !== undefined).length > 1)
+    throw wrong("Give --on, --on-any or --on-all, not more than one of them.");
   if (prefer !== undefined && onAny === undefined) throw wrong("--prefer goes with --on-any.");
-  if (onAny === undefined) return on === undefined ? {} : { on };
-  return { on: { any: onAny, ...(prefer === undefined ? {} : { prefer: [...prefer] }) } };
+  if ((atOnce ?? maxFailed) !== undefined && onAll === undefined)
+    throw wrong("--at-once and --max-failed go with --on-all.");
+  if (onAny !== undefined) return { on: { any: onAny, ...(prefer === undefined ? {} : { prefer: [...prefer] }) } };
+  if (onAll === undefined) return on === undefined ? {} : { on };
+  return {
+    on: {
+      all: onAll,
+      ...(atOnce === undefined ? {} : { atOnce: shareOf(atOnce) }),
+      ...(maxFailed === undefined ? {} : { maxFailed: shareOf(maxFailed) }),
+    },
+  };
+}
+
+/** A number of hosts, or what the server checks: a percentage. */
+function shareOf(text: string): number | string {
+  return /^\d+$/.test(text) ? Number(text) : text;
 }
 
 /** For people. */
 export function targetText(on: NonNullable<SubmitInput["on"]>): string {
   if (typeof on === "string") return on;
+  if ("all" in on) {
+    const { all, atOnce, maxFailed } = on;
+    const rolling = atOnce === undefined ? "" : `, ${atOnce} at once`;
+    return `all of ${all}${rolling}${maxFailed === undefined ? "" : `, until more than ${maxFailed} have failed`}`;
+  }
   const { any, prefer = [] } = on;
   return `any of ${any}${prefer.length === 0 ? "" : `, first ${prefer.join(", then ")}`}`;
 }

@@ -13,6 +13,7 @@ export {
 } from "./domain/attempt.ts";
 export { describeRun } from "./domain/ending.ts";
 export { Evidence } from "./domain/evidence.ts";
+export { fitsRecord, HostCounts } from "./domain/fan-out.ts";
 export { AgentId, RunId } from "./domain/ids.ts";
 export { JOB_NAME_MAX_LENGTH, JobName, normaliseJobName } from "./domain/job-name.ts";
 export { ByteRange, LogEnd, StoredLog } from "./domain/log.ts";
@@ -38,6 +39,7 @@ export {
   hostOf,
   isAhead,
   isBusy,
+  isUnderWay,
   isWaiting,
   priorityOf,
   Run,
@@ -82,4 +84,4 @@ export {
 } from "./protocol/operations.ts";
 export { AttemptOutcome, AttemptView } from "./protocol/attempt-view.ts";
 export { SubmitInput, TaskInput } from "./protocol/submit-input.ts";
-export { AgentSummary, JobView, RunView, SlotView, viewOfRun, type LiveFacts } from "./protocol/views.ts";
+export { AgentSummary, HostView, JobView, RunView, SlotView, viewOfRun, type LiveFacts } from "./protocol/views.ts";

@@ -5,6 +5,7 @@ export {
   type AttemptView,
   type AuditEntry,
   type ErrorCode,
+  type HostView,
   type JobView,
   type Pause,
   type PolicySettings,

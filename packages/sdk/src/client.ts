@@ -2,6 +2,7 @@ import {
   JobsError,
   type AgentSummary,
   type AuditEntry,
+  type HostView,
   type JobView,
   type OperationInput,
   type OperationName,
@@ -227,6 +228,14 @@ export class JobsClient {
   /** The agents, and whether they are in contact. */
   async listAgents(options: CallOptions = {}): Promise<OperationOutput<"listAgents">["agents"]> {
     return (await this.#call("listAgents", {}, options)).agents;
+  }
+
+  /**
+   * The hosts of a run that is for several, each with the part of the run on it. Throws `run-unknown`; `invalid-request`
+   * when it is for one host.
+   */
+  async listHosts(id: string, options: CallOptions = {}): Promise<HostView[]> {
+    return (await this.#call("listHosts", { run: id }, options)).hosts;
   }
 
   /** The agent, by name or id, takes on no more runs; what runs on it goes on. Throws `agent-unknown`, `agent-ambiguous`. */

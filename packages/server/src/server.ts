@@ -7,7 +7,7 @@ import { performance } from "node:perf_hooks";
  */
 import { JobsError, startAll, stopAll } from "@jobs/core";
 import { FileStore } from "@jobs/core/artifacts";
-import { isSlotOpen } from "@jobs/core/decide";
+import { isMemberKept, isSlotOpen } from "@jobs/core/decide";
 import { connectNats, watchContact, type NatsLink, type StreamWatch } from "@jobs/core/jetstream";
 import { pino } from "pino";
 import { Commands } from "./commands.ts";
@@ -121,7 +121,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   });
   trackAttempts(jobs, silence);
 
-  let gainedAtMs = Number.POSITIVE_INFINITY;
+  let gainedAtMs = Number.NEGATIVE_INFINITY;
   // What holds for all jobs has no job's guard: the view must be newer than all that the server before this one answered.
   const onGained = (): void => {
     gainedAtMs = monotonicMs();
@@ -137,7 +137,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     server: id,
     monotonicMs,
     log,
-    isFit: () => mark.isCurrent(),
+    isFit: () => mark.isCurrent() && (mark.isCurrent(gainedAtMs) || monotonicMs() - gainedAtMs < CONFIRM_WITHIN_MS),
     onGained,
     onLost,
     onOwnRenewal: (sentAtMs) => silence.onOwnBeat(sentAtMs),
@@ -197,6 +197,8 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
       logs: keeper,
       desk,
       isOpen: (run) => isSlotOpen(jobs.view(run.job), run),
+      isFinished: (run) => finished.find(run) !== undefined,
+      isKept: (run) => isMemberKept(jobs.view(run.job), run),
       onFinished: (run) => finished.add(run),
       now,
       monotonicMs,
@@ -287,5 +289,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   return url;
 }
 
+/** A server that decides and whose view does not come up to date so soon leaves it to another one, milliseconds. */
+const CONFIRM_WITHIN_MS = 2_000;
 /** How often those who follow a run hear of what has changed beside its record, milliseconds. */
 const REFRESH_MS = 1_000;

@@ -2,6 +2,7 @@
 import type { Fault } from "./fault.ts";
 
 const LINE = "packages/core/src/decide/line.ts";
+const FAN_OUT = "packages/core/src/decide/fan-out.ts";
 const SLOTS = "packages/core/src/decide/slots.ts";
 
 export const ORDER_FAULTS = {
@@ -44,6 +45,33 @@ export const ORDER_FAULTS = {
         file: SLOTS,
         find: "cursors[id] = instant(toMs);",
         replace: "cursors[id] = instant(toMs + 6_000);",
+      },
+    ],
+  },
+  "more-at-once": {
+    about: "A run for several hosts goes to all of them at once.",
+    scale: { hosts: 3, paceMs: 400 },
+    edits: [{ file: FAN_OUT, find: "if (active >= atOnceOf(run)) return undefined;", replace: "" }],
+  },
+  "goes-on-after-failures": {
+    about: "A run for several hosts goes on after too many have failed.",
+    scale: { hosts: 3, paceMs: 400 },
+    edits: [
+      {
+        file: FAN_OUT,
+        find: "return failed > shareOf(target.maxFailed, fanOut?.agents.length ?? 0);",
+        replace: "return failed < 0;",
+      },
+    ],
+  },
+  "parts-not-kept": {
+    about: "The part of a run on one host goes while the others go on: nobody knows any more that there was one.",
+    scale: { hosts: 3, paceMs: 400 },
+    edits: [
+      {
+        file: "packages/server/src/duties/settler.ts",
+        find: "if (this.#options.isKept(run)) return;",
+        replace: "",
       },
     ],
   },

@@ -10,7 +10,7 @@ import type { Rules } from "./rules.ts";
 
 interface Submission {
   readonly name: string;
-  readonly on: string | { readonly any: string };
+  readonly on: string | object;
   readonly overlap: string;
   readonly key: string;
   readonly script: string;
@@ -108,13 +108,13 @@ export class Client {
   }
 
   #newSubmission(): Submission {
-    const { kernel, jobs, agents, overlaps, process } = this.#options;
+    const { kernel, jobs, overlaps, process } = this.#options;
     const { random } = kernel;
     const name = random.pick(jobs);
     const overlap = random.pick(overlaps);
     const submission = {
       name,
-      on: random.chance(0.25) ? { any: random.pick(SELECTORS) } : random.pick(agents),
+      on: this.#target(),
       overlap,
       key: `${process.name}-${++this.#keys}`,
       script: scriptOf(this.#plan(overlap)),
@@ -142,6 +142,19 @@ export class Client {
             onLost: random.pick(["fail", "fail", "retry", "retry", "hold"]),
           }
         : {}),
+    };
+  }
+
+  #target(): string | object {
+    const { kernel, agents } = this.#options;
+    const { random } = kernel;
+    if (random.chance(0.2)) return { any: random.pick(SELECTORS) };
+    if (random.chance(0.9)) return random.pick(agents);
+    const atOnce = random.pick([1, 1, 2, "50%"]);
+    return {
+      all: random.pick(SELECTORS),
+      ...(random.chance(0.7) ? { atOnce } : {}),
+      ...(random.chance(0.5) ? { maxFailed: random.pick([0, 1, "40%"]) } : {}),
     };
   }
 

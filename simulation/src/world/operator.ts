@@ -1,5 +1,5 @@
 /** Somebody who holds, releases, pauses, sets policies and resolves; and who, once all is calm, sees to what only people can. */
-import { currentAttempt, hasEnded, isWaiting, LICENCE_MS, type Run } from "@jobs/core";
+import { currentAttempt, hasEnded, isWaiting, LICENCE_MS, LOST_AFTER_MIN_MS, type Run } from "@jobs/core";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Process } from "../kernel/process.ts";
 import { DoorBell, type OperationName } from "./door-bell.ts";
@@ -111,6 +111,7 @@ export class Operator {
   #policy(): object {
     const { random } = this.#options.kernel;
     return {
+      lostAfterMs: LOST_AFTER_MIN_MS,
       ...(random.chance(0.3) ? { priority: random.pick([0, 5, 9]) } : {}),
       ...(random.chance(0.3) ? { queueLimit: random.pick([1, 3, 10]) } : {}),
       ...(random.chance(0.3) ? { waitAtMostMs: Math.floor(random.between(5_000, 90_000)) } : {}),

@@ -1,4 +1,5 @@
 /** Somebody who gives jobs a task and a schedule, and takes the schedule away again once all is calm. */
+import { LOST_AFTER_MIN_MS } from "@jobs/core";
 import { scriptOf } from "../host/script-plan.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Process } from "../kernel/process.ts";
@@ -40,6 +41,7 @@ export class Planner {
     const input = {
       name,
       task: { script, on: random.pick(agents) },
+      policy: { lostAfterMs: LOST_AFTER_MIN_MS },
       schedules: [{ id: "beat", every: { ms: everyMs }, catchUp }],
     };
     process.does("planner", () => void this.#untilDone(input, () => !this.#isCalm), random.between(3_000, 30_000));

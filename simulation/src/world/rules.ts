@@ -11,14 +11,15 @@
  *  8. Every run that lives has an owner and a deadline.
  *
  * What waits, what is lost, what is tried again, where runs go and what slots come to have rules of their own:
- * `waiting-rules.ts`, `loss-rules.ts`, `retry-rules.ts`, `order-rules.ts`, `slot-rules.ts`.
+ * `waiting-rules.ts`, `loss-rules.ts`, `retry-rules.ts`, `order-rules.ts`, `slot-rules.ts`, `fan-out-rules.ts`.
  */
-import { currentAttempt, findLeftOver, hasEnded, isBusy, Run } from "@jobs/core";
+import { currentAttempt, findLeftOver, hasEnded, isBusy, isUnderWay, Run } from "@jobs/core";
 import { ownerOf } from "@jobs/core/decide";
 import type { SimulatedHost } from "../host/host.ts";
 import type { AttemptMark } from "../host/process-table.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Message } from "../nats/stream.ts";
+import { FanOutRules } from "./fan-out-rules.ts";
 import { LossRules, type Running } from "./loss-rules.ts";
 import { isInLine, OrderRules } from "./order-rules.ts";
 import { RetryRules } from "./retry-rules.ts";
@@ -51,6 +52,7 @@ export class Rules {
   readonly slots: SlotRules;
   readonly #retries: RetryRules;
   readonly #order: OrderRules;
+  readonly #fanOuts: FanOutRules;
   readonly #kernel: Kernel;
   /** Where each attempt started. */
   readonly #started = new Map<string, string>();
@@ -66,7 +68,8 @@ export class Rules {
     this.loss = new LossRules(kernel, options);
     this.#retries = new RetryRules(kernel, options);
     this.slots = new SlotRules(kernel, options);
-    this.#order = new OrderRules(kernel, (run) => this.finished.get(run) ?? this.live.get(run));
+    this.#fanOuts = new FanOutRules(kernel);
+    this.#order = new OrderRules(kernel, (run) => this.#find(run));
   }
 
   onSpawn(mark: AttemptMark, host: SimulatedHost): void {
@@ -86,7 +89,11 @@ export class Rules {
       this.#broken(`attempt ${name} starts, but its run is ${record.state}`);
     const running = this.#running.get(mark.job) ?? [];
     for (const other of running)
-      if ((mark.overlap !== "allow" || other.mark.overlap !== "allow") && !this.loss.isExcused(other.mark))
+      if (
+        (mark.overlap !== "allow" || other.mark.overlap !== "allow") &&
+        !this.#isOfOneWith(other.mark.run, record) &&
+        !this.loss.isExcused(other.mark)
+      )
         this.#broken(
           `attempts ${nameOf(other.mark)} on ${other.host.name} and ${name} on ${host.name} of “${mark.job}” run at once`,
         );
@@ -162,6 +169,7 @@ export class Rules {
     if (kind !== "run") return;
     if (headers?.get("KV-Operation")) {
       if (!this.finished.has(id)) this.#broken(`run ${id} is removed and is not in HISTORY`);
+      this.#fanOuts.onRemoved(this.live.get(id), (one) => this.#find(one));
       this.live.delete(id);
       return;
     }
@@ -179,16 +187,28 @@ export class Rules {
     this.loss.onRecord(run, running);
     this.#retries.onRecord(run);
     this.slots.onRecord(run);
+    this.#fanOuts.onRecord(before, run, (one) => this.#find(one));
     this.#checkOwner(run);
     if (this.#isAssigned(before, run)) {
       this.#checkTurn(run);
       this.waiting.onAssigned(run);
-      this.loss.onAssigned(run, running);
+      const others = running.filter(({ mark }) => mark.run === run.run || !this.#isOfOneWith(mark.run, run));
+      this.loss.onAssigned(run, others);
       this.#retries.onAssigned(run);
       this.#order.onAssigned(run);
     }
     this.#checkAttempts(run);
     this.live.set(id, run);
+  }
+
+  /** True for two runs, not one, that are parts of the same. */
+  #isOfOneWith(id: string, run: Run | undefined): boolean {
+    const other = this.#find(id);
+    return run !== undefined && other !== undefined && run.run !== other.run && isOfOne(run, other);
+  }
+
+  #find(run: string): Run | undefined {
+    return this.finished.get(run) ?? this.live.get(run);
   }
 
   #checkFinal(before: Run, after: Run): void {
@@ -211,7 +231,9 @@ export class Rules {
     // A range of skipped slots stays until a later slot closes it; of what a host runs the silence is the alarm.
     if (run.slot?.count !== undefined) return;
     const hasDeadline =
-      owner?.deadlineAt === undefined ? run.state === "running" : !Number.isNaN(Date.parse(owner.deadlineAt));
+      owner?.deadlineAt === undefined
+        ? run.state === "running" || run.partOf !== undefined
+        : !Number.isNaN(Date.parse(owner.deadlineAt));
     if (owner === undefined || !hasDeadline) this.#broken(`nobody has to do the next step of ${describe(run)}`);
   }
 
@@ -224,11 +246,11 @@ export class Rules {
   #checkTurn(run: Run): void {
     this.#kernel.count("reached: attempt assigned");
     for (const other of this.live.values()) {
-      if (other.job !== run.job || other.run === run.run || !isBusy(other)) continue;
+      if (other.job !== run.job || isOfOne(other, run) || !isBusy(other)) continue;
       if (run.overlap === "allow" && other.overlap === "allow") continue;
-      if (currentAttempt(other) !== undefined || hasEnded(other))
+      if (isUnderWay(other) || hasEnded(other))
         this.#broken(`run ${run.run} gets an attempt while ${describe(other)} keeps the job busy`);
-      else if (isInLine(other) && this.#order.goesFirst(other, run))
+      else if (run.partOf === undefined && isInLine(other) && this.#order.goesFirst(other, run))
         this.#broken(`run ${run.run} gets an attempt before ${other.run}, which goes first`);
     }
   }
@@ -258,6 +280,11 @@ function findRun(bytes: Uint8Array): Run | undefined {
   } catch {
     return undefined; // a mark
   }
+}
+
+/** True for a run, its parts and those beside them. */
+function isOfOne(one: Run, other: Run): boolean {
+  return (one.partOf ?? one.run) === (other.partOf ?? other.run);
 }
 
 function nameOf({ run, attempt }: { readonly run: string; readonly attempt: number }): string {

@@ -106,7 +106,7 @@ export class WaitingRules {
     const other = find(id);
     this.#kernel.count("reached: gave way while it waited");
     if (other?.job !== run.job) this.#broken(`run ${run.run} gives way to ${id}, which is not there`);
-    else if (id === run.run || cameBefore(other, run))
+    else if (id === run.run || (run.partOf === undefined && cameBefore(other, run)))
       this.#broken(`run ${run.run} gives way to ${id}, which came first`);
   }
 

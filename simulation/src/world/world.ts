@@ -15,10 +15,10 @@ import { Planner } from "./planner.ts";
 import { Program } from "./program.ts";
 import { Rules } from "./rules.ts";
 import { drawScale, type Scale } from "./scale.ts";
-import { Site, STATE_DIR } from "./site.ts";
+import { beatOf, Site } from "./site.ts";
 
 /** In a calm time everything that was accepted must have ended within this, true milliseconds. */
-const CALM_MS = 2_400_000;
+const CALM_MS = 4_800_000;
 const LOOK_MS = 2_000;
 const CLONE = "-clone";
 const TOLD_RUNS = 4;
@@ -198,8 +198,18 @@ export class World implements Machine {
         .filter((run) => !this.#isAbandoned(run))
         // How long a lost host has to tell the rest is measured on a clock that may have been set back by an hour.
         .filter((run) => !hasEnded(run) || !this.scale.kinds.includes("clock set") || !isGivenUp(run))
+        .filter((run) => !this.#isStuck(run))
         .map((run) => `${run.run} ${run.state} ${run.waitingFor ?? ""} on ${agentsOf(run, this.#agents).join(" or ")}`)
     );
+  }
+
+  /**
+   * What a host said to be running that is out of service for ever keeps its job busy until an operator's word that is
+   * younger: by clocks, of which one may have been set back by an hour.
+   */
+  #isStuck({ job }: Run): boolean {
+    if (!this.scale.kinds.includes("clock set") || this.#broken.size === 0) return false;
+    return this.rules.unfinished().some((run) => run.job === job && run.waitingFor === "left-over");
   }
 
   /** Whoever may have it has lost its identity or its memory. */
@@ -281,12 +291,6 @@ export class World implements Machine {
 
 function isGivenUp(run: Run): boolean {
   return run.resolved !== undefined || currentAttempt(run)?.lost !== undefined;
-}
-
-/** The last beat that the host's agent has seen acknowledged, as its disk says. */
-function beatOf({ disk }: SimulatedHost): { readonly session?: string; readonly number: number } {
-  const text = disk.find(`${STATE_DIR}/session.json`)?.bytes.toString() ?? '{"number":0}';
-  return JSON.parse(text) as { session?: string; number: number };
 }
 
 function range(count: number): readonly number[] {

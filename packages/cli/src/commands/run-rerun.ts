@@ -10,6 +10,7 @@ import { printSubmitted } from "./run-submit.ts";
 /** Options of `jobs rerun`. */
 export interface RerunOptions extends PolicyOptions, ContentOptions, TargetOptions, WhenOptions {
   readonly script?: string;
+  readonly failedHosts?: boolean;
   readonly key?: string;
   readonly hold?: boolean;
   readonly follow?: boolean;
@@ -25,6 +26,7 @@ export async function rerunRun(context: Context, meant: string, options: RerunOp
   const script = options.script === undefined ? options.command : await readScript(options.script, io);
   const { run } = await getMeantRun(context, meant);
   const changes = {
+    ...(options.failedHosts === undefined ? {} : { onlyFailed: options.failedHosts }),
     ...(script === undefined ? {} : { script }),
     ...contentOf(options),
     ...targetOf(options),

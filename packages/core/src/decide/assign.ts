@@ -3,6 +3,7 @@ import { RETRIES_MAX } from "../domain/retry.ts";
 import { findLeftOver, type Run } from "../domain/run.ts";
 import { dependencyState } from "./dependencies.ts";
 import { blockers, unaccounted } from "./line.ts";
+import { begun } from "./members.ts";
 import { findPlace } from "./place.ts";
 import { isBackingOff } from "./retry.ts";
 import type { AgentView, DecisionContext, JobView } from "./view.ts";
@@ -15,6 +16,7 @@ const KEPT_GIVEN_UP = RETRIES_MAX;
 export function assign(view: JobView, run: Run, context: DecisionContext): Run {
   const waitingFor = findObstacle(view, run, context);
   if (waitingFor !== undefined) return { ...run, waitingFor };
+  if (run.target.kind === "all") return begun(run, context);
   const place = findPlace(run, context);
   return place.agent === undefined
     ? { ...run, waitingFor: place.waitingFor }

@@ -1,6 +1,7 @@
 /** Who waits for whom: derived from the records, never stored beside them. */
 import { mayOverlap } from "../domain/overlap.ts";
-import { currentAttempt, isBusy, isWaiting, priorityOf, type Run } from "../domain/run.ts";
+import { currentAttempt, hasEnded, isBusy, isUnderWay, priorityOf, type Run } from "../domain/run.ts";
+import { areOfOne, waitsInLine } from "./members.ts";
 import type { DecisionContext, JobView, LiveOnHost } from "./view.ts";
 
 /** Orders runs by their submission, or by their time when that came later. */
@@ -33,8 +34,10 @@ export function blockers(view: JobView, run: Run): readonly Run[] {
     return (priorityOf(other) - priorityOf(run) || (isEarlier ? 1 : -1)) > 0;
   };
   return view.runs.filter((other, index) => {
-    if (other.run === run.run || !isBusy(other) || mayOverlap(other.overlap, run.overlap)) return false;
-    if (currentAttempt(other) !== undefined) return true;
+    if (areOfOne(other, run) || !isBusy(other) || mayOverlap(other.overlap, run.overlap)) return false;
+    if (isUnderWay(other)) return true;
+    // The whole has its turn already.
+    if (run.partOf !== undefined) return hasEnded(other);
     // One that is held, or waits for a run of another job, is passed by those behind it.
     return other.hold === undefined && other.waitingFor !== "dependency" && isAheadOf(other, index);
   });
@@ -42,10 +45,10 @@ export function blockers(view: JobView, run: Run): readonly Run[] {
 
 /** A run's place among those of its job that wait, from 1; undefined when it does not wait. */
 export function placeInLine(view: JobView, run: Run): number | undefined {
-  if (!isWaiting(run)) return undefined;
+  if (!waitsInLine(run)) return undefined;
   return (
     view.runs
-      .filter(isWaiting)
+      .filter(waitsInLine)
       .sort(byLine)
       .findIndex((other) => other.run === run.run) + 1
   );

@@ -41,6 +41,7 @@ export function ownerOf(run: Run, facts: RunFacts): Ownership | undefined {
   if (run.times.settledAt !== undefined) return undefined;
   if (hasEnded(run)) return ownerOfEnded(run);
   if (isAhead(run)) return ownerOfAhead(run);
+  if (run.fanOut !== undefined) return { owner: "run", advice: `Look at its hosts: \`jobs hosts ${run.run}\`.` };
   return isWaiting(run) ? ownerOfWaiting(run, facts) : ownerOfAssigned(run, facts);
 }
 
@@ -56,6 +57,8 @@ function ownerOfEnded(run: Run): Ownership {
     const advice = `End the processes ${leftOver.join(", ")} on ${hostOf(run)}, or \`jobs resolve ${run.run}\` when they are gone.`;
     return { owner: "operator", deadlineAt: endedAt, advice };
   }
+  if (run.partOf !== undefined)
+    return { owner: "run", who: run.partOf, advice: "Look at the run that it is a part of." };
   // A range of skipped slots stays until a later slot closes it.
   if (run.slot?.count !== undefined) return { owner: "server", advice: "Look at the schedule of the job." };
   const advice = `Its log or its artifacts are not all there: look at ${hostOf(run)} and at the artifact store.`;

@@ -28,10 +28,14 @@ export function isAnyAvailable(run: Pick<Run, "target">, context: DecisionContex
 
 /** The agents that a run may go to, whether they are there or not. */
 export function candidatesOf({ target, excluded = [] }: Pick<Run, "target" | "excluded">, { agents }: DecisionContext) {
-  if (target.kind === "any")
-    return [...agents.list()].filter((agent) => matches(target.labels, agent) && !excluded.includes(agent.id));
-  const agent = agents.get(target.agent);
-  return agent === undefined ? [] : [agent];
+  if (target.kind === "agent") {
+    const agent = agents.get(target.agent);
+    return agent === undefined ? [] : [agent];
+  }
+  const only = target.kind === "all" && target.only !== undefined ? new Set(target.only) : undefined;
+  return [...agents.list()]
+    .filter((agent) => matches(target.labels, agent) && !excluded.includes(agent.id))
+    .filter(({ id }) => only?.has(id) !== false);
 }
 
 function isLicensed(agent: AgentView): agent is Licensed {

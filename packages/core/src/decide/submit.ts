@@ -1,11 +1,12 @@
 import { describeRun } from "../domain/ending.ts";
 import { mayOverlap } from "../domain/overlap.ts";
 import { policyFault, policyOf, type Policy, type PolicySettings } from "../domain/policy.ts";
-import { isAhead, isBusy, isWaiting, type Run } from "../domain/run.ts";
+import { isAhead, isBusy, type Run } from "../domain/run.ts";
 import type { Target } from "../domain/target.ts";
 import { JobsError } from "../errors.ts";
 import { assign } from "./assign.ts";
 import { unaccounted } from "./line.ts";
+import { waitsInLine } from "./members.ts";
 import { isAnyAvailable } from "./place.ts";
 import { write, type Decision, type DecisionContext, type JobView, type LiveOnHost } from "./view.ts";
 
@@ -80,7 +81,8 @@ export function acceptedRun(
     state: isLater ? "submitted" : "pending",
     overlap,
     priority,
-    ...(isLater ? { queueLimit, whenUnavailable } : {}),
+    ...(whenUnavailable === "wait" ? {} : { whenUnavailable }),
+    ...(isLater ? { queueLimit } : {}),
     waitAtMostMs,
     lostAfterMs,
     graceMs,
@@ -133,12 +135,13 @@ export function findRejection(
   if (whenUnavailable === "reject" && !isHeld && !isDependent && !isAnyAvailable({ target }, context))
     return { reason: "no-agent", error: () => unavailable(target) };
   const waits = isDependent || (overlap !== "reject" && overlap !== "allow");
-  const live = view.runs.find((run) => isBusy(run) && !mayOverlap(run.overlap, overlap));
+  const inTheWay = view.runs.filter((run) => isBusy(run) && !mayOverlap(run.overlap, overlap));
+  const live = inTheWay.find(({ partOf }) => partOf === undefined) ?? inTheWay[0];
   if (live !== undefined && !waits) return { reason: "overlap", run: live.run, error: () => busy(live) };
   const [leftOver] = unaccounted(view, context);
   if (leftOver !== undefined && !waits)
     return { reason: "overlap", run: leftOver.run, error: () => occupied(view.job, leftOver, context) };
-  const waiting = view.runs.filter(isWaiting);
+  const waiting = view.runs.filter(waitsInLine);
   const fits = waiting.length < queueLimit || (!isDependent && makesRoom({ overlap, isHeld }, waiting));
   return fits ? undefined : { reason: "overlap", error: () => queueFull(view.job, waiting) };
 }

@@ -59,6 +59,8 @@ export interface DecisionContext {
   stateOf(run: { readonly job: string; readonly run: string }): RunState | undefined;
   /** The id of the run that stands for a slot of a schedule: always the same for the same slot. */
   slotRun(slot: { readonly job: string; readonly schedule: string; readonly at: string }): string;
+  /** The id of the part of a run on one host: always the same for the same host. */
+  memberRun(member: { readonly run: string; readonly agent: string }): string;
   /** Everything is paused. */
   readonly isPaused: boolean;
   /** The store was restored, and hosts that may run something were not heard since. */

@@ -1,5 +1,6 @@
 import { ARTIFACTS_MAX } from "./artifact.ts";
 import { describeGivenUp, describeTimeout, findGivenUp, howItEnded } from "./attempt-end.ts";
+import type { HostCounts } from "./fan-out.ts";
 import { currentAttempt, hostOf, type Run } from "./run.ts";
 import { nameOfTarget } from "./target.ts";
 
@@ -9,6 +10,8 @@ export interface Contact {
   readonly silentSince?: string | undefined;
   /** The run that is in its way. */
   readonly blockedBy?: string | undefined;
+  /** How its hosts stand, when it is for several. */
+  readonly hosts?: HostCounts | undefined;
 }
 
 /** One honest sentence on where a run stands or how it ended. */
@@ -28,7 +31,11 @@ export function describeRun(run: Run, facts: Contact = {}): string {
   }
 }
 
-function describeRunning(run: Run, { silentSince }: Contact): string {
+function describeRunning(run: Run, { silentSince, hosts }: Contact): string {
+  if (run.fanOut !== undefined) {
+    const by = run.cancel === undefined ? "" : ` ${askedToEnd(run.cancel)}; not every host has confirmed its end yet.`;
+    return `Running on ${run.fanOut.agents.length} hosts${hosts === undefined ? "" : `: ${describeHosts(hosts)}`}.${by}`;
+  }
   const host = hostOf(run);
   const asked = run.cancel === undefined ? "" : ` ${askedToEnd(run.cancel)}, the host has not confirmed its end yet.`;
   if (currentAttempt(run)?.lost !== undefined)
@@ -89,7 +96,29 @@ function describePending(run: Run, { silentSince, blockedBy }: Contact): string 
   }
 }
 
+function describeHosts(counts: HostCounts): string {
+  const { completed, failed, cancelled, skipped, running = 0, waiting = 0, notStarted } = counts;
+  const parts = [
+    [completed, "completed"],
+    [failed, "failed"],
+    [cancelled, "cancelled"],
+    [skipped, "skipped"],
+    [running, "running"],
+    [waiting, "waiting"],
+    [notStarted, "not begun"],
+  ] as const;
+  const told = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  return told.length === 0 ? "none" : told.join(", ");
+}
+
 function describeEnd(run: Run): string {
+  if (run.fanOut?.counts !== undefined) {
+    const hosts = `${run.fanOut.agents.length} hosts: ${describeHosts(run.fanOut.counts)}.`;
+    if (run.state === "completed") return `The script ended by itself with exit code 0 on all ${hosts}`;
+    if (run.reason === "hosts-failed") return `Not all hosts completed it. Of ${hosts}`;
+    const by = run.cancel === undefined ? "" : `${askedToEnd(run.cancel)}. `;
+    return `${run.reason === "replaced-by" ? "Ended" : "Cancelled"}: ${by}Of ${hosts}`;
+  }
   const givenUp = findGivenUp(run);
   const attempt = currentAttempt(run) ?? givenUp ?? run.attempts.at(-1);
   const exit = attempt?.exit;

@@ -14,6 +14,7 @@ import { z } from "zod";
 import { Artifact } from "./artifact.ts";
 import { Attempt, isGivenUp } from "./attempt.ts";
 import { Dependencies } from "./dependencies.ts";
+import { FanOut } from "./fan-out.ts";
 import { AgentId, Instant, RunId } from "./ids.ts";
 import { StoredLog } from "./log.ts";
 import { OverlapPolicy } from "./overlap.ts";
@@ -79,6 +80,10 @@ export const Run = z.looseObject({
   waitingFor: WaitingFor.optional(),
   overlap: OverlapPolicy,
   target: Target,
+  /** Of a run on all hosts that match, from when it began. */
+  fanOut: FanOut.optional(),
+  /** The run on several hosts of which this is the part on one. */
+  partOf: RunId.optional(),
   /** Agents that match its target, and have refused it for good. */
   excluded: z.array(AgentId).optional(),
   payload: Payload,
@@ -145,9 +150,14 @@ export function isAhead(run: Run): boolean {
   return run.state === "submitted";
 }
 
-/** True while it is due, has no attempt and has not ended. */
+/** True while hosts have it: it has an attempt, or parts on several hosts. */
+export function isUnderWay(run: Run): boolean {
+  return currentAttempt(run) !== undefined || (run.fanOut !== undefined && !hasEnded(run));
+}
+
+/** True while it is due, no host has it and it has not ended. */
 export function isWaiting(run: Run): boolean {
-  return !hasEnded(run) && !isAhead(run) && currentAttempt(run) === undefined;
+  return !hasEnded(run) && !isAhead(run) && !isUnderWay(run);
 }
 
 /** True while the run keeps its job busy: from its time until its end, and after it while processes of it are left over. */

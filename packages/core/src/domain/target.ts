@@ -1,10 +1,11 @@
 import { z } from "zod";
+import { shareSchema } from "./fan-out.ts";
 import { AgentId } from "./ids.ts";
 import { Selector } from "./selector.ts";
 
 const PREFERENCES_MAX = 10;
 
-/** Where a run may go: one agent by its name, or any agent that matches labels. */
+/** Where a run may go: one agent by its name, any agent that matches labels, or all of them. */
 export const Target = z.discriminatedUnion("kind", [
   z.looseObject({
     kind: z.literal("agent"),
@@ -17,6 +18,16 @@ export const Target = z.discriminatedUnion("kind", [
     labels: z.string(),
     /** Those that match the first of these go first, then the second … */
     prefer: z.array(z.string()).optional(),
+  }),
+  z.looseObject({
+    kind: z.literal("all"),
+    labels: z.string(),
+    /** On so many hosts at a time; left out: on all of them. */
+    atOnce: z.union([z.int(), z.string()]).optional(),
+    /** It goes to no other host once more have failed. */
+    maxFailed: z.union([z.int(), z.string()]).optional(),
+    /** Of those that match only these. */
+    only: z.array(AgentId).optional(),
   }),
 ]);
 export type Target = z.infer<typeof Target>;
@@ -31,23 +42,41 @@ export const TargetInput = z.union(
       /** Among those, agents that match the first of these go first, then the second … */
       prefer: z.array(Selector).max(PREFERENCES_MAX).optional(),
     }),
+    z.strictObject({
+      /** All agents that match: one run, with a part for each. */
+      all: Selector,
+      /** On so many hosts at a time, or on so many percent of them; left out: on all at once. */
+      atOnce: shareSchema("atOnce", 1).optional(),
+      /** Once more hosts have failed, or a greater part of them, it goes to no other; left out: it goes to all. */
+      maxFailed: shareSchema("maxFailed", 0).optional(),
+    }),
   ],
-  { error: "An agent's name or id, or { any: selector, prefer?: [selector, …] }." },
+  {
+    error:
+      "An agent's name or id, { any: selector, prefer?: [selector, …] }, or { all: selector, atOnce?, maxFailed? }.",
+  },
 );
 export type TargetInput = z.infer<typeof TargetInput>;
 
 /** For people: a host's name, or which hosts. */
 export function nameOfTarget(target: Target): string {
-  return target.kind === "agent" ? target.name : `any of ${target.labels}`;
+  return target.kind === "agent" ? target.name : `${target.kind} of ${target.labels}`;
 }
 
 /** As it would have to be said again. */
 export function targetInputOf(target: Target): TargetInput {
   if (target.kind === "agent") return target.agent;
+  if (target.kind === "all") {
+    const { labels: all, atOnce, maxFailed } = target;
+    return { all, ...(atOnce === undefined ? {} : { atOnce }), ...(maxFailed === undefined ? {} : { maxFailed }) };
+  }
   return { any: target.labels, ...(target.prefer === undefined ? {} : { prefer: target.prefer }) };
 }
 
 /** The same for targets that are the same. */
 export function targetKey(target: Target): string {
-  return target.kind === "agent" ? target.agent : JSON.stringify([target.kind, target.labels, target.prefer ?? []]);
+  if (target.kind === "agent") return target.agent;
+  if (target.kind === "any") return JSON.stringify([target.kind, target.labels, target.prefer ?? []]);
+  const { kind, labels, atOnce, maxFailed, only } = target;
+  return JSON.stringify([kind, labels, atOnce ?? null, maxFailed ?? null, only ?? null]);
 }

@@ -13,7 +13,7 @@ import { Schedule } from "../domain/schedule.ts";
 import { BULK_MAX_RUNS, SubmitResult } from "./bulk.ts";
 import { AuditEntry } from "./commands.ts";
 import { Asked, Content, SubmitInput, TaskInput } from "./submit-input.ts";
-import { AgentSummary, JobView, RunView, SlotView } from "./views.ts";
+import { AgentSummary, HostView, JobView, RunView, SlotView } from "./views.ts";
 
 const RunPath = z.object({ run: RunId });
 /** Its name or id. */
@@ -82,6 +82,14 @@ export const operations = {
     output: z.object({ runs: z.array(RunView) }),
     successStatus: 200,
   },
+  listHosts: {
+    method: "GET",
+    path: "/v1/runs/{run}/hosts",
+    summary: "The hosts of a run that is for several, each with the part of the run on it, once there is one.",
+    input: RunPath,
+    output: z.object({ hosts: z.array(HostView) }),
+    successStatus: 200,
+  },
   cancelRun: {
     method: "POST",
     path: "/v1/runs/{run}/cancel",
@@ -114,6 +122,8 @@ export const operations = {
       run: RunId,
       ...Content,
       script: Content.script.optional(),
+      /** Only on the hosts that did not complete it; of a run on all hosts that match. */
+      onlyFailed: z.boolean().optional(),
       ...Asked,
     }),
     output: Submitted,

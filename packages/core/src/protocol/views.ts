@@ -4,6 +4,7 @@ import { failedTry, ownerOf, waitEndsAt, type RunFacts } from "../decide/index.t
 import { Artifact } from "../domain/artifact.ts";
 import { DependsOn, Otherwise, type Dependencies } from "../domain/dependencies.ts";
 import { describeRun } from "../domain/ending.ts";
+import { HostCounts, type FanOut } from "../domain/fan-out.ts";
 import { JobDefinition, Pause } from "../domain/job.ts";
 import { StoredLog } from "../domain/log.ts";
 import { OverlapPolicy } from "../domain/overlap.ts";
@@ -31,6 +32,10 @@ export const RunView = z.object({
   on: z.string(),
   /** Where it may go, when that is not one agent by name. */
   target: TargetInput.optional(),
+  /** How many of its hosts stand where, when it is for all that match. */
+  hosts: HostCounts.extend({ total: z.number() }).optional(),
+  /** The run on several hosts of which this is the part on one. */
+  partOf: z.string().optional(),
   overlap: OverlapPolicy,
   /** From 0 to 9; 9 goes first. */
   priority: z.number(),
@@ -112,8 +117,20 @@ export const RunView = z.object({
 });
 export type RunView = z.infer<typeof RunView>;
 
+/** A host of a run on several. */
+export const HostView = z.object({
+  /** The agent's id. */
+  agent: z.string(),
+  /** The agent's name. */
+  name: z.string(),
+  /** The part of the run on it; left out: nothing was asked of it. */
+  run: RunView.optional(),
+});
+export type HostView = z.infer<typeof HostView>;
+
 /** What is known of a live run beside its record. */
 export interface LiveFacts extends RunFacts {
+  readonly hosts?: HostCounts | undefined;
   readonly place?: number | undefined;
   /** The states of the runs that it depends on, in their order. */
   readonly dependencies?: readonly (RunState | undefined)[] | undefined;
@@ -133,6 +150,8 @@ export function viewOfRun(run: Run, live?: LiveFacts): RunView {
     sentence: describeRun(run, live),
     on: hostOf(run),
     target: run.target.kind === "agent" ? undefined : targetInputOf(run.target),
+    hosts: run.fanOut === undefined ? undefined : hostsOf(run.fanOut, live?.hosts),
+    partOf: run.partOf,
     overlap: run.overlap,
     priority: priorityOf(run),
     submittedBy: run.submittedBy,
@@ -180,6 +199,11 @@ function afterOf({ runs, on, otherwise }: Dependencies, states: LiveFacts["depen
     on,
     otherwise,
   };
+}
+
+function hostsOf({ agents, counts }: FanOut, live: HostCounts | undefined): RunView["hosts"] {
+  const known = counts ?? live;
+  return known === undefined ? undefined : { ...known, total: agents.length };
 }
 
 function slotOf({ schedule, at, until, count }: Slot): RunView["slot"] {

@@ -250,6 +250,7 @@ export class JobWorld {
     return {
       agents: { get: (agent) => views.get(agent), list: () => views.values(), liveOf: () => [], silentMs: () => 0 },
       stateOf: () => undefined,
+      memberRun: ({ run, agent }) => `${run}${agent.replaceAll("-", "")}`,
       slotRun: ({ at }) => `slot${Date.parse(at)}`,
       isPaused: false,
       isRestoring: false,

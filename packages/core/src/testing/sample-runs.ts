@@ -110,7 +110,18 @@ export function contextOf(
   const stateOf = (): undefined => undefined;
   const slotRun = ({ schedule, at }: { schedule: string; at: string }): string =>
     `${schedule}${Date.parse(at)}`.replaceAll("-", "");
-  return { agents: looked, stateOf, slotRun, isPaused: false, isRestoring: false, now: NOW, writeId: "w1", ...change };
+  const memberRun = ({ run, agent }: { run: string; agent: string }): string => `${run}${agent.replaceAll("-", "")}`;
+  return {
+    agents: looked,
+    stateOf,
+    slotRun,
+    memberRun,
+    isPaused: false,
+    isRestoring: false,
+    now: NOW,
+    writeId: "w1",
+    ...change,
+  };
 }
 
 export function viewOf(...runs: readonly Run[]): JobView {

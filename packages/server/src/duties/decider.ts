@@ -27,7 +27,7 @@ import type { HistoryIndex } from "../projection/history-index.ts";
 import type { GuardedView, JobsProjection } from "../projection/jobs-projection.ts";
 import type { StateOf } from "../projection/run-states.ts";
 import type { Silence } from "../projection/silence.ts";
-import { slotRunOf } from "../submission/run-id.ts";
+import { memberRunOf, slotRunOf } from "../submission/run-id.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import { recordOf, writeIdOf } from "./records.ts";
 import { Reservations } from "./reservations.ts";
@@ -263,6 +263,7 @@ export class Decider {
     const { agents, jobs, silence, stateOf, now } = this.#options;
     return {
       slotRun: slotRunOf,
+      memberRun: memberRunOf,
       stateOf,
       now: now(),
       writeId: randomUUID(),

@@ -143,7 +143,7 @@ export class Deciding {
     if (last !== undefined && (hasEnded(run) || currentAttempt(run) === undefined))
       this.#reconcileWaitingFor(last.agent);
     // It may go on, or make room, or ask others to.
-    if (hasEnded(run) || isWaiting(run)) this.#reconcile(run.job);
+    if (hasEnded(run) || isWaiting(run) || run.fanOut !== undefined) this.#reconcile(run.job);
   }
 
   #onDefined(job: string): void {

@@ -33,7 +33,7 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
       ...(definition?.task === undefined ? {} : { task: await taskViewOf(definition.task, options) }),
       ...(definition?.schedules === undefined ? {} : { schedules: schedulesOf(definition, nowMs()) }),
       ...(updatedAt === undefined || updatedBy === undefined ? {} : { updatedAt, updatedBy }),
-      runs: live.map((run) => presenter.present(run)),
+      runs: live.filter(({ partOf }) => partOf === undefined).map((run) => presenter.present(run)),
     };
   };
   const isKnown = (job: string): boolean => {

@@ -5,6 +5,7 @@ import { accept, type WorkInput } from "../submission/accept.ts";
 import { repeat } from "../submission/repeat.ts";
 import { submitAll } from "../submission/submit-all.ts";
 import type { Handlers, OperationsOptions, Parsed } from "./handlers.ts";
+import { hostsOf, notCompletedOf } from "./host-operations.ts";
 import { jobHandlers } from "./job-operations.ts";
 
 type RunHandlers = Pick<
@@ -13,6 +14,7 @@ type RunHandlers = Pick<
   | "submitRuns"
   | "getRun"
   | "listRuns"
+  | "listHosts"
   | "cancelRun"
   | "holdRun"
   | "releaseRun"
@@ -51,7 +53,7 @@ export function operationHandlers(options: OperationsOptions): Handlers {
 function runHandlers(options: OperationsOptions): RunHandlers {
   const { commands, runs, presenter, artifacts } = options;
   const submit = async (
-    input: Parsed<"submitRun"> & Pick<WorkInput, "given">,
+    input: Parsed<"submitRun"> & Pick<WorkInput, "given" | "only">,
     by: string,
     rerunOf?: string,
   ): Promise<OperationOutput<"submitRun">> => {
@@ -78,12 +80,15 @@ function runHandlers(options: OperationsOptions): RunHandlers {
     submitRuns: async ({ runs: inputs }, by) => ({ results: await submitAll(inputs, by, options) }),
     getRun: ({ run }) => runs.get(run),
     listRuns: (filter) => Promise.resolve({ runs: [...runs.list(filter)] }),
+    listHosts: async ({ run }) => ({ hosts: [...(await hostsOf(await runs.getRecord(run), options))] }),
     cancelRun: ({ run }, by) => act("cancel", { run, by }),
     holdRun: ({ run }, by) => act("hold", { run, by }),
     releaseRun: ({ run }, by) => act("release", { run, by }),
     resolveRun: ({ run, note }, by) => act("resolve", { run, by, note }),
-    async rerunRun({ run, ...changes }, by) {
-      return submit(await repeat(await runs.getRecord(run), changes, artifacts), by, run);
+    async rerunRun({ run, onlyFailed, ...changes }, by) {
+      const record = await runs.getRecord(run);
+      const only = onlyFailed === true ? { only: notCompletedOf(record, changes) } : {};
+      return submit({ ...(await repeat(record, changes, artifacts)), ...only }, by, run);
     },
     listOverdue: () => Promise.resolve({ runs: [...runs.overdue()] }),
     async listArtifacts({ run, attempt }) {

@@ -1,5 +1,6 @@
 /** The agents in memory: their records, last beats and host reports. */
 import {
+  fitsRecord,
   JobsError,
   matches,
   type AgentRecord,
@@ -187,7 +188,7 @@ export class AgentsProjection {
 
   /** Where a submission is to go; throws when there is no such agent. Left out: to the only one there is. */
   resolve(on: TargetInput | undefined): Target {
-    if (on !== undefined && typeof on !== "string") return this.#resolveAny(on);
+    if (on !== undefined && typeof on !== "string") return this.#resolveLabels(on);
     const { id, name } = on === undefined ? this.#only() : this.resolveName(on, "on");
     return { kind: "agent", agent: id, name };
   }
@@ -203,11 +204,18 @@ export class AgentsProjection {
     throw new JobsError("target-required", message, { field: "on" });
   }
 
-  #resolveAny({ any, prefer = [] }: Exclude<TargetInput, string>): Target {
-    const target: Target = { kind: "any", labels: any, ...(prefer.length === 0 ? {} : { prefer }) };
-    if (this.matching(target).length > 0) return target;
-    const known = names(this.#records()) || "none";
-    throw new JobsError("agent-unknown", `No agent matches “${any}”. Known: ${known}.`, { field: "on" });
+  #resolveLabels(on: Exclude<TargetInput, string>): Target {
+    const target = labelTarget(on);
+    const matching = this.matching(target);
+    if (matching.length === 0) {
+      const message = `No agent matches “${target.labels}”. Known: ${names(this.#records()) || "none"}.`;
+      throw new JobsError("agent-unknown", message, { field: "on" });
+    }
+    if (target.kind === "all" && !fitsRecord(matching.map(({ id }) => id))) {
+      const message = `${matching.length} agents match “${target.labels}”: that is more than one run can be for. Submit several, each for a part of them.`;
+      throw new JobsError("invalid-request", message, { field: "on", details: { agents: matching.length } });
+    }
+    return target;
   }
 
   /** The agents that a run of this target may go to, in contact or not. */
@@ -244,6 +252,20 @@ export class AgentsProjection {
     this.#agents.set(agent, known);
     return known;
   }
+}
+
+function labelTarget(on: Exclude<TargetInput, string>): Exclude<Target, { kind: "agent" }> {
+  if ("any" in on) {
+    const { any: labels, prefer = [] } = on;
+    return { kind: "any", labels, ...(prefer.length === 0 ? {} : { prefer }) };
+  }
+  const { all: labels, atOnce, maxFailed } = on;
+  return {
+    kind: "all",
+    labels,
+    ...(atOnce === undefined ? {} : { atOnce }),
+    ...(maxFailed === undefined ? {} : { maxFailed }),
+  };
 }
 
 function names(records: readonly AgentRecord[]): string {

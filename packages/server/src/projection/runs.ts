@@ -68,6 +68,11 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
     return live === undefined ? undefined : this.#options.presenter.present(live.run);
   }
 
+  /** As {@link find}; also of a run of which the index alone does not tell all. */
+  findView(id: string): Promise<RunView | undefined> {
+    return Promise.resolve(this.find(id));
+  }
+
   /**
    * Throws `run-unknown`, but not before this server has seen all that is stored: another one may have accepted it just
    * now; `store-unavailable` when it cannot see that, or cannot read the run's record.
@@ -116,6 +121,7 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
     const cut = filter.before === undefined ? undefined : this.find(filter.before);
     if (filter.before !== undefined && cut === undefined) throw unknown(filter.before, "before");
     const take = (view: RunView): void => {
+      if (view.partOf !== undefined) return;
       if (filter.job !== undefined && view.job !== filter.job) return;
       if (filter.state !== undefined && view.state !== filter.state) return;
       if (cut === undefined || newestFirst(cut, view) < 0) views.push(view);

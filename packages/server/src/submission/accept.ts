@@ -42,7 +42,11 @@ export interface AcceptOptions {
 export type Work = Pick<Submission, "target" | "payload" | "parameters">;
 
 /** A script and where it runs, with what it was given: values that were checked already. */
-export type WorkInput = z.output<typeof TaskInput> & { readonly given?: ParameterValues | undefined };
+export type WorkInput = z.output<typeof TaskInput> & {
+  readonly given?: ParameterValues | undefined;
+  /** Of all agents that match only these. */
+  readonly only?: string[];
+};
 
 type SubmitParsed = z.output<typeof SubmitInput>;
 
@@ -83,7 +87,8 @@ export async function acceptWork(
 export async function workOf(input: WorkInput, options: AcceptOptions): Promise<Work> {
   checkScript(input.script);
   const interpreter = input.interpreter ?? interpreterOf(input.script);
-  const target = options.agents.resolve(input.on);
+  const resolved = options.agents.resolve(input.on);
+  const target = resolved.kind === "all" && input.only !== undefined ? { ...resolved, only: input.only } : resolved;
   // With a PATH of its own only the host itself can tell.
   if (input.env?.["PATH"] === undefined) checkProgram(programOf(interpreter), target, options.agents);
   await options.syntax.check(input.script, programOf(interpreter));
@@ -93,7 +98,7 @@ export async function workOf(input: WorkInput, options: AcceptOptions): Promise<
   const content: PayloadContent = { v: 1, script: input.script, interpreter: [...interpreter], env, ...parameters };
   return {
     target,
-    payload: await payloadOf(content, options.artifacts),
+    payload: await payloadOf(content, options.artifacts, target.kind === "all" ? MEMBER_INLINE_MAX_BYTES : undefined),
     ...(given === undefined ? {} : { parameters: shownParameters(given) }),
   };
 }
@@ -113,11 +118,18 @@ function mayHave({ path, programs }: HostReport, program: string): boolean {
   return !isKnowable || programs.includes(name);
 }
 
-async function payloadOf(content: PayloadContent, artifacts: ArtifactStore): Promise<Payload> {
+/** In a record that names very many agents, and in one for each of them. */
+const MEMBER_INLINE_MAX_BYTES = 2 * 1024;
+
+async function payloadOf(
+  content: PayloadContent,
+  artifacts: ArtifactStore,
+  inlineMaxBytes = PAYLOAD_INLINE_MAX_BYTES,
+): Promise<Payload> {
   const body = JSON.stringify(content);
   const bytes = Buffer.from(body);
   const payload: Payload = { form: "plain", sha256: sha256(body), sizeBytes: bytes.length };
-  if (bytes.length <= PAYLOAD_INLINE_MAX_BYTES) return { ...payload, body };
+  if (bytes.length <= inlineMaxBytes) return { ...payload, body };
   const underWay = storing.get(artifacts) ?? new Map<string, Promise<void>>();
   storing.set(artifacts, underWay);
   const key = payloadKey(payload.sha256);

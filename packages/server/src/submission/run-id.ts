@@ -10,6 +10,11 @@ export function slotRunOf({ job, schedule, at }: { job: string; schedule: string
   return idOf(digestOf(`\0slot\0${job}\0${schedule}\0${at}`));
 }
 
+/** The part of a run on one host. */
+export function memberRunOf({ run, agent }: { run: string; agent: string }): string {
+  return idOf(digestOf(`\0member\0${run}\0${agent}`));
+}
+
 function digestOf(text: string): Buffer {
   return createHash("sha256").update(text).digest();
 }
