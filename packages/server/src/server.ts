@@ -102,8 +102,8 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   const agents = new AgentsProjection({
     monotonicMs,
     now,
-    assignedTo: (agent) => jobs.assignedTo(agent),
-    usedAtMs: (agent) => jobs.usedAtMs(agent),
+    assignedTo: (agent) => jobs.occupancy.of(agent),
+    usedAtMs: (agent) => jobs.occupancy.usedAtMs(agent),
     countsForMs: (held, listedAtMs) => countsForMs(held, listedAtMs, { jobs, finished }),
   });
   const feeds: StreamWatch[] = [];

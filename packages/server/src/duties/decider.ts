@@ -23,8 +23,9 @@ import {
 import { entryOf, type HistoryStore, type JobRecord, type JobStore, type WriteOutcome } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import type { AgentsProjection } from "../projection/agents-projection.ts";
+import type { GuardedView } from "../projection/guarded-view.ts";
 import type { HistoryIndex } from "../projection/history-index.ts";
-import type { GuardedView, JobsProjection } from "../projection/jobs-projection.ts";
+import type { JobsProjection } from "../projection/jobs-projection.ts";
 import type { StateOf } from "../projection/run-states.ts";
 import type { Silence } from "../projection/silence.ts";
 import { memberRunOf, slotRunOf } from "../submission/run-id.ts";

@@ -41,8 +41,11 @@ export interface DecidingOptions {
   readonly log: Logger;
 }
 
-/** How often every live run is looked at, milliseconds. */
+/** How often every run that hosts have is looked at, milliseconds. */
 const ROUND_MS = 1_000;
+/** Of jobs whose runs only wait so many in a round: there may be very many, and what happens to them is heard of. */
+const WAITING_A_ROUND = 2_000;
+const FOR_A_HOST: ReadonlySet<Run["waitingFor"]> = new Set(["agent", "slot", "all-paused"]);
 const SWEEP_MS = 60_000;
 
 export class Deciding {
@@ -142,8 +145,10 @@ export class Deciding {
     const last = run.attempts.at(-1);
     if (last !== undefined && (hasEnded(run) || currentAttempt(run) === undefined))
       this.#reconcileWaitingFor(last.agent);
-    // It may go on, or make room, or ask others to.
-    if (hasEnded(run) || isWaiting(run) || run.fanOut !== undefined) this.#reconcile(run.job);
+    // It may go on, or make room, or ask others to. One that is alone and waits for a host goes on by that host.
+    const isAlone =
+      isWaiting(run) && FOR_A_HOST.has(run.waitingFor) && this.#options.jobs.view(run.job).runs.length === 1;
+    if (!isAlone && (hasEnded(run) || isWaiting(run) || run.fanOut !== undefined)) this.#reconcile(run.job);
   }
 
   #onDefined(job: string): void {
@@ -186,18 +191,26 @@ export class Deciding {
     });
   }
 
-  /** Looks at every live run: what a crash, a lost message or a lost evidence left undone is done now. */
+  /**
+   * Looks at every run that hosts have, and at some that wait: what a crash, a lost message or a lost evidence left undone
+   * is done now.
+   */
   #round(): void {
     if (!this.#isActive) return;
     for (const [agent, report] of this.#options.agents.reports()) void this.#options.enroller.onReport(agent, report);
     for (const [agent, beat] of this.#options.agents.withoutInbox()) void this.#options.enroller.onBeat(agent, beat);
-    for (const { run, sequence } of this.#options.jobs.runs()) {
+    const { agents, jobs } = this.#options;
+    const toReconcile = new Set<string>();
+    for (const { run, sequence } of jobs.handed()) {
       this.#next(run, sequence);
+      toReconcile.add(run.job);
       const undecided = this.#options.desk.findUndecided(run);
       const of = run.attempts.find(({ number }) => number === undecided?.attempt);
       if (undecided !== undefined && of !== undefined) void this.#decideOn(of.agent, undecided);
     }
-    this.#reconcileAll();
+    for (const { id } of agents.views()) this.#reconcileWaitingFor(id);
+    for (const job of jobs.nextLiveJobs(WAITING_A_ROUND)) toReconcile.add(job);
+    for (const job of toReconcile) this.#reconcile(job);
   }
 
   #reconcileAll(): void {

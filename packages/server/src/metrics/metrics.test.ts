@@ -62,8 +62,8 @@ function server() {
   const agents = new AgentsProjection({
     monotonicMs,
     now: () => later(clock.ms),
-    assignedTo: (agent) => jobs.assignedTo(agent),
-    usedAtMs: (agent) => jobs.usedAtMs(agent),
+    assignedTo: (agent) => jobs.occupancy.of(agent),
+    usedAtMs: (agent) => jobs.occupancy.usedAtMs(agent),
     countsForMs: (held, listedAtMs) => countsForMs(held, listedAtMs, { jobs, finished }),
   });
   trackAttempts(jobs, silence);

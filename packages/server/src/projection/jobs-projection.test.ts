@@ -102,14 +102,14 @@ test("attempts count for their agent while they are not known to have ended, and
   const waiting = (): string[] =>
     [...jobs.waitingFor({ id: "alpha", name: "alpha", labels: {} })].map(({ job }) => job);
   jobs.apply(stored(1));
-  expect([jobs.assignedTo("alpha"), waiting()]).toEqual([0, ["nightly"]]);
+  expect([jobs.occupancy.of("alpha"), waiting()]).toEqual([0, ["nightly"]]);
   jobs.apply(stored(2, run({ attempts: [attempt] })));
-  expect([jobs.assignedTo("alpha"), waiting()]).toEqual([1, []]);
+  expect([jobs.occupancy.of("alpha"), waiting()]).toEqual([1, []]);
   jobs.apply(stored(3, run({ attempts: [attempt], state: "completed", times: { submittedAt: AT, endedAt: AT } })));
-  expect(jobs.assignedTo("alpha")).toBe(0);
+  expect(jobs.occupancy.of("alpha")).toBe(0);
   jobs.apply(stored(4, run({ run: "run00002", attempts: [attempt] })));
   jobs.applySnapshot("nightly", { asOf: 9, entries: [] });
-  expect(jobs.assignedTo("alpha")).toBe(0);
+  expect(jobs.occupancy.of("alpha")).toBe(0);
 });
 
 test("a view is as fresh as what was applied last, however often it was looked at before", () => {

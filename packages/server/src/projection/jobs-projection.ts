@@ -3,8 +3,8 @@ import { EventEmitter } from "node:events";
  * The jobs and their live runs in memory, filled by watching the bucket `jobs`; never the truth. Of each job it keeps
  * the guard: the last sequence that was read of it, which the next write must name.
  */
-import { currentAttempt, hasEnded, isAhead, type JobDefinition, type Run, type Settings } from "@jobs/core";
-import { byLine, bySubmission } from "@jobs/core/decide";
+import { hasEnded, isAhead, type JobDefinition, type Run, type Settings } from "@jobs/core";
+import { byLine } from "@jobs/core/decide";
 import {
   entryOf,
   MARKER_TTL_SECONDS,
@@ -13,16 +13,9 @@ import {
   type JobRecord,
   type JobSnapshot,
 } from "@jobs/core/jetstream";
+import { viewOf, type Entry, type GuardedView } from "./guarded-view.ts";
+import { Occupancy } from "./occupancy.ts";
 import { WaitingLines } from "./waiting-lines.ts";
-
-interface Entry {
-  readonly kind: JobEntry["kind"];
-  readonly sequence: number;
-  readonly run?: Run;
-  readonly definition?: JobDefinition;
-  /** When it was seen, monotonic ms: after its TTL a marker is gone from the store without a word. */
-  readonly seenAtMs: number;
-}
 
 const NO_SETTINGS = { settings: { v: 1 }, sequence: 0 } as const;
 
@@ -32,18 +25,6 @@ interface JobState {
   floor: number;
   /** Made when it is asked for, until something of the job changes. */
   view?: GuardedView | undefined;
-}
-
-/** One job as it was read, and the guard that a write made from this view must carry. */
-export interface GuardedView {
-  readonly job: string;
-  readonly runs: readonly Run[];
-  readonly definition: JobDefinition | undefined;
-  readonly guard: number;
-  /** True when there is a record that this version cannot read: nothing may be decided of the job. */
-  readonly isUnreadable: boolean;
-  /** How often everything was forgotten before it was read. */
-  readonly generation: number;
 }
 
 export interface LiveRun {
@@ -65,9 +46,12 @@ export class JobsProjection extends EventEmitter<Events> {
   readonly #monotonicMs: () => number;
   readonly #jobs = new Map<string, JobState>();
   readonly #runs = new Map<string, LiveRun>();
-  readonly #assigned = new Map<string, number>();
+  readonly #handed = new Map<string, LiveRun>();
+  /** Attempts that agents have. */
+  readonly occupancy: Occupancy;
   readonly #waiting = new WaitingLines();
-  readonly #usedAtMs = new Map<string, number>();
+  /** Whose turn it is to be looked at. */
+  #turn = this.#jobs.keys();
   #settings: { readonly settings: Settings; readonly sequence: number } = NO_SETTINGS;
   /** What other servers said they have stored and that no watch has delivered yet, by subject. */
   readonly #announced = new Map<string, JobEntry>();
@@ -77,6 +61,7 @@ export class JobsProjection extends EventEmitter<Events> {
     super();
     this.setMaxListeners(0);
     this.#monotonicMs = options.monotonicMs;
+    this.occupancy = new Occupancy(options.monotonicMs);
   }
 
   /**
@@ -153,7 +138,8 @@ export class JobsProjection extends EventEmitter<Events> {
     this.#settings = NO_SETTINGS;
     this.#jobs.clear();
     this.#runs.clear();
-    this.#assigned.clear();
+    this.#handed.clear();
+    this.occupancy.clear();
     this.#waiting.clear();
     this.#announced.clear();
     this.#generation++;
@@ -164,7 +150,7 @@ export class JobsProjection extends EventEmitter<Events> {
     const generation = this.#generation;
     if (state === undefined) return { job, runs: [], definition: undefined, guard: 0, isUnreadable: false, generation };
     this.#forgetExpiredMarkers(state);
-    return (state.view ??= { ...viewOf(job, state), generation });
+    return (state.view ??= { ...viewOf(job, state.entries), generation });
   }
 
   /** True while a marker stands in the place of this run's record: it has ended and is in HISTORY. */
@@ -193,18 +179,30 @@ export class JobsProjection extends EventEmitter<Events> {
     return this.view(job).definition;
   }
 
+  /** Runs for which something is to be told to a host, or to be done: those that hosts have, or had. */
+  handed(): Iterable<LiveRun> {
+    return this.#handed.values();
+  }
+
+  /** Of all jobs with a run that is due and has not ended, the next so many; each comes again and again. */
+  nextLiveJobs(limit: number): readonly string[] {
+    const next: string[] = [];
+    for (let left = this.#jobs.size; left > 0 && next.length < limit; left--) {
+      const { value: job, done } = this.#turn.next();
+      if (done === true) this.#turn = this.#jobs.keys();
+      else if (this.#hasDueRun(job)) next.push(job);
+    }
+    return next;
+  }
+
+  #hasDueRun(job: string): boolean {
+    for (const { run } of this.#jobs.get(job)?.entries.values() ?? [])
+      if (run !== undefined && !hasEnded(run) && !isAhead(run)) return true;
+    return false;
+  }
+
   runs(): Iterable<LiveRun> {
     return this.#runs.values();
-  }
-
-  /** Attempts of live runs that are assigned to an agent and not known to have ended. */
-  assignedTo(agent: string): number {
-    return this.#assigned.get(agent) ?? 0;
-  }
-
-  /** When it was assigned something last, or something on it ended, monotonic ms; undefined when that was never. */
-  usedAtMs(agent: string): number | undefined {
-    return this.#usedAtMs.get(agent);
   }
 
   /** The runs that this agent could help, in line; nothing may change while they are gone through. */
@@ -252,20 +250,16 @@ export class JobsProjection extends EventEmitter<Events> {
 
   #index(run: Run, sequence: number): void {
     this.#runs.set(run.run, { run, sequence });
+    if (hasEnded(run) || run.attempts.length > 0) this.#handed.set(run.run, { run, sequence });
     this.#waiting.add(run);
-    this.#count(occupiedAgent(run), 1);
+    this.occupancy.add(run);
   }
 
   #unindex(run: Run): void {
     this.#runs.delete(run.run);
+    this.#handed.delete(run.run);
     this.#waiting.remove(run);
-    this.#count(occupiedAgent(run), -1);
-  }
-
-  #count(agent: string | undefined, change: 1 | -1): void {
-    if (agent === undefined) return;
-    this.#assigned.set(agent, this.assignedTo(agent) + change);
-    this.#usedAtMs.set(agent, this.#monotonicMs());
+    this.occupancy.remove(run);
   }
 
   #forgetExpiredMarkers(state: JobState): void {
@@ -276,22 +270,4 @@ export class JobsProjection extends EventEmitter<Events> {
       state.entries.delete(subject);
     }
   }
-}
-
-function viewOf(job: string, { entries }: JobState): Omit<GuardedView, "generation"> {
-  let guard = 0;
-  const runs: Run[] = [];
-  let definition: JobDefinition | undefined;
-  let isUnreadable = false;
-  for (const entry of entries.values()) {
-    guard = Math.max(guard, entry.sequence);
-    if (entry.run !== undefined) runs.push(entry.run);
-    definition ??= entry.definition;
-    isUnreadable ||= entry.kind === "unreadable";
-  }
-  return { job, runs: runs.sort(bySubmission), definition, guard, isUnreadable };
-}
-
-function occupiedAgent(run: Run): string | undefined {
-  return hasEnded(run) ? undefined : currentAttempt(run)?.agent;
 }
