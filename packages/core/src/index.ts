@@ -79,4 +79,5 @@ export {
 } from "./protocol/operations.ts";
 export { AttemptOutcome, AttemptView } from "./protocol/attempt-view.ts";
 export { SubmitInput, TaskInput } from "./protocol/submit-input.ts";
-export { AgentSummary, JobView, RunView, SlotView, viewOfRun, type LiveFacts } from "./protocol/views.ts";
+export { JobSummary, JobView, SlotView } from "./protocol/job-views.ts";
+export { AgentSummary, RunView, viewOfRun, type LiveFacts } from "./protocol/views.ts";

@@ -4,6 +4,7 @@ export {
   type AttemptView,
   type AuditEntry,
   type ErrorCode,
+  type JobSummary,
   type JobView,
   type Pause,
   type PolicySettings,

@@ -1,6 +1,7 @@
 import {
   JobsError,
   type AuditEntry,
+  type JobSummary,
   type JobView,
   type OperationInput,
   type OperationName,
@@ -140,6 +141,11 @@ export class JobsClient {
   /** Runs whose next step should have been done by now; `next` says who has to do it, and what to do about it. */
   async listOverdue(options: CallOptions = {}): Promise<RunView[]> {
     return (await this.#call("listOverdue", {}, options)).runs;
+  }
+
+  /** Jobs by name, 100 when no limit is given; `after` takes the last name of the page before. */
+  async listJobs(input: OperationInput<"listJobs"> = {}, options: CallOptions = {}): Promise<JobSummary[]> {
+    return (await this.#call("listJobs", input, options)).jobs;
   }
 
   /** A job: its policy, whether it is paused, its live runs in line. Throws `job-unknown`. */

@@ -8,13 +8,23 @@ import {
   type StoredSchedule,
 } from "@jobs/core";
 import { findScheduleFault, previewOf } from "@jobs/core/schedule";
+import { listJobs } from "../projection/job-list.ts";
 import { acceptWork } from "../submission/accept.ts";
 import { taskOf, taskViewOf, workOfTask } from "../submission/task.ts";
 import type { Handlers, OperationsOptions } from "./handlers.ts";
 
 type JobHandlers = Pick<
   Handlers,
-  "getJob" | "saveJob" | "runJob" | "previewSchedule" | "pauseJob" | "resumeJob" | "pauseAll" | "resumeAll" | "getPause"
+  | "listJobs"
+  | "getJob"
+  | "saveJob"
+  | "runJob"
+  | "previewSchedule"
+  | "pauseJob"
+  | "resumeJob"
+  | "pauseAll"
+  | "resumeAll"
+  | "getPause"
 >;
 
 /** So many next slots of each schedule a job shows. */
@@ -49,6 +59,7 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
   const paused = (pause: OperationOutput<"getPause">["paused"]): OperationOutput<"getPause"> =>
     pause === undefined ? {} : { paused: pause };
   return {
+    listJobs: (filter) => Promise.resolve({ jobs: listJobs({ jobs, nowMs }, filter) }),
     async getJob({ name }) {
       await known(name);
       return viewOf(name);

@@ -12,6 +12,7 @@ import {
   type JobRecord,
   type JobSnapshot,
 } from "@jobs/core/jetstream";
+import { Announced } from "./announced.ts";
 import { bySubmission } from "./line-order.ts";
 
 interface Entry {
@@ -67,8 +68,7 @@ export class JobsProjection extends EventEmitter<Events> {
   readonly #assigned = new Map<string, number>();
   readonly #waiting = new Map<string, Set<string>>();
   #settings: { readonly settings: Settings; readonly sequence: number } = NO_SETTINGS;
-  /** What other servers said they have stored and that no watch has delivered yet, by subject. */
-  readonly #announced = new Map<string, JobEntry>();
+  readonly #announced = new Announced();
   #generation = 0;
 
   constructor(options: { monotonicMs: () => number }) {
@@ -137,7 +137,7 @@ export class JobsProjection extends EventEmitter<Events> {
 
   /** Every job that something is known of. */
   names(): Iterable<string> {
-    return this.#jobs.keys();
+    return new Set([...this.#jobs.keys(), ...this.#announced.jobs()]);
   }
 
   /** Jobs with a run that is due and has not ended, the one whose run is the oldest first: so is a free slot given to who came first. */
@@ -180,15 +180,13 @@ export class JobsProjection extends EventEmitter<Events> {
 
   find(run: string): LiveRun | undefined {
     const known = this.#runs.get(run);
-    for (const { run: announced, sequence } of this.#announced.values())
-      if (announced?.run === run && sequence > (known?.sequence ?? 0)) return { run: announced, sequence };
-    return known;
+    const announced = this.#announced.findRun(run);
+    return announced !== undefined && announced.sequence > (known?.sequence ?? 0) ? announced : known;
   }
 
   /** What is said of a job as a whole, as far as this server knows. */
   findDefinition(job: string): JobDefinition | undefined {
-    for (const { definition } of this.#announced.values()) if (definition?.job === job) return definition;
-    return this.view(job).definition;
+    return this.#announced.findDefinition(job) ?? this.view(job).definition;
   }
 
   runs(): Iterable<LiveRun> {
@@ -219,7 +217,7 @@ export class JobsProjection extends EventEmitter<Events> {
   #set(state: JobState, entry: JobEntry): void {
     const before = state.entries.get(entry.subject)?.run;
     if (before !== undefined) this.#unindex(before);
-    if ((this.#announced.get(entry.subject)?.sequence ?? 0) <= entry.sequence) this.#announced.delete(entry.subject);
+    this.#announced.delivered(entry);
     state.entries.set(entry.subject, {
       kind: entry.kind,
       sequence: entry.sequence,
