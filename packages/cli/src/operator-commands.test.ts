@@ -27,6 +27,7 @@ function answer({ method, path, query }: Request): Answer {
   if (method === "POST" && path === `${run}/rerun`) return { status: 201, body: { run: held, known: false } };
   if (method === "POST" && path.startsWith(`${run}/`)) return { body: held };
   if (path === "/v1/jobs") return { body: { jobs: pageOf(query) } };
+  if (method === "DELETE") return { body: { job: "nightly", history: query.get("history") } };
   if (path === "/v1/overdue") return { body: { runs: [stuck] } };
   if (path === "/v1/audit")
     return { body: { entries: [{ v: 1, at: paused.at, by: "ada", action: "pause", job: "nightly" }] } };
@@ -146,6 +147,17 @@ test("job list has all jobs, however many pages they are, or as many as asked fo
   const { jobs } = JSON.parse(some.stdout) as { jobs: JobSummary[] };
   expect([jobs.length, jobs[0]?.job, jobs.at(-1)?.job]).toEqual([1_200, "job 0010", "job 1209"]);
   expect(await runCommand(["job", "list", "--limit", "0"], server)).toMatchObject({ exitCode: 64 });
+});
+
+test("job delete keeps the history unless it is told otherwise", async () => {
+  await using server = await startServer();
+  expect((await runCommand(["job", "delete", "a/b"], server)).stdout).toContain("its history kept");
+  const last = () => server.requests.at(-1);
+  expect([last()?.method, last()?.path, last()?.query.get("history")]).toEqual(["DELETE", "/v1/jobs/a%2Fb", "keep"]);
+  const done = await runCommand(["job", "delete", "..", "--history", "--json"], server);
+  expect(JSON.parse(done.stdout)).toEqual({ job: "..", history: "delete" });
+  expect([last()?.path, last()?.query.get("history")]).toEqual(["/v1/jobs/%20..", "delete"]);
+  expect(await runCommand(["job", "delete", " "], server)).toMatchObject({ exitCode: 64 });
 });
 
 test("a job whose name is a command's is shown by the command show", async () => {

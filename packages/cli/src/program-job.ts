@@ -77,4 +77,15 @@ function addJobCommand(program: Command, execute: Execute): void {
         command.optsWithGlobals(),
       ),
     );
+  job
+    .command("delete")
+    .description("Delete what is said of a job; refused while a run of it lives.")
+    .argument("<job>", JOB)
+    .option("--history", "delete its finished runs, too")
+    .action((name: string, options: { history?: boolean }, command: Command) =>
+      execute(
+        async (context) => (await import("./commands/job-delete.ts")).deleteJob(context, name, options),
+        command.optsWithGlobals(),
+      ),
+    );
 }

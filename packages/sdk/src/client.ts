@@ -170,6 +170,19 @@ export class JobsClient {
   }
 
   /**
+   * Deletes what is said of a job: its task, schedules and policy; with `history: "delete"` its finished runs, too, and
+   * with them the keys that they were submitted with.
+   *
+   * @throws JobsError `job-unknown`; `job-busy` while a run of it lives (`details` name it).
+   */
+  async deleteJob(
+    name: string,
+    { history, ...options }: CallOptions & { readonly history?: "keep" | "delete" } = {},
+  ): Promise<void> {
+    await this.#call("deleteJob", { name, history }, options);
+  }
+
+  /**
    * Submits a run of a job's task. As safe as {@link submitJob}, and throws as that does; `task-missing`,
    * `parameters-invalid` with the field `parameters.<name>`.
    *

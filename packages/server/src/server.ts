@@ -17,6 +17,7 @@ import { DecidingLease } from "./duties/deciding-lease.ts";
 import { Deciding } from "./duties/deciding.ts";
 import { Enroller } from "./duties/enroller.ts";
 import { EvidenceDesk } from "./duties/evidence-desk.ts";
+import { HistoryEraser } from "./duties/history-eraser.ts";
 import { Messenger } from "./duties/messenger.ts";
 import { Releaser } from "./duties/releaser.ts";
 import { RestoreGate } from "./duties/restore-gate.ts";
@@ -173,6 +174,8 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   });
   const desk = new EvidenceDesk({ findRun: (run) => jobs.find(run)?.run });
   const keeper = new LogKeeper({ logs: store.logs, artifacts });
+  const releaser = new Releaser({ inbox, evidence, logs: store.logs, history: finished, jobs, epoch, log });
+  const eraser = new HistoryEraser({ decider, history, releaser, finished, agents, log });
   const deciding: Deciding = new Deciding({
     evidence,
     desk,
@@ -188,13 +191,14 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
       artifacts,
       logs: keeper,
       desk,
-      isOpen: (run) => isSlotOpen(jobs.view(run.job), run),
-      onFinished: (run) => finished.add(run),
+      isOpen: (run) => isSlotOpen(jobs.view(run.job), run) || finished.isErasing(run.job),
+      onFinished: (run, sequence) => finished.add(run, sequence),
       now,
       monotonicMs,
       log,
     }),
-    releaser: new Releaser({ inbox, evidence, logs: store.logs, history: finished, jobs, epoch, log }),
+    releaser,
+    eraser,
     enroller: new Enroller({ store: store.agents, inbox, agents, epoch, now, log }),
     nowMs,
     log,
@@ -219,7 +223,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   undo.push(() => Promise.all(watches.map((watch) => watch.stop())));
   const settings = new SettingsKeeper({ store: store.jobs, jobs, assertMayDecide });
   const { audit } = store;
-  const commands = new Commands({ link, server: id, lease, decider, settings, audit, jobs, now, monotonicMs });
+  const commands = new Commands({ link, server: id, lease, decider, eraser, settings, audit, jobs, now, monotonicMs });
   const refreshing = setInterval(() => runs.refresh(), REFRESH_MS);
   undo.push(() => Promise.resolve(clearInterval(refreshing)));
   const checker = new ShellChecker();

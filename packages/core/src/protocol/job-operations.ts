@@ -48,6 +48,18 @@ export const jobOperations = {
     output: JobView,
     successStatus: 200,
   },
+  deleteJob: {
+    method: "DELETE",
+    path: "/v1/jobs/{name}",
+    summary:
+      "Deletes what is said of a job; refused while a run of it lives. With `history: delete` its finished runs, too.",
+    input: OfJob.extend({
+      /** Whether its finished runs stay, and with them the keys that they were submitted with. */
+      history: z.enum(["keep", "delete"]).default("keep"),
+    }),
+    output: z.object({ job: z.string(), history: z.enum(["keep", "delete"]) }),
+    successStatus: 200,
+  },
   runJob: {
     method: "POST",
     path: "/v1/job/run",

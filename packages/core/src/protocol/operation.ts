@@ -3,7 +3,7 @@ import { z } from "zod";
 import { RunView } from "./views.ts";
 
 export interface Operation {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   /** Path with `{parameters}`, which are part of the input. */
   readonly path: string;
   readonly summary: string;

@@ -12,6 +12,7 @@ import { randomUUID } from "node:crypto";
 import { currentAttempt, hasEnded, JobsError, type Evidence, type JobDefinition, type Run } from "@jobs/core";
 import {
   decideDefine,
+  decideDelete,
   decideEvidence,
   decideSubmit,
   reconcile,
@@ -28,6 +29,7 @@ import type { GuardedView, JobsProjection } from "../projection/jobs-projection.
 import type { StateOf } from "../projection/run-states.ts";
 import type { Silence } from "../projection/silence.ts";
 import { slotRunOf } from "../submission/run-id.ts";
+import { answered, recordOf, unreadable, writeIdOf, type Decided, type Settled } from "./decided.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 
 export interface DeciderOptions {
@@ -51,21 +53,6 @@ export interface DeciderOptions {
   readonly log: Logger;
   /** The server stops: what is still of unknown outcome stays so. */
   readonly signal: AbortSignal;
-}
-
-/** A run's record as it is stored now. */
-export interface Decided {
-  readonly run: Run;
-  readonly sequence: number;
-  /** False when what was asked for already was so. */
-  readonly isNew: boolean;
-}
-
-/** What a decision came to: a record that is stored now. */
-interface Settled {
-  readonly record: JobRecord;
-  readonly sequence: number;
-  readonly isNew: boolean;
 }
 
 type KnownOutcome = Exclude<WriteOutcome, { kind: "unknown" | "refused" }>;
@@ -125,6 +112,26 @@ export class Decider {
     return { isNew: false, sequence: 0, ...(definition === undefined ? {} : { definition }) };
   }
 
+  /** Nothing is said of the job any more. Throws `job-busy` while a run of it lives. */
+  async delete(job: string): Promise<Omit<Settled, "record">> {
+    let isAsked = false;
+    const settled = await this.#decide(job, (view) => {
+      const decision = decideDelete(view);
+      isAsked ||= decision.kind === "delete"; // gone after a conflict: by our write, or by another one like it
+      return decision;
+    });
+    return { isNew: isAsked, sequence: settled?.sequence ?? 0 };
+  }
+
+  /** Does something while nothing of the job is decided here; it is read first. */
+  alone<T>(job: string, act: (view: GuardedView, context: DecisionContext) => Promise<T>): Promise<T> {
+    return this.#queue.run(job, async () => {
+      await this.#readAgain(job);
+      this.#options.assertMayDecide();
+      return act(this.#options.jobs.view(job), this.#context());
+    });
+  }
+
   async onEvidence(agent: string, evidence: Evidence): Promise<void> {
     await this.#decide(evidence.job, (view, context) => decideEvidence(view, { agent, evidence }, context));
   }
@@ -178,7 +185,8 @@ export class Decider {
           if (record.kind === "run") this.#options.onStored?.(record.run, findRun(view, record.run));
           return { record, sequence: outcome.sequence, isNew: true };
         }
-        written.add(writeIdOf(record));
+        const writeId = writeIdOf(record);
+        if (writeId !== undefined) written.add(writeId);
         await this.#readAgain(job);
       }
       throw new JobsError("store-unavailable", `“${job}” is being changed by somebody else all the time: try again.`);
@@ -194,13 +202,14 @@ export class Decider {
   }
 
   #settled(record: JobRecord, isNew: boolean): Settled {
-    const sequence = record.kind === "definition" ? 0 : this.#options.jobs.find(record.run.run)?.sequence;
+    const sequence = record.kind === "run" ? this.#options.jobs.find(record.run.run)?.sequence : 0;
     return { record, sequence: sequence ?? 0, isNew };
   }
 
   async #write(record: JobRecord, guard: number): Promise<KnownOutcome> {
     const { store } = this.#options;
     if (record.kind === "definition") return this.#resolved(() => store.writeDefinition(record.definition, guard));
+    if (record.kind === "definition-marker") return this.#resolved(() => store.removeDefinition(record.job, guard));
     const agent = this.#newlyAssigned(record.run);
     if (agent !== undefined) this.#reserved.set(agent, (this.#reserved.get(agent) ?? 0) + 1);
     try {
@@ -271,28 +280,6 @@ export class Decider {
   }
 }
 
-function recordOf(decision: Extract<Decision, { kind: "write" | "define" }>): JobRecord {
-  if (decision.kind === "define") return { kind: "definition", definition: decision.definition };
-  return { kind: "run", run: decision.run };
-}
-
 function findRun({ runs }: GuardedView, { run }: Run): Run | undefined {
   return runs.find((one) => one.run === run);
-}
-
-function writeIdOf(record: JobRecord): string {
-  return record.kind === "definition" ? record.definition.writeId : record.run.writeId;
-}
-
-function answered(settled: Settled | undefined): Decided {
-  if (settled === undefined || settled.record.kind === "definition")
-    throw new Error("what is asked is always answered");
-  const { record, sequence, isNew } = settled;
-  return { run: record.run, sequence, isNew };
-}
-
-function unreadable(job: string): JobsError {
-  return new JobsError("store-unavailable", `A record of “${job}” is of a newer version: upgrade this server.`, {
-    field: "name",
-  });
 }

@@ -43,7 +43,7 @@ export interface SettlerOptions {
   /** It ended, and must stay a live run all the same. */
   readonly isOpen: (run: Run) => boolean;
   /** It is in HISTORY: known before the watch tells it. */
-  readonly onFinished: (run: Run) => void;
+  readonly onFinished: (run: Run, sequence: number) => void;
   readonly now: () => string;
   readonly monotonicMs: () => number;
   readonly log: Logger;
@@ -89,7 +89,7 @@ export class Settler {
       const settled: Run = { ...run, output, times: { ...run.times, settledAt: this.#options.now() } };
       const outcome = await this.#options.history.write(settled);
       if (outcome.kind !== "stored" && !(await this.#isThere(run, outcome.kind))) return; // the next round writes it again
-      if (outcome.kind === "stored") this.#options.onFinished(settled);
+      if (outcome.kind === "stored") this.#options.onFinished(settled, outcome.sequence);
       await this.#options.decider.remove(run);
       this.#asked.delete(run.run);
     } catch (error) {

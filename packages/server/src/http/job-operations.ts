@@ -1,5 +1,6 @@
 /** What the operations on jobs do: their tasks, schedules, policies and pauses. */
 import {
+  hasEnded,
   JobsError,
   type JobDefinition,
   type JobView,
@@ -18,6 +19,7 @@ type JobHandlers = Pick<
   | "listJobs"
   | "getJob"
   | "saveJob"
+  | "deleteJob"
   | "runJob"
   | "previewSchedule"
   | "pauseJob"
@@ -27,6 +29,9 @@ type JobHandlers = Pick<
   | "getPause"
 >;
 
+/** How long the end of a job's last runs is waited for before its history is deleted, milliseconds. */
+const SETTLED_WITHIN_MS = 10_000;
+const AGAIN_MS = 100;
 /** So many next slots of each schedule a job shows. */
 const NEXT_SLOTS = 3;
 
@@ -56,6 +61,20 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
     if (isKnown(job)) return;
     throw new JobsError("job-unknown", `There is no job “${job}”: nothing of that name has run.`, { field: "name" });
   };
+  /** What has ended a moment ago comes into the history first. */
+  const deleteHistory = async (job: string, by: string): Promise<void> => {
+    const untilMs = nowMs() + SETTLED_WITHIN_MS;
+    for (;;) {
+      try {
+        await commands.deleteHistory(job, by);
+        return await runs.catchUp();
+      } catch (error) {
+        const mayPass = error instanceof JobsError && error.code === "job-busy";
+        if (!mayPass || nowMs() > untilMs || jobs.view(job).runs.some((run) => !hasEnded(run))) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  };
   const paused = (pause: OperationOutput<"getPause">["paused"]): OperationOutput<"getPause"> =>
     pause === undefined ? {} : { paused: pause };
   return {
@@ -77,6 +96,17 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
         ...(schedules === undefined ? {} : { schedules }),
       });
       return viewOf(name);
+    },
+    async deleteJob({ name, history }, by) {
+      await known(name);
+      const isAnything = jobs.findDefinition(name) !== undefined || jobs.view(name).runs.some((run) => !hasEnded(run));
+      if (!isAnything && history === "keep") {
+        const message = `Nothing is said of “${name}”: there is only its history, which can be deleted, too.`;
+        throw new JobsError("job-unknown", message, { field: "name" });
+      }
+      await commands.delete(name, by);
+      if (history === "delete") await deleteHistory(name, by);
+      return { job: name, history };
     },
     async runJob(input, by) {
       if (jobs.findDefinition(input.name)?.task === undefined) await runs.catchUp();

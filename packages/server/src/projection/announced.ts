@@ -12,7 +12,7 @@ export class Announced {
   readonly #entries = new Map<string, JobEntry>();
 
   set(subject: string, entry: JobEntry): void {
-    this.#entries.set(subject, entry);
+    if ((this.#entries.get(subject)?.sequence ?? 0) < entry.sequence) this.#entries.set(subject, entry);
   }
 
   /** A watch has delivered this: what was announced of it before counts no more. */
@@ -30,8 +30,10 @@ export class Announced {
     return undefined;
   }
 
-  findDefinition(job: string): JobDefinition | undefined {
-    for (const { definition } of this.#entries.values()) if (definition?.job === job) return definition;
+  /** `deleted`: a marker stands in its place. */
+  findDefinition(job: string): JobDefinition | "deleted" | undefined {
+    for (const { definition, job: of, kind } of this.#entries.values())
+      if (of === job && (definition !== undefined || kind === "marker")) return definition ?? "deleted";
     return undefined;
   }
 

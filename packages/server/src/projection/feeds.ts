@@ -68,8 +68,9 @@ function jobsFeed({ stores, jobs, mark, log }: FeedsOptions): Feed {
 function historyFeed({ stores, runs, finished, mark, onFinished, log }: FeedsOptions): Feed {
   return feed((onReady) =>
     stores.history.watch({
-      onRun: (run) => {
-        runs.onFinished(run);
+      onErasure: (job, before, isDone) => (isDone ? finished.erased(job, before) : finished.erase(job, before)),
+      onRun: (run, sequence) => {
+        runs.onFinished(run, sequence);
         onFinished(run);
       },
       onUnreadable: (job, run) => {

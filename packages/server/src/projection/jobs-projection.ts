@@ -55,7 +55,7 @@ export interface LiveRun {
 interface Events {
   run: [Run];
   removed: [Run];
-  /** The definition of this job has changed. */
+  /** The definition of this job has changed, or is gone. */
   defined: [string];
   /** What holds for all jobs has changed. */
   settings: [];
@@ -186,7 +186,8 @@ export class JobsProjection extends EventEmitter<Events> {
 
   /** What is said of a job as a whole, as far as this server knows. */
   findDefinition(job: string): JobDefinition | undefined {
-    return this.#announced.findDefinition(job) ?? this.view(job).definition;
+    const announced = this.#announced.findDefinition(job) ?? this.view(job).definition;
+    return announced === "deleted" ? undefined : announced;
   }
 
   runs(): Iterable<LiveRun> {
@@ -215,7 +216,7 @@ export class JobsProjection extends EventEmitter<Events> {
   }
 
   #set(state: JobState, entry: JobEntry): void {
-    const before = state.entries.get(entry.subject)?.run;
+    const { run: before, definition } = state.entries.get(entry.subject) ?? {};
     if (before !== undefined) this.#unindex(before);
     this.#announced.delivered(entry);
     state.entries.set(entry.subject, {
@@ -226,7 +227,7 @@ export class JobsProjection extends EventEmitter<Events> {
       ...(entry.definition === undefined ? {} : { definition: entry.definition }),
     });
     state.view = undefined;
-    if (entry.kind === "definition") this.emit("defined", entry.job);
+    if (entry.kind === "definition" || definition !== undefined) this.emit("defined", entry.job);
     if (entry.run === undefined) {
       if (before !== undefined) this.emit("removed", before);
       return;
@@ -236,9 +237,10 @@ export class JobsProjection extends EventEmitter<Events> {
   }
 
   #drop(state: JobState, subject: string): void {
-    const before = state.entries.get(subject)?.run;
+    const { run: before, definition } = state.entries.get(subject) ?? {};
     state.entries.delete(subject);
     state.view = undefined;
+    if (definition !== undefined) this.emit("defined", definition.job);
     if (before === undefined) return;
     this.#unindex(before);
     this.emit("removed", before);

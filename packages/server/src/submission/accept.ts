@@ -31,7 +31,7 @@ export interface AcceptOptions {
   readonly agents: AgentsProjection;
   readonly syntax: ShellSyntax;
   readonly artifacts: ArtifactStore;
-  readonly runs: Pick<Runs, "get" | "list" | "catchUp">;
+  readonly runs: Pick<Runs, "get" | "list" | "catchUp" | "erasedAt">;
   readonly nowMs: () => number;
 }
 
@@ -62,7 +62,7 @@ export async function acceptWork(
   const asked = { ...time, ...(input.after === undefined ? {} : { after: input.after }) };
   return {
     job: input.name,
-    run: runIdOf(input.name, input.key),
+    run: runIdOf(input.name, input.key, options.runs.erasedAt(input.name)),
     policy,
     ...(isHeld ? { isHeld } : {}),
     ...time,
