@@ -14,9 +14,11 @@ export {
   type StoredLog,
   type SubmitInput,
 } from "@jobs/core";
+export type { ApplyOptions, JobInput } from "./apply-jobs.ts";
 export type { CallOptions } from "./call.ts";
 export { JobsClient, type JobChanges, type RerunChanges, type RunJobOptions } from "./client.ts";
 export type { ConnectOptions } from "./connection.ts";
+export type { FieldDifference, JobDifference } from "./job-difference.ts";
 export type { Retry } from "./follow.ts";
 export type { LogChunk } from "./log-chunk.ts";
 export { RunArtifact, type DownloadOptions } from "./run-artifact.ts";

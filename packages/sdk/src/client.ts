@@ -13,9 +13,11 @@ import {
   type SlotView,
   type SubmitInput,
 } from "@jobs/core";
+import { applyJobs, type ApplyOptions, type JobInput } from "./apply-jobs.ts";
 import { submitAll } from "./bulk.ts";
 import { call, type CallOptions } from "./call.ts";
 import { makeConnection, type ConnectOptions } from "./connection.ts";
+import type { JobDifference } from "./job-difference.ts";
 import { RunHandle } from "./run-handle.ts";
 import { submit, type SubmitOptions } from "./submission.ts";
 import type { Transport } from "./transport.ts";
@@ -180,6 +182,21 @@ export class JobsClient {
     { history, ...options }: CallOptions & { readonly history?: "keep" | "delete" } = {},
   ): Promise<void> {
     await this.#call("deleteJob", { name, history }, options);
+  }
+
+  /**
+   * Makes the jobs of a set as they are said here: all of it is checked first, then what is different is saved, and with
+   * `prune` what is of the set and not in it any more is deleted. Says what became of each job; one that could not be saved
+   * or deleted has its `error`, and the others are done all the same.
+   *
+   * @throws JobsError when anything is wrong with the jobs; nothing is stored then. Its field is the path, e.g.
+   *   `jobs.nightly.schedules[0].cron`; `details.problems` has all that is wrong.
+   * @example
+   * const jobs = { nightly: { task: { script: "backup /srv" }, schedules: [{ id: "night", cron: "30 2 * * *" }] } };
+   * await client.applyJobs(jobs, { set: "backups", prune: true });
+   */
+  async applyJobs(jobs: Readonly<Record<string, JobInput>>, options: ApplyOptions = {}): Promise<JobDifference[]> {
+    return await applyJobs(this.#connection, jobs, options);
   }
 
   /**

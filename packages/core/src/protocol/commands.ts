@@ -35,6 +35,7 @@ export const Command = z.discriminatedUnion("kind", [
     policy: PolicySettings.optional(),
     task: Task.nullable().optional(),
     schedules: z.array(StoredSchedule).optional(),
+    appliedFrom: z.string().nullable().optional(),
     pause: z.object({ note: Note }).optional(),
     resume: z.boolean().optional(),
   }),

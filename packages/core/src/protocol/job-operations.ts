@@ -3,6 +3,7 @@ import { z } from "zod";
 import { JobName } from "../domain/job-name.ts";
 import { PolicySettings } from "../domain/policy.ts";
 import { Schedule } from "../domain/schedule.ts";
+import { SetName } from "../domain/set-name.ts";
 import { JobSummary, JobView, SlotView } from "./job-views.ts";
 import { Note, Submitted, type Operation } from "./operation.ts";
 import { Asked, Content, TaskInput } from "./submit-input.ts";
@@ -18,6 +19,8 @@ export const jobOperations = {
     summary: "Jobs of which something is said or that have a live run, by name.",
     input: z.strictObject({
       limit: z.coerce.number().int().min(1).max(1_000).default(100),
+      /** Only jobs that were last applied from this set. */
+      appliedFrom: SetName.optional(),
       /** Only jobs whose names come after this one: the last of the page before. */
       after: JobName.optional(),
     }),
@@ -44,6 +47,10 @@ export const jobOperations = {
       task: TaskInput.nullable().optional(),
       /** All of them, each with an id of its own. */
       schedules: z.array(Schedule).max(SCHEDULES_MAX).optional(),
+      /** The set of jobs, said together in one file, that it is of from now on; null: made by hand. */
+      appliedFrom: SetName.nullable().optional(),
+      /** Checks all of it and says how the job would be; nothing is stored. */
+      dryRun: z.boolean().optional(),
     }),
     output: JobView,
     successStatus: 200,

@@ -53,6 +53,8 @@ export const JobView = z.object({
       }),
     )
     .optional(),
+  /** The set of jobs that it was last applied from; absent when it was made by hand. */
+  appliedFrom: z.string().optional(),
   updatedAt: z.string().optional(),
   updatedBy: z.string().optional(),
   /** Its live runs, in line. */
@@ -64,6 +66,8 @@ export type JobView = z.infer<typeof JobView>;
 export const JobSummary = z.object({
   job: z.string(),
   paused: Pause.optional(),
+  /** The set of jobs that it was last applied from. */
+  appliedFrom: z.string().optional(),
   /** How many schedules it has. */
   schedules: z.number(),
   /** The next slot of those of its schedules that are not paused, the earliest first. */

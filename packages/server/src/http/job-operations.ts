@@ -8,6 +8,7 @@ import {
   type SlotView,
   type StoredSchedule,
 } from "@jobs/core";
+import { decideDefine, type DefinitionChange } from "@jobs/core/decide";
 import { findScheduleFault, previewOf } from "@jobs/core/schedule";
 import { listJobs } from "../projection/job-list.ts";
 import { acceptWork } from "../submission/accept.ts";
@@ -37,16 +38,16 @@ const NEXT_SLOTS = 3;
 
 export function jobHandlers(options: OperationsOptions): JobHandlers {
   const { commands, runs, jobs, presenter, nowMs } = options;
-  const viewOf = async (job: string): Promise<JobView> => {
+  const viewOf = async (job: string, definition = jobs.findDefinition(job)): Promise<JobView> => {
     const { runs: live } = jobs.view(job);
-    const definition = jobs.findDefinition(job);
-    const { policy = {}, paused, updatedAt, updatedBy } = definition ?? {};
+    const { policy = {}, paused, appliedFrom, updatedAt, updatedBy } = definition ?? {};
     return {
       job,
       policy,
       ...(paused === undefined ? {} : { paused }),
       ...(definition?.task === undefined ? {} : { task: await taskViewOf(definition.task, options) }),
       ...(definition?.schedules === undefined ? {} : { schedules: schedulesOf(definition, nowMs()) }),
+      ...(appliedFrom === undefined ? {} : { appliedFrom }),
       ...(updatedAt === undefined || updatedBy === undefined ? {} : { updatedAt, updatedBy }),
       runs: live.map((run) => presenter.present(run)),
     };
@@ -75,6 +76,14 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
     }
   };
+  /** As far as this server knows: what is said of the job once the change is made. */
+  const wouldBe = (job: string, change: DefinitionChange): JobDefinition | undefined => {
+    const definition = jobs.findDefinition(job);
+    const now = new Date(nowMs()).toISOString();
+    const decision = decideDefine({ job, runs: [], definition }, change, { now, writeId: "" });
+    if (decision.kind === "reject") throw decision.error;
+    return decision.kind === "define" ? decision.definition : definition;
+  };
   const paused = (pause: OperationOutput<"getPause">["paused"]): OperationOutput<"getPause"> =>
     pause === undefined ? {} : { paused: pause };
   return {
@@ -83,18 +92,23 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
       await known(name);
       return viewOf(name);
     },
-    async saveJob({ name, policy, task, schedules }, by) {
+    async saveJob({ name, policy, task, schedules, appliedFrom, dryRun = false }, by) {
       if (policy === undefined && task === undefined && schedules === undefined) {
         const message = "Nothing is said of the job: give it a task, schedules or a policy.";
         throw new JobsError("invalid-request", message, { field: "policy" });
       }
       checkSchedules(schedules);
-      await commands.define(name, {
+      const change = {
         by,
         ...(policy === undefined ? {} : { policy }),
-        ...(task === undefined ? {} : { task: task === null ? null : await taskOf(task, options) }),
+        ...(task === undefined
+          ? {}
+          : { task: task === null ? null : await taskOf(task, { ...options, isDryRun: dryRun }) }),
         ...(schedules === undefined ? {} : { schedules }),
-      });
+        ...(appliedFrom === undefined ? {} : { appliedFrom }),
+      };
+      if (dryRun) return viewOf(name, wouldBe(name, change));
+      await commands.define(name, change);
       return viewOf(name);
     },
     async deleteJob({ name, history }, by) {

@@ -10,11 +10,12 @@ export interface JobListOptions {
 
 export interface JobFilter {
   readonly limit: number;
+  readonly appliedFrom?: string | undefined;
   /** Only names after this one. */
   readonly after?: string | undefined;
 }
 
-export function listJobs({ jobs, nowMs }: JobListOptions, { limit, after }: JobFilter): JobSummary[] {
+export function listJobs({ jobs, nowMs }: JobListOptions, { limit, after, appliedFrom: set }: JobFilter): JobSummary[] {
   const names = [...jobs.names()].filter((name) => after === undefined || name > after).toSorted(byCodeUnits);
   const found: JobSummary[] = [];
   for (const job of names) {
@@ -22,9 +23,11 @@ export function listJobs({ jobs, nowMs }: JobListOptions, { limit, after }: JobF
     const definition = jobs.findDefinition(job);
     const liveRuns = jobs.view(job).runs.filter((run) => !hasEnded(run)).length;
     if (definition === undefined && liveRuns === 0) continue;
-    const { paused, schedules = [] } = definition ?? {};
+    const { paused, schedules = [], appliedFrom } = definition ?? {};
+    if (set !== undefined && set !== appliedFrom) continue;
     const next = definition === undefined ? [] : nextOf(definition, nowMs());
-    found.push({ job, ...(paused === undefined ? {} : { paused }), schedules: schedules.length, next, liveRuns });
+    const said = { ...(paused === undefined ? {} : { paused }), ...(appliedFrom === undefined ? {} : { appliedFrom }) };
+    found.push({ job, ...said, schedules: schedules.length, next, liveRuns });
   }
   return found;
 }

@@ -117,7 +117,7 @@ export class ViewMark implements Service {
    */
   onMark(store: Markable, server: string, mark: string): void {
     if (server !== this.#options.server || !this.#waiting.has(mark)) return;
-    for (const [sent, waiting] of [...this.#waiting]) {
+    for (const [sent, waiting] of this.#waiting) {
       waiting.missing.delete(store);
       if (waiting.missing.size === 0 && this.#waiting.delete(sent)) this.#cameBack(waiting);
       if (sent === mark) return;

@@ -33,6 +33,8 @@ export interface AcceptOptions {
   readonly artifacts: ArtifactStore;
   readonly runs: Pick<Runs, "get" | "list" | "catchUp" | "erasedAt">;
   readonly nowMs: () => number;
+  /** Nothing is stored. */
+  readonly isDryRun?: boolean;
 }
 
 /** Where a run goes, and what it does there. */
@@ -91,7 +93,7 @@ export async function workOf(input: WorkInput, options: AcceptOptions): Promise<
   const content: PayloadContent = { v: 1, script: input.script, interpreter: [...interpreter], env, ...parameters };
   return {
     target: { kind: "agent", agent: agent.id, name: agent.name },
-    payload: await payloadOf(content, options.artifacts),
+    payload: await payloadOf(content, options),
     ...(given === undefined ? {} : { parameters: shownParameters(given) }),
   };
 }
@@ -107,11 +109,14 @@ function checkProgram(program: string, host: string, report: HostReport | undefi
   throw new JobsError("interpreter-missing", message, { field: "script" });
 }
 
-async function payloadOf(content: PayloadContent, artifacts: ArtifactStore): Promise<Payload> {
+async function payloadOf(
+  content: PayloadContent,
+  { artifacts, isDryRun = false }: Pick<AcceptOptions, "artifacts" | "isDryRun">,
+): Promise<Payload> {
   const body = JSON.stringify(content);
   const bytes = Buffer.from(body);
   const payload: Payload = { form: "plain", sha256: sha256(body), sizeBytes: bytes.length };
-  if (bytes.length <= PAYLOAD_INLINE_MAX_BYTES) return { ...payload, body };
+  if (isDryRun || bytes.length <= PAYLOAD_INLINE_MAX_BYTES) return { ...payload, body };
   const underWay = storing.get(artifacts) ?? new Map<string, Promise<void>>();
   storing.set(artifacts, underWay);
   const key = payloadKey(payload.sha256);
