@@ -1,9 +1,9 @@
-/** Jobs as files say them: applied, changed, pruned, exported; what is wrong is refused as a whole. */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+/** Jobs as files say them: applied, changed, pruned; what is wrong is refused as a whole. */
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startCli, type CliOutcome } from "./support/cli.ts";
-import { freshName, startStack, TOKEN, type Stack } from "./support/stack.ts";
+import { auditEntries, folderWith } from "./support/files.ts";
+import { freshName, startStack, type Stack } from "./support/stack.ts";
 
 let stack: Stack;
 beforeAll(async () => {
@@ -12,22 +12,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await stack[Symbol.asyncDispose]();
 });
-
-/** A folder with files, in which commands are run. */
-async function folderWith(files: Readonly<Record<string, string>>) {
-  const path = join(stack.directory, freshName("files"));
-  await mkdir(path);
-  const write = (name: string, text: string): Promise<void> => writeFile(join(path, name), text);
-  for (const [name, text] of Object.entries(files)) await write(name, text);
-  const env = { JOBS_URL: stack.servers[0]?.url ?? "", JOBS_TOKEN: TOKEN };
-  const jobs = (args: readonly string[], input?: string): Promise<CliOutcome> =>
-    startCli(args, { env, cwd: path, ...(input === undefined ? {} : { input }) }).outcome;
-  return { path, write, jobs, apply: (...args: string[]) => jobs(["apply", "-f", "jobs.yaml", ...args]) };
-}
-
-async function entries(): Promise<number> {
-  return (await stack.client.listAudit(500)).length;
-}
 
 test("a file is applied: diff first, once; changes, prune on request, and never what was made by hand", async () => {
   const name = freshName();
@@ -48,18 +32,18 @@ jobs:
       parameters:
         - { name: REGION, type: choice, values: [eu, us], default: eu }
 `;
-  const folder = await folderWith({ "jobs.yaml": text });
+  const folder = await folderWith(stack, { "jobs.yaml": text });
   await mkdir(join(folder.path, "scripts"));
   await folder.write("scripts/a.sh", "#!/bin/sh\necho a\n");
   await stack.client.saveJob(`${name} hand`, { task: { script: "true", on: "alpha" } });
-  const audited = await entries();
+  const audited = await auditEntries(stack);
 
   const dry = await folder.apply("--dry-run");
   expect(dry).toMatchObject({ exitCode: 0, stderr: "" });
   for (const part of [`${name} a: added`, "schedules.night.cron: 30 2 * * *", "0 changed", "--dry-run"])
     expect(dry.stdout).toContain(part);
   await expect(stack.client.getJob(`${name} a`)).rejects.toMatchObject({ code: "job-unknown" });
-  expect(await entries()).toBe(audited);
+  expect(await auditEntries(stack)).toBe(audited);
 
   expect(await folder.apply()).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("2 added") as string });
   expect(await stack.client.getJob(`${name} a`)).toMatchObject({
@@ -70,11 +54,11 @@ jobs:
   });
   const run = await stack.client.runJob(`${name} b`, { parameters: { REGION: "us" } });
   expect(await run.result()).toMatchObject({ state: "completed" });
-  expect(await entries()).toBe(audited + 2);
+  expect(await auditEntries(stack)).toBe(audited + 2);
 
   const again = await folder.apply();
   expect(again.stdout).toContain("0 added, 0 changed, 2 unchanged, 0 kept.");
-  expect(await entries()).toBe(audited + 2);
+  expect(await auditEntries(stack)).toBe(audited + 2);
 
   await folder.write("scripts/a.sh", "#!/bin/sh\necho b\n");
   await folder.write("jobs.yaml", text.replace("overlap: queue", "overlap: reject").replace(/ {2}\S+ \S+ b:[^]*/, ""));
@@ -211,21 +195,21 @@ const WRONG: readonly [string, { text: string; field?: string; code?: string; li
 ];
 
 test.each(WRONG)("a file with %s is refused with its place, and nothing of it is stored", async (_, wrong) => {
-  const folder = await folderWith({ "jobs.yaml": wrong.text });
-  const audited = await entries();
+  const folder = await folderWith(stack, { "jobs.yaml": wrong.text });
+  const audited = await auditEntries(stack);
   const { exitCode, stderr, stdout } = await folder.apply("--json");
   const { error } = JSON.parse(stderr) as { error: { code: string; field?: string; message: string } };
   const { code = "invalid-request", field, line, message = line === undefined ? "" : `jobs.yaml:${line}: ` } = wrong;
   expect(error).toMatchObject({ code, message: expect.stringContaining(message) as string });
   expect([error.field, stdout]).toEqual([field, ""]);
   expect(exitCode).toBeGreaterThan(0);
-  expect(await entries()).toBe(audited);
+  expect(await auditEntries(stack)).toBe(audited);
   for (const job of ["ok", "a", "b"])
     await expect(stack.client.getJob(job)).rejects.toMatchObject({ code: "job-unknown" });
 });
 
 test("all that is wrong with a file is said at once", async () => {
-  const folder = await folderWith({
+  const folder = await folderWith(stack, {
     "jobs.yaml": `jobs:\n  a: { task: { script: if, on: alpha } }\n  b: ${OK}\n  c: { task: { script: "true", on: nowhere } }`,
   });
   const { exitCode, stderr } = await folder.apply();

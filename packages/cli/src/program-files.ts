@@ -1,6 +1,7 @@
 /** Commands about jobs as files say them. */
 import type { Command } from "commander";
 import type { ApplyOptions } from "./commands/jobs-apply.ts";
+import type { ExportOptions } from "./commands/jobs-export.ts";
 import type { Execute } from "./execute.ts";
 
 export function addFileCommands(program: Command, execute: Execute): void {
@@ -14,6 +15,18 @@ export function addFileCommands(program: Command, execute: Execute): void {
     .action((options: ApplyOptions, command: Command) =>
       execute(
         async (context) => (await import("./commands/jobs-apply.ts")).applyFile(context, options),
+        command.optsWithGlobals(),
+      ),
+    );
+  program
+    .command("export")
+    .description("Print jobs as a file that apply reads and finds unchanged: all, or those that are named.")
+    .argument("[job...]", "names of jobs")
+    .option("--set <name>", "only jobs that were applied from this set")
+    .option("-o, --output <file>", "write it there")
+    .action((names: readonly string[], options: ExportOptions, command: Command) =>
+      execute(
+        async (context) => (await import("./commands/jobs-export.ts")).exportJobs(context, names, options),
         command.optsWithGlobals(),
       ),
     );

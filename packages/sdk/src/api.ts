@@ -18,6 +18,7 @@ export type { ApplyOptions, JobInput } from "./apply-jobs.ts";
 export type { CallOptions } from "./call.ts";
 export { JobsClient, type JobChanges, type RerunChanges, type RunJobOptions } from "./client.ts";
 export type { ConnectOptions } from "./connection.ts";
+export type { ExportedJobs, ExportOptions } from "./export-jobs.ts";
 export type { FieldDifference, JobDifference } from "./job-difference.ts";
 export type { Retry } from "./follow.ts";
 export type { LogChunk } from "./log-chunk.ts";

@@ -5,6 +5,7 @@
 import { JobsError, normaliseJobName, type JobView, type OperationInput } from "@jobs/core";
 import { call, type CallOptions } from "./call.ts";
 import type { Connection } from "./connection.ts";
+import { inTurns } from "./in-turns.ts";
 import { differenceOf, type JobDifference } from "./job-difference.ts";
 import { pagesOfJobs } from "./job-pages.ts";
 
@@ -23,8 +24,6 @@ export interface ApplyOptions extends CallOptions {
 }
 
 const DEFAULT_SET = "default";
-/** So many jobs are asked of the server at once. */
-const AT_ONCE = 8;
 
 interface Named {
   readonly name: string;
@@ -155,11 +154,4 @@ function allOf(errors: readonly JobsError[]): JobsError {
     ...(first.field === undefined ? {} : { field: first.field }),
     details: { problems },
   });
-}
-
-async function inTurns<T, R>(all: readonly T[], act: (one: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let from = 0; from < all.length; from += AT_ONCE)
-    results.push(...(await Promise.all(all.slice(from, from + AT_ONCE).map(act))));
-  return results;
 }

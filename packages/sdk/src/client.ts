@@ -17,6 +17,7 @@ import { applyJobs, type ApplyOptions, type JobInput } from "./apply-jobs.ts";
 import { submitAll } from "./bulk.ts";
 import { call, type CallOptions } from "./call.ts";
 import { makeConnection, type ConnectOptions } from "./connection.ts";
+import { exportJobs, type ExportedJobs, type ExportOptions } from "./export-jobs.ts";
 import type { JobDifference } from "./job-difference.ts";
 import { RunHandle } from "./run-handle.ts";
 import { submit, type SubmitOptions } from "./submission.ts";
@@ -197,6 +198,11 @@ export class JobsClient {
    */
   async applyJobs(jobs: Readonly<Record<string, JobInput>>, options: ApplyOptions = {}): Promise<JobDifference[]> {
     return await applyJobs(this.#connection, jobs, options);
+  }
+
+  /** Jobs as they are, in the shape that {@link applyJobs} takes and finds unchanged. Throws `job-unknown`. */
+  async exportJobs(options: ExportOptions = {}): Promise<ExportedJobs> {
+    return await exportJobs(this.#connection, options);
   }
 
   /**

@@ -26,6 +26,8 @@ test("jobs are a map by name or a list with names; names are as everywhere", () 
       { name: "c", path: ["jobs", "c"] },
     ],
   });
+  const odd = JSON.parse('{"jobs":{"__proto__":{}}}') as unknown;
+  expect(parseJobsFile(odd)).toEqual({ jobs: [{ name: "__proto__", path: ["jobs", "__proto__"] }] });
   expect(parseJobsFile({ jobs: [{ name: "a", policy: { overlap: "queue" } }] })).toEqual({
     jobs: [{ name: "a", path: ["jobs", 0], policy: { overlap: "queue" } }],
   });

@@ -61,7 +61,8 @@ export function parseJobsFile(value: unknown): JobsFile {
   const frame = Frame.safeParse(value);
   if (!frame.success) throw errorOf(frame.error.issues.flatMap((issue) => faultsOf(issue, [])));
   const faults: Fault[] = [];
-  const jobs = entriesOf(frame.data.jobs).flatMap(({ path, schema, given }): FiledJob[] => {
+  // As they were given: zod leaves out what is called __proto__.
+  const jobs = entriesOf((value as z.output<typeof Frame>).jobs).flatMap(({ path, schema, given }): FiledJob[] => {
     const parsed = schema.safeParse(given);
     if (!parsed.success) faults.push(...parsed.error.issues.flatMap((issue) => faultsOf(issue, path)));
     const name = JobName.safeParse(
