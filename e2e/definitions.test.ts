@@ -20,10 +20,14 @@ async function errorOf(...args: string[]): Promise<unknown> {
   return { exitCode, ...(JSON.parse(stderr) as { error: object }).error };
 }
 
-async function send(method: string, path: string): Promise<{ status: number; code?: string; field?: string }> {
+async function send(method: string, path: string, body?: object) {
   const response = await fetch(`${stack.servers[0]?.url}${path}`, {
     method,
-    headers: { authorization: `Bearer ${TOKEN}` },
+    headers: {
+      authorization: `Bearer ${TOKEN}`,
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const { error } = (await response.json()) as { error?: { code: string; field?: string } };
   return { status: response.status, ...error };
@@ -146,9 +150,36 @@ test("a job is not deleted while a run of it lives, nor one that there is not", 
   expect(await send("DELETE", `${path}?history=some`)).toMatchObject({ status: 400, field: "history" });
   expect(await send("DELETE", `${path}?more=1`)).toMatchObject({ status: 400, code: "invalid-request", field: "more" });
   expect(await send("DELETE", `${path}?history=delete`)).toEqual({ status: 200 });
+  await stack.client.saveJob(name, { task: TASK });
+  expect(await send("DELETE", path, { history: "none" })).toMatchObject({ status: 400, field: "history" });
+  expect(await send("DELETE", path, { history: "delete" })).toEqual({ status: 200 });
   expect(await send("DELETE", path)).toMatchObject({ status: 404, code: "job-unknown", field: "name" });
   expect(await send("DELETE", "/v1/jobs/%20")).toMatchObject({ status: 400, code: "name-invalid", field: "name" });
   await stack.client.saveJob("..", { task: TASK });
   await stack.client.deleteJob("..");
   await expect(stack.client.deleteJob("..")).rejects.toMatchObject({ code: "job-unknown" });
 }, 60_000);
+
+test("a save that is only tried says how the job would be, and stores nothing; a set has a name", async () => {
+  const name = freshName();
+  const schedules = [{ id: "night", cron: "30 2 * * *" }];
+  const would = await stack.client.saveJob(name, { task: TASK, schedules, appliedFrom: "web", dryRun: true });
+  expect(would).toMatchObject({
+    task: { on: "alpha", interpreter: ["bash"] },
+    schedules: [{ next: [{}, {}, {}] }],
+    appliedFrom: "web",
+  });
+  await expect(stack.client.getJob(name)).rejects.toMatchObject({ code: "job-unknown" });
+  await expect(stack.client.saveJob(name, { schedules, dryRun: true })).rejects.toMatchObject({ field: "schedules" });
+  for (const appliedFrom of ["", "x".repeat(65), "a\nb"])
+    expect(await send("POST", "/v1/job", { name, task: TASK, appliedFrom })).toMatchObject({
+      status: 400,
+      code: "invalid-request",
+      field: "appliedFrom",
+    });
+  expect(await send("POST", "/v1/job", { name, task: TASK, dryRun: "yes" })).toMatchObject({
+    status: 400,
+    field: "dryRun",
+  });
+  await expect(stack.client.getJob(name)).rejects.toMatchObject({ code: "job-unknown" });
+});

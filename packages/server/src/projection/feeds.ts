@@ -77,7 +77,10 @@ function historyFeed({ stores, runs, finished, mark, onFinished, log }: FeedsOpt
         finished.addUnreadable(job, run);
         log.error({ job, run }, "the record of a finished run is of a newer version: upgrade this server");
       },
-      onReady,
+      onReady: () => {
+        finished.onReady();
+        onReady();
+      },
       onMark: (server, text) => mark.onMark(stores.history, server, text),
       onReset: () => {
         mark.invalidate();

@@ -42,5 +42,7 @@ test("what a deletion is about is forgotten, in whatever order it is told, and k
   index.erased("nightly", 6);
   expect([index.isErasing("nightly"), index.erasedAt("nightly"), index.erasedAt("other")]).toEqual([false, 6, 0]);
   index.reset();
+  expect(index.erasedAt("nightly")).toBe(6); // until all of it was read again
+  index.onReady();
   expect(index.erasedAt("nightly")).toBe(0);
 });

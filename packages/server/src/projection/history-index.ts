@@ -51,7 +51,9 @@ export class HistoryIndex {
   /** Counted as they come: there may be very many, and a scrape must not look at each. */
   readonly #endings = new Map<string, EndingCount>();
 
-  readonly #erasedAt = new Map<string, number>();
+  #erasedAt = new Map<string, number>();
+  /** While HISTORY is read anew: as it was before. A key must make the same run's id all the time. */
+  #erasedAtBefore: ReadonlyMap<string, number> = new Map();
   readonly #erasures = new Map<string, Erasure>();
 
   add(run: Run, sequence: number): void {
@@ -83,7 +85,7 @@ export class HistoryIndex {
 
   /** Where the job's history was last deleted: a sequence of HISTORY; 0: never. */
   erasedAt(job: string): number {
-    return this.#erasedAt.get(job) ?? 0;
+    return this.#erasedAt.get(job) ?? this.#erasedAtBefore.get(job) ?? 0;
   }
 
   erasures(): Iterable<[string, Erasure]> {
@@ -116,8 +118,14 @@ export class HistoryIndex {
     this.#runs.clear();
     this.#unreadable.clear();
     this.#erasures.clear();
-    this.#erasedAt.clear();
+    this.#erasedAtBefore = this.#erasedAt;
+    this.#erasedAt = new Map();
     this.#endings.clear();
+  }
+
+  /** All that was in HISTORY when it was begun to be read has been told. */
+  onReady(): void {
+    this.#erasedAtBefore = new Map();
   }
 
   endings(): Iterable<EndingCount> {
