@@ -31,6 +31,7 @@ const REACHED = [
   "reached: failed timeout",
   "reached: gave way while it waited",
   "reached: expired in the queue",
+  "reached: job deleted",
   "operator: releaseRun",
   "operator: resumeAll",
   "operator: resumeJob",

@@ -65,6 +65,7 @@ export class Operator {
       );
     if (dice < 0.6) return this.#pause(name);
     if (dice < 0.7) return this.#pauseAll();
+    if (dice < 0.72) return void (await this.#ask("deleteJob", { name }));
     if (dice < 0.8) return void (await this.#ask("saveJob", { name, policy: this.#policy() }));
     if (dice < 0.9)
       return this.#onRun(

@@ -148,7 +148,9 @@ export class Rules {
   #onRecord({ subject, sequence, bytes, headers }: Message): void {
     const [, , , kind, id = ""] = subject.split(".");
     if (kind === "run" && headers?.get("KV-Operation")) this.#kernel.note(`REMOVED ${sequence} ${id}`);
-    if (kind === "def") return this.waiting.onDefinition(UTF8.decode(bytes));
+    if (kind === "def" && headers?.get("KV-Operation"))
+      return this.waiting.onDefinitionDeleted(subject, this.live.values());
+    if (kind === "def") return this.waiting.onDefinition(subject, UTF8.decode(bytes));
     if (kind !== "run") return;
     if (headers?.get("KV-Operation")) {
       if (!this.finished.has(id)) this.#broken(`run ${id} is removed and is not in HISTORY`);
