@@ -45,6 +45,7 @@ const REACHED = [
   "reached: slot skipped paused",
   "reached: all slots traced",
   "operator: drainAgent",
+  "reached: job deleted",
   "operator: releaseRun",
   "operator: resumeAll",
   "operator: resumeJob",

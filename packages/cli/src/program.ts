@@ -8,6 +8,7 @@ import { contentOptions } from "./content-options.ts";
 import { RUN, type Execute } from "./execute.ts";
 import type { CliIo } from "./io.ts";
 import { policyOptions } from "./policy-options.ts";
+import { addFileCommands } from "./program-files.ts";
 import { addJobCommands } from "./program-job.ts";
 import { addAgentCommands, addOperatorCommands } from "./program-operator.ts";
 import { targetOptions } from "./target-options.ts";
@@ -58,6 +59,7 @@ export function makeProgram(io: CliIo, execute: Execute): Command {
     });
   addRunCommands(program, execute);
   addJobCommands(program, execute);
+  addFileCommands(program, execute);
   addOperatorCommands(program, execute);
   addArtifactCommands(program, execute);
   addAgentCommands(program, execute);

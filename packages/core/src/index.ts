@@ -83,5 +83,7 @@ export {
   type OperationOutput,
 } from "./protocol/operations.ts";
 export { AttemptOutcome, AttemptView } from "./protocol/attempt-view.ts";
+export { parseJobsFile, pathText, type FiledJob, type FilePath, type JobsFile } from "./protocol/jobs-file.ts";
 export { SubmitInput, TaskInput } from "./protocol/submit-input.ts";
-export { AgentSummary, HostView, JobView, RunView, SlotView, viewOfRun, type LiveFacts } from "./protocol/views.ts";
+export { JobSummary, JobView, SlotView } from "./protocol/job-views.ts";
+export { AgentSummary, HostView, RunView, viewOfRun, type LiveFacts } from "./protocol/views.ts";

@@ -3,6 +3,7 @@ import {
   type AgentSummary,
   type AuditEntry,
   type HostView,
+  type JobSummary,
   type JobView,
   type OperationInput,
   type OperationName,
@@ -14,9 +15,13 @@ import {
   type SlotView,
   type SubmitInput,
 } from "@jobs/core";
+import { applyJobs, type ApplyOptions, type JobInput } from "./apply-jobs.ts";
 import { submitAll } from "./bulk.ts";
 import { call, type CallOptions } from "./call.ts";
 import { makeConnection, type ConnectOptions } from "./connection.ts";
+import { exportJobs, type ExportedJobs, type ExportOptions } from "./export-jobs.ts";
+import type { JobDifference } from "./job-difference.ts";
+import { noted } from "./noted.ts";
 import { RunHandle } from "./run-handle.ts";
 import { submit, type SubmitOptions } from "./submission.ts";
 import type { Transport } from "./transport.ts";
@@ -144,6 +149,11 @@ export class JobsClient {
     return (await this.#call("listOverdue", {}, options)).runs;
   }
 
+  /** Jobs by name, 100 when no limit is given; `after` takes the last name of the page before. */
+  async listJobs(input: OperationInput<"listJobs"> = {}, options: CallOptions = {}): Promise<JobSummary[]> {
+    return (await this.#call("listJobs", input, options)).jobs;
+  }
+
   /** A job: its policy, whether it is paused, its live runs in line. Throws `job-unknown`. */
   async getJob(name: string, options: CallOptions = {}): Promise<JobView> {
     return await this.#call("getJob", { name }, options);
@@ -163,6 +173,39 @@ export class JobsClient {
    */
   async saveJob(name: string, job: JobChanges, options: CallOptions = {}): Promise<JobView> {
     return await this.#call("saveJob", { ...job, name }, options);
+  }
+
+  /**
+   * Deletes what is said of a job: its task, schedules and policy; with `history: "delete"` its finished runs, too, and
+   * with them the keys that they were submitted with.
+   *
+   * @throws JobsError `job-unknown`; `job-busy` while a run of it lives (`details` name it).
+   */
+  async deleteJob(
+    name: string,
+    { history, ...options }: CallOptions & { readonly history?: "keep" | "delete" } = {},
+  ): Promise<void> {
+    await this.#call("deleteJob", { name, history }, options);
+  }
+
+  /**
+   * Makes the jobs of a set as they are said here: all of it is checked first, then what is different is saved, and with
+   * `prune` what is of the set and not in it any more is deleted. Says what became of each job; one that could not be saved
+   * or deleted has its `error`, and the others are done all the same.
+   *
+   * @throws JobsError when anything is wrong with the jobs; nothing is stored then. Its field is the path, e.g.
+   *   `jobs.nightly.schedules[0].cron`; `details.problems` has all that is wrong.
+   * @example
+   * const jobs = { nightly: { task: { script: "backup /srv" }, schedules: [{ id: "night", cron: "30 2 * * *" }] } };
+   * await client.applyJobs(jobs, { set: "backups", prune: true });
+   */
+  async applyJobs(jobs: Readonly<Record<string, JobInput>>, options: ApplyOptions = {}): Promise<JobDifference[]> {
+    return await applyJobs(this.#connection, jobs, options);
+  }
+
+  /** Jobs as they are, in the shape that {@link applyJobs} takes and finds unchanged. Throws `job-unknown`. */
+  async exportJobs(options: ExportOptions = {}): Promise<ExportedJobs> {
+    return await exportJobs(this.#connection, options);
   }
 
   /**
@@ -255,8 +298,4 @@ export class JobsClient {
   ): Promise<OperationOutput<N>> {
     return await call(this.#connection, { operation, input }, options);
   }
-}
-
-function noted(note: string | undefined): { note?: string } {
-  return note === undefined ? {} : { note };
 }

@@ -21,9 +21,11 @@ import {
   type Submission,
 } from "@jobs/core/decide";
 import { requestCommand, serveCommands, type AuditStore, type NatsLink } from "@jobs/core/jetstream";
-import type { Decided, Decider } from "./duties/decider.ts";
+import type { Decided } from "./duties/decided.ts";
+import type { Decider } from "./duties/decider.ts";
 import type { DecidingLease } from "./duties/deciding-lease.ts";
 import type { Enroller } from "./duties/enroller.ts";
+import type { HistoryEraser } from "./duties/history-eraser.ts";
 import type { SettingsKeeper } from "./duties/settings-keeper.ts";
 import type { AgentsProjection } from "./projection/agents-projection.ts";
 import type { JobsProjection } from "./projection/jobs-projection.ts";
@@ -33,6 +35,7 @@ export interface CommandsOptions {
   readonly server: string;
   readonly lease: DecidingLease;
   readonly decider: Decider;
+  readonly eraser: HistoryEraser;
   readonly settings: SettingsKeeper;
   readonly audit: AuditStore;
   readonly jobs: JobsProjection;
@@ -92,6 +95,16 @@ export class Commands implements Service {
     return (await this.#ask({ v: 1, kind: "define", job, ...change, ...given })).definition;
   }
 
+  /** Nothing is said of the job any more. */
+  async delete(job: string, by: string): Promise<void> {
+    await this.#ask({ v: 1, kind: "delete", job, by });
+  }
+
+  /** None of the job's finished runs is known any more. */
+  async deleteHistory(job: string, by: string): Promise<void> {
+    await this.#ask({ v: 1, kind: "delete-history", job, by });
+  }
+
   async pauseAll(by: string, note: string | undefined): Promise<Pause | undefined> {
     return (await this.#ask({ v: 1, kind: "pause-all", by, note })).settings?.paused;
   }
@@ -131,14 +144,15 @@ export class Commands implements Service {
     if (holder === undefined) throw new JobsError("no-deciding-server", "No server decides just now: try again.");
     if (holder === server) return this.#decide(command);
     const answer = CommandAnswer.parse(await requestCommand(link, holder, command));
-    this.#takeOver(answer);
+    this.#takeOver(command, answer);
     return answer;
   }
 
   /** It is stored: whoever asks this server next finds it, even before its watch delivers it. */
-  #takeOver({ isNew, run, definition, settings, agent, sequence }: CommandAnswer): void {
+  #takeOver(command: Command, { isNew, run, definition, settings, agent, sequence }: CommandAnswer): void {
     const { jobs, agents } = this.#options;
     if (!isNew) return;
+    if (command.kind === "delete") jobs.announce({ kind: "definition-marker", job: command.job }, sequence);
     if (run !== undefined) jobs.announce({ kind: "run", run }, sequence);
     if (definition !== undefined) jobs.announce({ kind: "definition", definition }, sequence);
     if (settings !== undefined) jobs.applySettings(settings, sequence);
@@ -154,7 +168,7 @@ export class Commands implements Service {
   }
 
   async #carryOut(command: Command): Promise<CommandAnswer> {
-    const { decider, settings } = this.#options;
+    const { decider, eraser, settings } = this.#options;
     switch (command.kind) {
       case "submit":
         return { ...(await decider.submit(command.submission)) };
@@ -168,6 +182,11 @@ export class Commands implements Service {
         return { ...(await decider.ask(command.job, (view, context) => decideResolve(view, command, context))) };
       case "define":
         return { ...(await decider.define(command.job, command)) };
+      case "delete":
+        return decider.delete(command.job);
+      case "delete-history":
+        await eraser.erase(command.job);
+        return { isNew: true, sequence: 0 };
       case "pause-all":
         return settings.change((before) => paused(before, command, this.#options.now()));
       case "resume-all":
@@ -224,6 +243,9 @@ function subjectOf(
         ...noteOf(command.pause?.note),
         ...(command.policy === undefined ? {} : { policy: command.policy }),
       };
+    case "delete":
+    case "delete-history":
+      return { job: command.job };
     case "pause-all":
       return noteOf(command.note);
     case "resume-all":

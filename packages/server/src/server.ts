@@ -17,6 +17,7 @@ import { DecidingLease } from "./duties/deciding-lease.ts";
 import { Deciding } from "./duties/deciding.ts";
 import { Enroller } from "./duties/enroller.ts";
 import { EvidenceDesk } from "./duties/evidence-desk.ts";
+import { HistoryEraser } from "./duties/history-eraser.ts";
 import { Messenger } from "./duties/messenger.ts";
 import { Releaser } from "./duties/releaser.ts";
 import { RestoreGate } from "./duties/restore-gate.ts";
@@ -181,6 +182,8 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   const desk = new EvidenceDesk({ findRun: (run) => jobs.find(run)?.run });
   const keeper = new LogKeeper({ logs: store.logs, artifacts });
   const enroller = new Enroller({ store: store.agents, inbox, agents, epoch, now, log });
+  const releaser = new Releaser({ inbox, evidence, logs: store.logs, history: finished, jobs, epoch, log });
+  const eraser = new HistoryEraser({ decider, history, releaser, finished, agents, log });
   const deciding: Deciding = new Deciding({
     evidence,
     desk,
@@ -196,15 +199,16 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
       artifacts,
       logs: keeper,
       desk,
-      isOpen: (run) => isSlotOpen(jobs.view(run.job), run),
+      isOpen: (run) => isSlotOpen(jobs.view(run.job), run) || finished.isErasing(run.job),
       isFinished: (run) => finished.find(run) !== undefined,
       isKept: (run) => isMemberKept(jobs.view(run.job), run),
-      onFinished: (run) => finished.add(run),
+      onFinished: (run, sequence) => finished.add(run, sequence),
       now,
       monotonicMs,
       log,
     }),
-    releaser: new Releaser({ inbox, evidence, logs: store.logs, history: finished, jobs, epoch, log }),
+    releaser,
+    eraser,
     enroller,
     nowMs,
     log,
@@ -235,6 +239,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     server: id,
     lease,
     decider,
+    eraser,
     enroller,
     settings,
     audit,

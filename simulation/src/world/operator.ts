@@ -67,7 +67,8 @@ export class Operator {
       );
     if (dice < 0.6) return this.#pause(name);
     if (dice < 0.65) return this.#pauseAll();
-    if (dice < 0.7) return this.#drain();
+    if (dice < 0.68) return this.#drain();
+    if (dice < 0.7) return void (await this.#ask("deleteJob", { name }));
     if (dice < 0.8) return void (await this.#ask("saveJob", { name, policy: this.#policy() }));
     if (dice < 0.9)
       return this.#onRun(

@@ -19,6 +19,7 @@ import type { SimulatedHost } from "../host/host.ts";
 import type { AttemptMark } from "../host/process-table.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Message } from "../nats/stream.ts";
+import { describe } from "./describe.ts";
 import { FanOutRules } from "./fan-out-rules.ts";
 import { LossRules, type Running } from "./loss-rules.ts";
 import { isInLine, OrderRules } from "./order-rules.ts";
@@ -162,9 +163,13 @@ export class Rules {
   #onRecord({ subject, sequence, bytes, headers }: Message): void {
     const [, , , kind, id = ""] = subject.split(".");
     if (kind === "run" && headers?.get("KV-Operation")) this.#kernel.note(`REMOVED ${sequence} ${id}`);
+    if (kind === "def" && headers?.get("KV-Operation")) {
+      this.slots.onDefinitionDeleted(subject);
+      return this.waiting.onDefinitionDeleted(subject, this.live.values());
+    }
     if (kind === "def") {
-      this.waiting.onDefinition(UTF8.decode(bytes));
-      return this.slots.onDefinition(UTF8.decode(bytes));
+      this.waiting.onDefinition(subject, UTF8.decode(bytes));
+      return this.slots.onDefinition(subject, UTF8.decode(bytes));
     }
     if (kind !== "run") return;
     if (headers?.get("KV-Operation")) {
@@ -289,11 +294,4 @@ function isOfOne(one: Run, other: Run): boolean {
 
 function nameOf({ run, attempt }: { readonly run: string; readonly attempt: number }): string {
   return `${run}.${attempt}`;
-}
-
-function describe({ run, state, reason, waitingFor, attempts, cancel, writeId }: Run): string {
-  const last = attempts.at(-1);
-  const attempt =
-    last === undefined ? "" : ` attempt ${last.number} on ${last.agent}${last.refusal ? ` ${last.refusal.code}` : ""}`;
-  return `${run} ${state} ${reason ?? waitingFor ?? ""}${attempt}${cancel === undefined ? "" : " (cancel asked)"} by ${writeId.slice(0, 8)}`;
 }

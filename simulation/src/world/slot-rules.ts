@@ -22,6 +22,7 @@ export class SlotRules {
   readonly #hasLag: boolean;
   /** By the job. */
   readonly #schedules = new Map<string, Scheduled>();
+  readonly #jobs = new Map<string, string>();
   #isCalm = false;
 
   constructor(kernel: Kernel, options: { readonly hasTrueClocks: boolean; readonly hasLag: boolean }) {
@@ -39,8 +40,14 @@ export class SlotRules {
     return this.#schedules.keys();
   }
 
-  onDefinition(text: string): void {
+  /** Nothing is said of the job any more. */
+  onDefinitionDeleted(subject: string): void {
+    this.#schedules.delete(this.#jobs.get(subject) ?? "");
+  }
+
+  onDefinition(subject: string, text: string): void {
     const { job, schedules = [], updatedAt } = JobDefinition.parse(JSON.parse(text));
+    this.#jobs.set(subject, job);
     const [schedule] = schedules;
     const known = this.#schedules.get(job);
     if (schedule?.every !== undefined && known === undefined)

@@ -2,6 +2,7 @@
 import {
   currentAttempt,
   hasEnded,
+  isBusy,
   isGivenUp,
   isWaiting,
   JobDefinition,
@@ -29,6 +30,8 @@ export class WaitingRules {
   readonly #lateMs: number;
   /** Since when all is paused and somebody was told so, true milliseconds. */
   #allPausedAtMs: number | undefined;
+  /** The jobs of which something is said, by the subject of that. */
+  readonly #defined = new Map<string, string>();
   readonly #held = new Set<string>();
   readonly #releaseAsked = new Set<string>();
   /** When each wait was decided to begin. */
@@ -54,10 +57,22 @@ export class WaitingRules {
     if (!this.isAllPaused) this.#allPausedAtMs = undefined;
   }
 
-  onDefinition(text: string): void {
+  onDefinition(subject: string, text: string): void {
     const { job, paused } = JobDefinition.parse(JSON.parse(text));
+    this.#defined.set(subject, job);
     if (paused === undefined) this.pausedJobs.delete(job);
     else this.pausedJobs.add(job);
+  }
+
+  /** What was said of a job is deleted, which no run of it may live to see. */
+  onDefinitionDeleted(subject: string, live: Iterable<Run>): void {
+    const job = this.#defined.get(subject);
+    if (job === undefined || !this.#defined.delete(subject))
+      return this.#broken(`${subject} is deleted, and is not there`);
+    this.pausedJobs.delete(job);
+    this.#kernel.count("reached: job deleted");
+    for (const run of live)
+      if (run.job === job && isBusy(run)) this.#broken(`“${job}” is deleted though its run ${run.run} is ${run.state}`);
   }
 
   /** Called with a record before it is taken over; `find` gives the live runs. */

@@ -72,11 +72,12 @@ export interface DecisionContext {
 
 /**
  * What a decision says. `write`: this record is to be written under the guard of the view; `define`: the same for the
- * job's definition. `known`: what was asked for already is so. `reject`: it cannot be; nothing is written.
+ * job's definition; `delete`: a marker is, in its place. `known`: what was asked for already is so. `reject`: it cannot be; nothing is written.
  */
 export type Decision =
   | { readonly kind: "write"; readonly run: Run }
   | { readonly kind: "define"; readonly definition: JobDefinition }
+  | { readonly kind: "delete"; readonly job: string }
   | { readonly kind: "known"; readonly run: Run }
   | { readonly kind: "reject"; readonly error: JobsError }
   | { readonly kind: "nothing" };

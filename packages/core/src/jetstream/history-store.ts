@@ -1,11 +1,16 @@
+import { z } from "zod";
 /** HISTORY: finished runs, written once, when log and artifacts are settled. */
 import { Run } from "../domain/run.ts";
 import { JobsError } from "../errors.ts";
-import { parseHistoryMark, parseHistoryRun, subjects } from "../protocol/subjects.ts";
+import { parseHistoryErasure, parseHistoryMark, parseHistoryRun, subjects } from "../protocol/subjects.ts";
 import type { NatsLink } from "./connection.ts";
 import { outcomeOf, type WriteOutcome } from "./publish.ts";
 import { STREAMS } from "./topology.ts";
 import { watchStream, type StreamWatch } from "./watch.ts";
+
+/** `before`: it is carried out, and was about what is older than this sequence; left out: than its own. */
+const Erasure = z.looseObject({ v: z.literal(1), before: z.int().optional() });
+type Erasure = z.infer<typeof Erasure>;
 
 export class HistoryStore {
   readonly #link: NatsLink;
@@ -31,6 +36,24 @@ export class HistoryStore {
     return record;
   }
 
+  /** Every record of the job that is there now counts as deleted from here on; the sequence before which they are. */
+  async erase(job: string): Promise<number> {
+    try {
+      return (await this.#link.js.publish(subjects.history.erasure(job), JSON.stringify({ v: 1 }))).seq;
+    } catch (cause) {
+      throw new JobsError("store-unavailable", "NATS does not answer: try again.", { cause });
+    }
+  }
+
+  /** Removes the records that an erasure of this sequence is about, and says so. That there was one stays known for ever. */
+  async purge(job: string, before: number): Promise<void> {
+    await this.#link.jsm.streams.purge(STREAMS.history, { filter: subjects.history.ofJob(job), seq: before });
+    const done = JSON.stringify({ v: 1, before } satisfies Erasure);
+    await this.#link.js.publish(subjects.history.erasure(job), done, {
+      expect: { lastSubjectSequence: before }, // another erasure has come meanwhile: it stays
+    });
+  }
+
   /** Writes this server's mark, which comes back through the watch once everything before it did. */
   async mark(server: string, mark: string): Promise<void> {
     await this.#link.js.publish(subjects.history.mark(server), mark, { ttl: "60s" });
@@ -38,7 +61,9 @@ export class HistoryStore {
 
   /** Every finished run, in the order in which they settled, then each further one. */
   watch(listener: {
-    onRun(run: Run): void;
+    onRun(run: Run, sequence: number): void;
+    /** The records of the job before this sequence are deleted; `isDone`: and removed. */
+    onErasure(job: string, before: number, isDone: boolean): void;
     /** There is a finished run whose record this version cannot read. */
     onUnreadable(job: string, run: string): void;
     onMark(server: string, mark: string): void;
@@ -49,11 +74,16 @@ export class HistoryStore {
     return watchStream(this.#link, {
       stream: STREAMS.history,
       filter: subjects.history.all,
-      onMessage: ({ subject, bytes }) => {
+      onMessage: ({ subject, bytes, sequence }) => {
         const server = parseHistoryMark(subject);
         if (server !== undefined) return listener.onMark(server, new TextDecoder().decode(bytes));
+        const erased = parseHistoryErasure(subject);
+        if (erased !== undefined) {
+          const { before } = Erasure.parse(JSON.parse(new TextDecoder().decode(bytes)));
+          return listener.onErasure(erased, before ?? sequence, before !== undefined);
+        }
         const record = findRecord(bytes);
-        if (record !== undefined) return listener.onRun(record);
+        if (record !== undefined) return listener.onRun(record, sequence);
         const named = parseHistoryRun(subject);
         if (named === undefined) throw new Error(`${subject} of HISTORY is unknown to this version`);
         listener.onUnreadable(named.job, named.run);

@@ -11,6 +11,7 @@ import { EvidenceStore } from "./evidence-store.ts";
 import { HistoryStore } from "./history-store.ts";
 import { JobStore } from "./job-store.ts";
 import { STREAMS } from "./topology.ts";
+import type { StreamWatch } from "./watch.ts";
 
 const fail = (error: unknown): void => expect.unreachable(String(error));
 const nothing = (): void => undefined;
@@ -43,6 +44,7 @@ test("a finished run is written once; a second write changes nothing", async () 
   const seen: string[] = [];
   const watch = history.watch({
     onMark: () => undefined,
+    onErasure: nothing,
     onRun: ({ state }) => void seen.push(state),
     onUnreadable: fail,
     onReady: () => void seen.push("READY"),
@@ -63,6 +65,7 @@ test("a finished run whose record is of a newer version is told of, and hides no
   const seen: string[] = [];
   const watch = history.watch({
     onMark: nothing,
+    onErasure: nothing,
     onRun: ({ run }) => void seen.push(run),
     onUnreadable: (job, run) => void seen.push(`${job}: ${run}`),
     onReady: () => void seen.push("READY"),
@@ -79,6 +82,46 @@ test("a finished run whose record is of a newer version is told of, and hides no
       code: "store-unavailable",
       message: expect.stringContaining("upgrade this server") as string,
     });
+});
+
+test("a job's history is erased up to an instant: whoever watches hears it, also later, and what comes after stays", async () => {
+  await using nats = await startNats();
+  await using link = await openStores(nats);
+  const history = new HistoryStore(link);
+  const watched = (): string[] => {
+    const seen: string[] = [];
+    const watch = history.watch({
+      onMark: nothing,
+      onErasure: (job, before, isDone) => void seen.push(`${job} before ${before}${isDone ? ", done" : ""}`),
+      onRun: ({ job, run }, sequence) => void seen.push(`${job} ${run} at ${sequence}`),
+      onUnreadable: fail,
+      onReady: () => void seen.push("READY"),
+      onReset: nothing,
+      onError: fail,
+    });
+    watches.push(watch);
+    return seen;
+  };
+  const watches: StreamWatch[] = [];
+  await history.write(sampleRun({ job: "a b" }));
+  await history.write(sampleRun({ job: "other", run: "run00002" }));
+  const sequence = await history.erase("a b");
+  await history.write(sampleRun({ job: "a b", run: "run00003" }));
+  const early = watched();
+  await vi.waitFor(() =>
+    expect(early).toEqual(["a b run00001 at 1", "other run00002 at 2", "a b before 3", "a b run00003 at 4", "READY"]),
+  );
+  await history.purge("a b", sequence);
+  await vi.waitFor(() => expect(early.at(-1)).toBe("a b before 3, done"));
+  expect(await history.find("a b", "run00001")).toBeUndefined();
+  expect(await history.find("other", "run00002")).toBeDefined();
+  const late = watched();
+  await vi.waitFor(() =>
+    expect(late).toEqual(["other run00002 at 2", "a b run00003 at 4", "a b before 3, done", "READY"]),
+  );
+  await history.erase("a b");
+  await expect(history.purge("a b", sequence)).rejects.toThrow();
+  for (const watch of watches) await watch.stop();
 });
 
 test("evidence counts only for the attempt and the agent that its subject names", async () => {

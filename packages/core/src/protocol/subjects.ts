@@ -46,10 +46,16 @@ const JOBS = "$KV.jobs.";
 const MARK = `${JOBS}_mark.`;
 const SETTINGS = `${JOBS}_settings.all`;
 const HISTORY_MARK = "history._mark.";
+const HISTORY_ERASURE = "history._erased.";
 
 /** The server whose mark stands under this subject of HISTORY; undefined when it is a run. */
 export function parseHistoryMark(subject: string): string | undefined {
   return subject.startsWith(HISTORY_MARK) ? subject.slice(HISTORY_MARK.length) : undefined;
+}
+
+/** The job whose history was deleted, as this subject of HISTORY says; undefined when it says something else. */
+export function parseHistoryErasure(subject: string): string | undefined {
+  return subject.startsWith(HISTORY_ERASURE) ? findJob(subject.slice(HISTORY_ERASURE.length)) : undefined;
 }
 
 /** The run whose record stands under this subject of HISTORY; undefined when it is none that this version knows. */
@@ -141,5 +147,8 @@ export const subjects = {
     all: "history.>",
     mark: (server: string) => `${HISTORY_MARK}${server}`,
     run: (job: string, run: string) => `history.${encodeJob(job)}.${run}`,
+    ofJob: (job: string) => `history.${encodeJob(job)}.*`,
+    /** The job's records before it are deleted. */
+    erasure: (job: string) => `${HISTORY_ERASURE}${encodeJob(job)}`,
   },
 } as const;

@@ -5,15 +5,14 @@ import { Artifact } from "../domain/artifact.ts";
 import { DependsOn, Otherwise, type Dependencies } from "../domain/dependencies.ts";
 import { describeRun } from "../domain/ending.ts";
 import { HostCounts, type FanOut } from "../domain/fan-out.ts";
-import { JobDefinition, Pause } from "../domain/job.ts";
+import { Pause } from "../domain/job.ts";
 import { StoredLog } from "../domain/log.ts";
 import { OverlapPolicy } from "../domain/overlap.ts";
-import { ParameterValues, StoredParameter } from "../domain/parameters.ts";
+import { ParameterValues } from "../domain/parameters.ts";
 import { OnLost } from "../domain/policy.ts";
 import { Reason } from "../domain/reason.ts";
 import { Retry } from "../domain/retry.ts";
 import { currentAttempt, hasEnded, hostOf, priorityOf, RunState, WaitingFor, type Run } from "../domain/run.ts";
-import { StoredSchedule } from "../domain/schedule.ts";
 import type { Slot } from "../domain/slot.ts";
 import { TargetInput, targetInputOf } from "../domain/target.ts";
 import { attemptsOf, AttemptView } from "./attempt-view.ts";
@@ -214,61 +213,6 @@ function nextOf(run: Run, facts: RunFacts): RunView["next"] {
   const ownership = ownerOf(run, facts);
   return ownership === undefined ? undefined : withoutUndefined(ownership);
 }
-
-/** A slot that a schedule names, for people; instants are RFC 3339, UTC. */
-export const SlotView = z.object({
-  at: z.string(),
-  /** With jitter. */
-  dueAt: z.string(),
-  /** The wall clock, e.g. `2026-11-01T01:30:00-04:00[America/New_York]`. */
-  wall: z.string(),
-  /** Of slots that are skipped in a row for one reason: the last one, and how many there are. */
-  until: z.string().optional(),
-  count: z.number().optional(),
-  /** Why no run comes of it. */
-  skip: z.enum(["dst-gap", "blackout"]).optional(),
-  /** The clocks are put forward (`gap`) or back (`fold`) on that day. */
-  change: z.enum(["gap", "fold"]).optional(),
-  /** The time that was named and does not exist on that day. */
-  meant: z.string().optional(),
-});
-export type SlotView = z.infer<typeof SlotView>;
-
-/** A job as the API shows it. */
-export const JobView = z.object({
-  job: z.string(),
-  /** What its runs do unless a submission says otherwise; what is left out has the default of `docs/overlap.md`. */
-  policy: JobDefinition.shape.policy,
-  paused: Pause.optional(),
-  /** What a run does when nobody hands in a script. */
-  task: z
-    .object({
-      on: TargetInput,
-      script: z.string(),
-      interpreter: z.array(z.string()),
-      env: z.record(z.string(), z.string()),
-      parameters: z.array(StoredParameter).optional(),
-      /** JSON Schema of the values that a run may be given: a form can be made of it. */
-      parametersSchema: z.record(z.string(), z.unknown()).optional(),
-    })
-    .optional(),
-  schedules: z
-    .array(
-      z.object({
-        schedule: StoredSchedule,
-        /** Its next slots. */
-        next: z.array(SlotView),
-        /** Every slot up to here has its run. */
-        doneUntil: z.string(),
-      }),
-    )
-    .optional(),
-  updatedAt: z.string().optional(),
-  updatedBy: z.string().optional(),
-  /** Its live runs, in line. */
-  runs: z.array(RunView),
-});
-export type JobView = z.infer<typeof JobView>;
 
 /** An agent as the API shows it. */
 export const AgentSummary = z.object({

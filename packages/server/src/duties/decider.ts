@@ -12,6 +12,7 @@ import { randomUUID } from "node:crypto";
 import { currentAttempt, hasEnded, JobsError, type Evidence, type JobDefinition, type Run } from "@jobs/core";
 import {
   decideDefine,
+  decideDelete,
   decideEvidence,
   decideSubmit,
   reconcile,
@@ -29,8 +30,8 @@ import type { JobsProjection } from "../projection/jobs-projection.ts";
 import type { StateOf } from "../projection/run-states.ts";
 import type { Silence } from "../projection/silence.ts";
 import { memberRunOf, slotRunOf } from "../submission/run-id.ts";
+import { answered, recordOf, unreadable, writeIdOf, type Decided, type Settled } from "./decided.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
-import { recordOf, writeIdOf } from "./records.ts";
 import { Reservations } from "./reservations.ts";
 
 export interface DeciderOptions {
@@ -54,21 +55,6 @@ export interface DeciderOptions {
   readonly log: Logger;
   /** The server stops: what is still of unknown outcome stays so. */
   readonly signal: AbortSignal;
-}
-
-/** A run's record as it is stored now. */
-export interface Decided {
-  readonly run: Run;
-  readonly sequence: number;
-  /** False when what was asked for already was so. */
-  readonly isNew: boolean;
-}
-
-/** What a decision came to: a record that is stored now. */
-interface Settled {
-  readonly record: JobRecord;
-  readonly sequence: number;
-  readonly isNew: boolean;
 }
 
 type KnownOutcome = Exclude<WriteOutcome, { kind: "unknown" | "refused" }>;
@@ -136,6 +122,26 @@ export class Decider {
     return view !== undefined && view.assigned < view.slots;
   }
 
+  /** Nothing is said of the job any more. Throws `job-busy` while a run of it lives. */
+  async delete(job: string): Promise<Omit<Settled, "record">> {
+    let isAsked = false;
+    const settled = await this.#decide(job, (view) => {
+      const decision = decideDelete(view);
+      isAsked ||= decision.kind === "delete"; // gone after a conflict: by our write, or by another one like it
+      return decision;
+    });
+    return { isNew: isAsked, sequence: settled?.sequence ?? 0 };
+  }
+
+  /** Does something while nothing of the job is decided here; it is read first. */
+  alone<T>(job: string, act: (view: GuardedView, context: DecisionContext) => Promise<T>): Promise<T> {
+    return this.#queue.run(job, async () => {
+      await this.#readAgain(job);
+      this.#options.assertMayDecide();
+      return act(this.#options.jobs.view(job), this.#context());
+    });
+  }
+
   async onEvidence(agent: string, evidence: Evidence): Promise<void> {
     await this.#decide(evidence.job, (view, context) => decideEvidence(view, { agent, evidence }, context));
   }
@@ -186,14 +192,11 @@ export class Decider {
         this.#options.onOutcome?.(outcome.kind);
         if (outcome.kind === "stored") {
           this.#options.jobs.applyOwn(entryOf(record, outcome.sequence), view);
-          if (record.kind === "run")
-            this.#options.onStored?.(
-              record.run,
-              view.runs.find((one) => one.run === record.run.run),
-            );
+          if (record.kind === "run") this.#options.onStored?.(record.run, findRun(view, record.run));
           return { record, sequence: outcome.sequence, isNew: true };
         }
-        written.add(writeIdOf(record));
+        const writeId = writeIdOf(record);
+        if (writeId !== undefined) written.add(writeId);
         await this.#readAgain(job);
       }
       throw new JobsError("store-unavailable", `“${job}” is being changed by somebody else all the time: try again.`);
@@ -209,13 +212,14 @@ export class Decider {
   }
 
   #settled(record: JobRecord, isNew: boolean): Settled {
-    const sequence = record.kind === "definition" ? 0 : this.#options.jobs.find(record.run.run)?.sequence;
+    const sequence = record.kind === "run" ? this.#options.jobs.find(record.run.run)?.sequence : 0;
     return { record, sequence: sequence ?? 0, isNew };
   }
 
   async #write(record: JobRecord, guard: number): Promise<KnownOutcome> {
     const { store } = this.#options;
     if (record.kind === "definition") return this.#resolved(() => store.writeDefinition(record.definition, guard));
+    if (record.kind === "definition-marker") return this.#resolved(() => store.removeDefinition(record.job, guard));
     return this.#reservations.during(this.#newlyAssigned(record.run), () =>
       this.#resolved(() => store.write(record.run, guard)),
     );
@@ -283,15 +287,6 @@ export class Decider {
   }
 }
 
-function answered(settled: Settled | undefined): Decided {
-  if (settled === undefined || settled.record.kind === "definition")
-    throw new Error("what is asked is always answered");
-  const { record, sequence, isNew } = settled;
-  return { run: record.run, sequence, isNew };
-}
-
-function unreadable(job: string): JobsError {
-  return new JobsError("store-unavailable", `A record of “${job}” is of a newer version: upgrade this server.`, {
-    field: "name",
-  });
+function findRun({ runs }: GuardedView, { run }: Run): Run | undefined {
+  return runs.find((one) => one.run === run);
 }

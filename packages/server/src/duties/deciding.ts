@@ -22,6 +22,7 @@ import type { Decider } from "./decider.ts";
 import { DueClock } from "./due-clock.ts";
 import type { Enroller } from "./enroller.ts";
 import type { EvidenceDesk } from "./evidence-desk.ts";
+import type { HistoryEraser } from "./history-eraser.ts";
 import type { Messenger } from "./messenger.ts";
 import type { Releaser } from "./releaser.ts";
 import type { Settler } from "./settler.ts";
@@ -37,6 +38,7 @@ export interface DecidingOptions {
   readonly settler: Settler;
   readonly releaser: Releaser;
   readonly enroller: Enroller;
+  readonly eraser: HistoryEraser;
   readonly nowMs: () => number;
   readonly log: Logger;
 }
@@ -208,6 +210,7 @@ export class Deciding {
       const of = run.attempts.find(({ number }) => number === undecided?.attempt);
       if (undecided !== undefined && of !== undefined) void this.#decideOn(of.agent, undecided);
     }
+    this.#options.eraser.round();
     for (const { id } of agents.views()) this.#reconcileWaitingFor(id);
     for (const job of jobs.nextLiveJobs(WAITING_A_ROUND)) toReconcile.add(job);
     for (const job of toReconcile) this.#reconcile(job);

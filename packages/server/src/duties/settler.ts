@@ -47,7 +47,7 @@ export interface SettlerOptions {
   /** It is settled, and must stay a live run all the same. */
   readonly isKept: (run: Run) => boolean;
   /** It is in HISTORY: known before the watch tells it. */
-  readonly onFinished: (run: Run) => void;
+  readonly onFinished: (run: Run, sequence: number) => void;
   readonly now: () => string;
   readonly monotonicMs: () => number;
   readonly log: Logger;
@@ -105,7 +105,7 @@ export class Settler {
     if (output === undefined) return false;
     const settled: Run = { ...run, output, times: { ...run.times, settledAt: this.#options.now() } };
     const outcome = await this.#options.history.write(settled);
-    if (outcome.kind === "stored") this.#options.onFinished(settled);
+    if (outcome.kind === "stored") this.#options.onFinished(settled, outcome.sequence);
     return outcome.kind === "stored" || this.#isThere(run, outcome.kind);
   }
 

@@ -152,7 +152,7 @@ test("agents and their slots are summed by contact; what hosts run without a rec
   agents.onBeat("alpha", beat({ job: "nightly", run: "run00001", attempt: 1 }, foreign), 0);
   seen = await figures();
   expect(seen.get("jobs_attempts_unaccounted")).toBe("1");
-  finished.add(run({ ...running, ...foreign, attempts: [{ ...attempt, exit: { exitCode: 0 } }], times: ended }));
+  finished.add(run({ ...running, ...foreign, attempts: [{ ...attempt, exit: { exitCode: 0 } }], times: ended }), 1);
   expect((await figures()).get("jobs_attempts_unaccounted")).toBe("0"); // its end is known by now
   clock.ms = CONTACT_MS;
   expect((await figures()).get('jobs_agents{contact="no"}')).toBe("2");
@@ -163,12 +163,12 @@ test("finished runs are those in HISTORY: each once, and never fewer than were s
   const series = 'jobs_runs_finished_total{state="failed",reason="lost"}';
   const lost = (id: string): Run => run({ run: id, state: "failed", reason: "lost", times: ended });
   expect((await figures()).get(series)).toBe("0");
-  for (const id of ["run00001", "run00002", "run00002"]) finished.add(lost(id));
+  for (const id of ["run00001", "run00002", "run00002"]) finished.add(lost(id), 1);
   expect((await figures()).get(series)).toBe("2");
   finished.reset();
-  finished.add(lost("run00001"));
+  finished.add(lost("run00001"), 1);
   expect((await figures()).get(series)).toBe("2");
-  for (const id of ["run00002", "run00003"]) finished.add(lost(id));
+  for (const id of ["run00002", "run00003"]) finished.add(lost(id), 1);
   expect((await figures()).get(series)).toBe("3");
 });
 

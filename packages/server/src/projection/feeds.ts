@@ -70,15 +70,19 @@ function jobsFeed({ stores, jobs, mark, log }: FeedsOptions): Feed {
 function historyFeed({ stores, runs, finished, mark, onFinished, log }: FeedsOptions): Feed {
   return feed((onReady) =>
     stores.history.watch({
-      onRun: (run) => {
-        runs.onFinished(run);
+      onErasure: (job, before, isDone) => (isDone ? finished.erased(job, before) : finished.erase(job, before)),
+      onRun: (run, sequence) => {
+        runs.onFinished(run, sequence);
         onFinished(run);
       },
       onUnreadable: (job, run) => {
         finished.addUnreadable(job, run);
         log.error({ job, run }, "the record of a finished run is of a newer version: upgrade this server");
       },
-      onReady,
+      onReady: () => {
+        finished.onReady();
+        onReady();
+      },
       onMark: (server, text) => mark.onMark(stores.history, server, text),
       onReset: () => {
         mark.invalidate();

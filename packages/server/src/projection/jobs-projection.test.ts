@@ -1,5 +1,5 @@
 import type { Run } from "@jobs/core";
-import { MARKER_TTL_SECONDS, subjectOfRun, type JobEntry } from "@jobs/core/jetstream";
+import { entryOf, MARKER_TTL_SECONDS, subjectOfRun, type JobEntry } from "@jobs/core/jetstream";
 import { expect, test } from "vitest";
 import { JobsProjection } from "./jobs-projection.ts";
 
@@ -133,6 +133,24 @@ test("a run that another server has stored is found, and raises no guard before 
   expect(jobs.view("nightly").guard).toBe(9);
   jobs.apply({ ...marker(11), subject: subjectOfRun(run({ run: "run00003" })) });
   expect(jobs.find("run00003")).toBeUndefined();
+});
+
+test("a definition that another server has deleted is gone at once, and its marker goes by itself", () => {
+  const { jobs, clock } = projection();
+  const definition = { v: 1, job: "nightly", writeId: "w", policy: {}, updatedAt: AT, updatedBy: "ada" } as const;
+  const defined: string[] = [];
+  jobs.on("defined", (job) => void defined.push(job));
+  jobs.apply(entryOf({ kind: "definition", definition }, 3));
+  jobs.announce({ kind: "definition-marker", job: "nightly" }, 5);
+  jobs.announce({ kind: "definition", definition }, 4); // it comes late
+  expect(jobs.findDefinition("nightly")).toBeUndefined();
+  expect(jobs.view("nightly").definition).toBeDefined();
+  jobs.apply(entryOf({ kind: "definition-marker", job: "nightly" }, 5));
+  expect(jobs.view("nightly")).toMatchObject({ definition: undefined, guard: 5 });
+  expect(defined).toEqual(["nightly", "nightly"]);
+  clock.ms += MARKER_TTL_SECONDS * 1_000 + 1;
+  jobs.sweep();
+  expect([...jobs.names()]).toEqual([]);
 });
 
 test("an own write is put on top of the view that it was decided on, and of no other", () => {

@@ -13,6 +13,7 @@ import {
   type JobRecord,
   type JobSnapshot,
 } from "@jobs/core/jetstream";
+import { Announced } from "./announced.ts";
 import { viewOf, type Entry, type GuardedView } from "./guarded-view.ts";
 import { Occupancy } from "./occupancy.ts";
 import { WaitingLines } from "./waiting-lines.ts";
@@ -36,7 +37,7 @@ export interface LiveRun {
 interface Events {
   run: [Run];
   removed: [Run];
-  /** The definition of this job has changed. */
+  /** The definition of this job has changed, or is gone. */
   defined: [string];
   /** What holds for all jobs has changed. */
   settings: [];
@@ -53,8 +54,7 @@ export class JobsProjection extends EventEmitter<Events> {
   /** Whose turn it is to be looked at. */
   #turn = this.#jobs.keys();
   #settings: { readonly settings: Settings; readonly sequence: number } = NO_SETTINGS;
-  /** What other servers said they have stored and that no watch has delivered yet, by subject. */
-  readonly #announced = new Map<string, JobEntry>();
+  readonly #announced = new Announced();
   #generation = 0;
 
   constructor(options: { monotonicMs: () => number }) {
@@ -124,7 +124,7 @@ export class JobsProjection extends EventEmitter<Events> {
 
   /** Every job that something is known of. */
   names(): Iterable<string> {
-    return this.#jobs.keys();
+    return new Set([...this.#jobs.keys(), ...this.#announced.jobs()]);
   }
 
   /** Jobs with a run that is due and has not ended, the one whose run is first in line first: so is a free slot given to who came first. */
@@ -168,15 +168,14 @@ export class JobsProjection extends EventEmitter<Events> {
 
   find(run: string): LiveRun | undefined {
     const known = this.#runs.get(run);
-    for (const { run: announced, sequence } of this.#announced.values())
-      if (announced?.run === run && sequence > (known?.sequence ?? 0)) return { run: announced, sequence };
-    return known;
+    const announced = this.#announced.findRun(run);
+    return announced !== undefined && announced.sequence > (known?.sequence ?? 0) ? announced : known;
   }
 
   /** What is said of a job as a whole, as far as this server knows. */
   findDefinition(job: string): JobDefinition | undefined {
-    for (const { definition } of this.#announced.values()) if (definition?.job === job) return definition;
-    return this.view(job).definition;
+    const announced = this.#announced.findDefinition(job) ?? this.view(job).definition;
+    return announced === "deleted" ? undefined : announced;
   }
 
   /** Runs for which something is to be told to a host, or to be done: those that hosts have, or had. */
@@ -219,9 +218,9 @@ export class JobsProjection extends EventEmitter<Events> {
   }
 
   #set(state: JobState, entry: JobEntry): void {
-    const before = state.entries.get(entry.subject)?.run;
+    const { run: before, definition } = state.entries.get(entry.subject) ?? {};
     if (before !== undefined) this.#unindex(before);
-    if ((this.#announced.get(entry.subject)?.sequence ?? 0) <= entry.sequence) this.#announced.delete(entry.subject);
+    this.#announced.delivered(entry);
     state.entries.set(entry.subject, {
       kind: entry.kind,
       sequence: entry.sequence,
@@ -230,7 +229,7 @@ export class JobsProjection extends EventEmitter<Events> {
       ...(entry.definition === undefined ? {} : { definition: entry.definition }),
     });
     state.view = undefined;
-    if (entry.kind === "definition") this.emit("defined", entry.job);
+    if (entry.kind === "definition" || definition !== undefined) this.emit("defined", entry.job);
     if (entry.run === undefined) {
       if (before !== undefined) this.emit("removed", before);
       return;
@@ -240,9 +239,10 @@ export class JobsProjection extends EventEmitter<Events> {
   }
 
   #drop(state: JobState, subject: string): void {
-    const before = state.entries.get(subject)?.run;
+    const { run: before, definition } = state.entries.get(subject) ?? {};
     state.entries.delete(subject);
     state.view = undefined;
+    if (definition !== undefined) this.emit("defined", definition.job);
     if (before === undefined) return;
     this.#unindex(before);
     this.emit("removed", before);

@@ -56,9 +56,14 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
   }
 
   /** A run came into HISTORY. */
-  onFinished(run: Run): void {
-    this.#options.history.add(run);
+  onFinished(run: Run, sequence: number): void {
+    this.#options.history.add(run, sequence);
     this.emit(run.run, viewOfRun(run));
+  }
+
+  /** Where the job's history was last deleted: a sequence of HISTORY; 0: never. */
+  erasedAt(job: string): number {
+    return this.#options.history.erasedAt(job);
   }
 
   find(id: string): RunView | undefined {

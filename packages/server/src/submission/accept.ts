@@ -34,8 +34,10 @@ export interface AcceptOptions {
   readonly agents: AgentsProjection;
   readonly syntax: ShellSyntax;
   readonly artifacts: ArtifactStore;
-  readonly runs: Pick<Runs, "get" | "list" | "catchUp">;
+  readonly runs: Pick<Runs, "get" | "list" | "catchUp" | "erasedAt">;
   readonly nowMs: () => number;
+  /** Nothing is stored. */
+  readonly isDryRun?: boolean;
 }
 
 /** Where a run goes, and what it does there. */
@@ -69,7 +71,7 @@ export async function acceptWork(
   const asked = { ...time, ...(input.after === undefined ? {} : { after: input.after }) };
   return {
     job: input.name,
-    run: runIdOf(input.name, input.key),
+    run: runIdOf(input.name, input.key, options.runs.erasedAt(input.name)),
     policy,
     ...(isHeld ? { isHeld } : {}),
     ...time,
@@ -98,7 +100,7 @@ export async function workOf(input: WorkInput, options: AcceptOptions): Promise<
   const content: PayloadContent = { v: 1, script: input.script, interpreter: [...interpreter], env, ...parameters };
   return {
     target,
-    payload: await payloadOf(content, options.artifacts, target.kind === "all" ? MEMBER_INLINE_MAX_BYTES : undefined),
+    payload: await payloadOf(content, options, target.kind === "all" ? MEMBER_INLINE_MAX_BYTES : undefined),
     ...(given === undefined ? {} : { parameters: shownParameters(given) }),
   };
 }
@@ -123,13 +125,13 @@ const MEMBER_INLINE_MAX_BYTES = 2 * 1024;
 
 async function payloadOf(
   content: PayloadContent,
-  artifacts: ArtifactStore,
+  { artifacts, isDryRun = false }: Pick<AcceptOptions, "artifacts" | "isDryRun">,
   inlineMaxBytes = PAYLOAD_INLINE_MAX_BYTES,
 ): Promise<Payload> {
   const body = JSON.stringify(content);
   const bytes = Buffer.from(body);
   const payload: Payload = { form: "plain", sha256: sha256(body), sizeBytes: bytes.length };
-  if (bytes.length <= inlineMaxBytes) return { ...payload, body };
+  if (isDryRun || bytes.length <= inlineMaxBytes) return { ...payload, body };
   const underWay = storing.get(artifacts) ?? new Map<string, Promise<void>>();
   storing.set(artifacts, underWay);
   const key = payloadKey(payload.sha256);

@@ -1,8 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
 
-/** The run of an idempotency key: the same key of the same job gives the same id, on any server, at any time. */
-export function runIdOf(job: string, key: string | undefined): string {
-  return idOf(key === undefined ? randomBytes(13) : digestOf(`${job}\0${key}`));
+/**
+ * The run of an idempotency key: the same key of the same job gives the same id, on any server, at any time. `erasedAt`: where
+ * the job's history was deleted, 0: never; of what was deleted hosts and streams may still hold something under its ids.
+ */
+export function runIdOf(job: string, key: string | undefined, erasedAt = 0): string {
+  if (key === undefined) return idOf(randomBytes(13));
+  return idOf(digestOf(erasedAt === 0 ? `${job}\0${key}` : `\0key\0${erasedAt}\0${job}\0${key}`));
 }
 
 /** The run of a slot of a schedule. No key makes the same text: a name of a job has no control characters. */

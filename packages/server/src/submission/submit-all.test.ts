@@ -15,6 +15,7 @@ function desk() {
     runs: {
       list: ({ job }: { job: string }) => [{ job, run: `latest of ${job} after ${events.ended}`, state: "pending" }],
       catchUp: () => Promise.resolve(),
+      erasedAt: () => 0,
     },
     nowMs: () => 0,
     commands: {
