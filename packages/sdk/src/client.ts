@@ -273,10 +273,7 @@ export class JobsClient {
     return (await this.#call("listAgents", {}, options)).agents;
   }
 
-  /**
-   * The hosts of a run that is for several, each with the part of the run on it. Throws `run-unknown`; `invalid-request`
-   * when it is for one host.
-   */
+  /** The hosts of a run for several, each with the part of the run on it. Throws `run-unknown`; `invalid-request` when it is for one. */
   async listHosts(id: string, options: CallOptions = {}): Promise<HostView[]> {
     return (await this.#call("listHosts", { run: id }, options)).hosts;
   }
