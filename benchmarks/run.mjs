@@ -2,8 +2,10 @@
 /** `node benchmarks/run.mjs NAME…`: see `--help`. Figures go to the standard output, all other words to the standard error. */
 import { rm } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { ahead } from "./bench/ahead.mjs";
 import { history } from "./bench/history.mjs";
 import { latency } from "./bench/latency.mjs";
+import { lateness } from "./bench/lateness.mjs";
 import { logs } from "./bench/logs.mjs";
 import { memory } from "./bench/memory.mjs";
 import { submit } from "./bench/submit.mjs";
@@ -16,7 +18,7 @@ import { startPeers } from "./systems/peers.mjs";
 /** @import { Bench, BenchOptions, Figure } from "./words.d.ts" */
 
 /** @type {readonly Bench[]} */
-const BENCHES = [history, latency, logs, memory, submit];
+const BENCHES = [ahead, history, lateness, latency, logs, memory, submit];
 
 const USAGE = `npm run bench -- NAME… [options]     NAME: ${BENCHES.map(({ name }) => name).join(", ")}, all
 

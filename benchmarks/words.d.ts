@@ -28,6 +28,8 @@ export interface Work {
   /** Of the job; several of one name wait for each other, where there is such a thing. */
   readonly name: string;
   readonly script: string;
+  /** Its time, ms since 1970; left out: now. */
+  readonly atMs?: number;
 }
 
 /** The way in, for itself: what is handed in is kept, and nothing runs. */

@@ -49,3 +49,31 @@ test("02: the embedded stack runs a script, stops, and knows the run the next ti
   expect(await runExample("02-embed-the-whole-stack", [data.path])).toMatch(/^1\n2\n3\n.* Runs so far: 1\.\n$/);
   expect(await runExample("02-embed-the-whole-stack", [data.path])).toMatch(/^1\n2\n3\n.* Runs so far: 2\.\n$/);
 });
+
+test("04: the file is applied once, its jobs run, and it is found unchanged", async () => {
+  await using data = await makeFolder();
+  await using folder = await makeFolder();
+  await writeFile(join(folder.path, "precious.txt"), "precious");
+  await using local = await startLocal({
+    dataDir: data.path,
+    cacheDir: defaultCacheDir(process.env, homedir()),
+    env: process.env,
+  });
+  const env = { ...process.env, JOBS_URL: local.url, JOBS_TOKEN: local.token };
+  const jobs = async (...args: string[]): Promise<string> => {
+    const program = join(ROOT, "packages/cli/dist/bundle/jobs.mjs");
+    return (await promisify(execFile)(process.execPath, [program, ...args], { env })).stdout;
+  };
+  const file = join(import.meta.dirname, "04-jobs-in-a-file/jobs.yaml");
+  expect(await jobs("apply", "-f", file, "--dry-run")).toContain("2 added");
+  expect(await jobs("apply", "-f", file)).toContain("2 added");
+  expect(await jobs("apply", "-f", file, "--prune")).toContain("0 added, 0 changed, 2 unchanged, 0 pruned.");
+  const printed = await jobs("run", "nightly backup", "-P", `FOLDER=${folder.path}`, "--follow");
+  expect(printed).toContain(`packed ${folder.path}; the last 7 are kept`);
+  expect(await jobs("run", "disk space", "--follow").catch((error: { stdout: string }) => error.stdout)).toContain(
+    "% of /",
+  );
+  const exported = join(data.path, "exported.yaml");
+  await jobs("export", "--set", "example", "-o", exported);
+  expect(await jobs("apply", "-f", exported)).toContain("2 unchanged");
+});

@@ -141,12 +141,21 @@ async function firstByte({ queue, hear }, script) {
 function submissionsOf({ queue }) {
   return {
     hold: () => queue.pause(),
-    one: ({ name, script }) => queue.add(name, { script }),
+    one: ({ name, script, atMs }) => queue.add(name, { script }, optionsOf(atMs)),
     async many(works) {
       for (let from = 0; from < works.length; from += BULK)
-        await queue.addBulk(works.slice(from, from + BULK).map(({ name, script }) => ({ name, data: { script } })));
+        await queue.addBulk(
+          works
+            .slice(from, from + BULK)
+            .map(({ name, script, atMs }) => ({ name, data: { script }, opts: optionsOf(atMs) })),
+        );
     },
   };
+}
+
+/** @param {number | undefined} atMs */
+function optionsOf(atMs) {
+  return atMs === undefined ? {} : { delay: Math.max(0, atMs - Date.now()) };
 }
 
 /**

@@ -186,8 +186,14 @@ async function firstByte(client, script, name) {
  * @returns {Submissions}
  */
 function submissionsOf(client) {
-  const input = (/** @type {Work} */ work) =>
-    /** @type {const} */ ({ ...work, on: AGENT, overlap: "queue", queueLimit: 1000 });
+  const input = (/** @type {Work} */ { atMs, ...work }) =>
+    /** @type {const} */ ({
+      ...work,
+      ...(atMs === undefined ? {} : { at: new Date(atMs).toISOString() }),
+      on: AGENT,
+      overlap: "queue",
+      queueLimit: 1000,
+    });
   return {
     hold: async () => void (await client.pauseAll()),
     one: (work) => client.submitJob(input(work)),

@@ -43,6 +43,7 @@ function view(run: string, change: Partial<RunView> = {}): RunView {
     sentence: "It ended.",
     on: "host-1",
     overlap: "reject",
+    priority: 5,
     submittedBy: "chaos",
     times: { submittedAt: submittedAt ?? "", runningAt, endedAt, settledAt },
     attempt: 1,

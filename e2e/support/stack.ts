@@ -18,6 +18,8 @@ export interface StackOptions {
   readonly agents?: readonly string[];
   readonly isCluster?: boolean;
   readonly slots?: number;
+  /** Of agents, by their names. */
+  readonly labels?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly slowReaderMs?: number;
   readonly log?: Logger;
 }
@@ -41,6 +43,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     servers: serverCount = 1,
     isCluster = false,
     slots,
+    labels = {},
     slowReaderMs,
     log = pino({ level: process.env["E2E_LOG"] ?? "silent" }),
   } = options;
@@ -81,6 +84,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
         stateDir: join(directory, `agent-${name}`),
         env: process.env,
         slots,
+        labels: labels[name],
         log,
       });
       agents.push(agent);

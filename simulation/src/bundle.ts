@@ -18,7 +18,6 @@ const MODULES: Readonly<Record<string, string>> = {
   "node:timers/promises": "node-timers-promises",
   "@nats-io/transport-node": "nats-transport",
   "@nats-io/jetstream": "nats-jetstream",
-  "@nats-io/kv": "nats-kv",
   pino: "pino",
 };
 

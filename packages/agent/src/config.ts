@@ -21,6 +21,20 @@ export interface AgentOptions {
   readonly log?: Logger | undefined;
 }
 
+const LABEL = /^([\w./:@-]+)(?:=([\w./:@-]*))?$/;
+
+/** `zone=eu,gpu`: a label without a value has the empty one. */
+const Labels = z.string().transform((text, check): Record<string, string> => {
+  const labels: Record<string, string> = {};
+  for (const part of text.split(",").map((one) => one.trim())) {
+    const [, key, value = ""] = LABEL.exec(part) ?? [];
+    if (key !== undefined && key !== "name" && !Object.hasOwn(labels, key)) labels[key] = value;
+    else if (part !== "")
+      check.addIssue({ code: "custom", message: `“${part}” is no label: write key=value, each key once, not “name”` });
+  }
+  return labels;
+});
+
 const Environment = z.object({
   NATS_URL: z.string().min(1),
   NATS_USER: z.string().optional(),
@@ -28,6 +42,7 @@ const Environment = z.object({
   JOBS_AGENT_ID: AgentId,
   JOBS_AGENT_NAME: z.string().min(1).default(hostname()),
   JOBS_AGENT_STATE_DIR: z.string().min(1),
+  JOBS_AGENT_LABELS: Labels.optional(),
   JOBS_AGENT_SLOTS: z.coerce.number().int().min(1).default(defaultSlots()),
 });
 
@@ -44,6 +59,7 @@ export function agentOptionsFrom(env: Readonly<Record<string, string | undefined
     name: one.JOBS_AGENT_NAME,
     stateDir: one.JOBS_AGENT_STATE_DIR,
     slots: one.JOBS_AGENT_SLOTS,
+    labels: one.JOBS_AGENT_LABELS,
     env,
   };
 }

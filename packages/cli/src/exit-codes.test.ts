@@ -13,6 +13,7 @@ test.each([
   [113, { state: "failed", reason: "host-restarted" }],
   [114, { state: "failed", reason: "host-stopped", signal: "SIGTERM" }],
   [116, { state: "failed", reason: "refused-by-agent" }],
+  [117, { state: "failed", reason: "hosts-failed" }],
   [124, { state: "failed", reason: "timeout", signal: "SIGTERM" }],
   [119, { state: "failed", reason: "no-agent" }],
 ] as const)("the exit code is %i for %o", (code, changes) => {

@@ -19,6 +19,7 @@ export const EXIT_CODES = {
   "host-stopped": 114,
   "supervisor-ended": 115,
   "refused-by-agent": 116,
+  "hosts-failed": 117,
   /** As the shell's `timeout` has it. */
   timeout: 124,
   /** Any other end of which nobody knows an exit code. */

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import type { JobView } from "@jobs/sdk";
+import type { JobSummary, JobView } from "@jobs/sdk";
 import { startContractServer, viewOf, type Answer, type Request } from "@jobs/sdk/testing";
 import { expect, test } from "vitest";
 import { durationMsOf } from "./duration.ts";
@@ -11,11 +11,23 @@ const stuck = viewOf({ next: { owner: "operator", deadlineAt, advice: "Look at w
 const paused = { at: "2026-11-23T10:00:00.000Z", by: "ada", note: "upgrade" };
 const job: JobView = { job: "nightly", policy: { overlap: "queue", lostAfterMs: null }, paused, runs: [held] };
 
-function answer({ method, path }: Request): Answer {
+/** 1,500 jobs. */
+function pageOf(query: URLSearchParams): JobSummary[] {
+  const names = Array.from({ length: 1_500 }, (_, index) => `job ${String(index).padStart(4, "0")}`);
+  const rest = names.filter((name) => name > (query.get("after") ?? ""));
+  const next = [{ schedule: "night", at: deadlineAt, dueAt: deadlineAt, wall: deadlineAt }];
+  return rest
+    .slice(0, Number(query.get("limit")))
+    .map((name) => ({ job: name, paused, schedules: 1, next, liveRuns: 2 }));
+}
+
+function answer({ method, path, query }: Request): Answer {
   const run = `/v1/runs/${held.run}`;
   if (path === run) return { body: held };
   if (method === "POST" && path === `${run}/rerun`) return { status: 201, body: { run: held, known: false } };
   if (method === "POST" && path.startsWith(`${run}/`)) return { body: held };
+  if (path === "/v1/jobs") return { body: { jobs: pageOf(query) } };
+  if (method === "DELETE") return { body: { job: "nightly", history: query.get("history") } };
   if (path === "/v1/overdue") return { body: { runs: [stuck] } };
   if (path === "/v1/audit")
     return { body: { entries: [{ v: 1, at: paused.at, by: "ada", action: "pause", job: "nightly" }] } };
@@ -124,6 +136,35 @@ test("job shows policy, pause and line; with options it sets the policy as a who
   ]);
   await runCommand(["job", "nightly", "--defaults"], server);
   expect(server.posted()).toEqual(["/v1/job", { name: "nightly", policy: {} }]);
+});
+
+test("job list has all jobs, however many pages they are, or as many as asked for", async () => {
+  await using server = await startServer();
+  const all = await runCommand(["job", "list"], server);
+  expect(all.stdout.trimEnd().split("\n")).toHaveLength(1_501);
+  for (const text of ["job 1499", "by ada", "(night)"]) expect(all.stdout).toContain(text);
+  const some = await runCommand(["job", "list", "--limit", "1200", "--after", "job 0009", "--json"], server);
+  const { jobs } = JSON.parse(some.stdout) as { jobs: JobSummary[] };
+  expect([jobs.length, jobs[0]?.job, jobs.at(-1)?.job]).toEqual([1_200, "job 0010", "job 1209"]);
+  expect(await runCommand(["job", "list", "--limit", "0"], server)).toMatchObject({ exitCode: 64 });
+});
+
+test("job delete keeps the history unless it is told otherwise", async () => {
+  await using server = await startServer();
+  expect((await runCommand(["job", "delete", "a/b"], server)).stdout).toContain("its history kept");
+  const last = () => server.requests.at(-1);
+  expect([last()?.method, last()?.path, last()?.query.get("history")]).toEqual(["DELETE", "/v1/jobs/a%2Fb", "keep"]);
+  const done = await runCommand(["job", "delete", "..", "--history", "--json"], server);
+  expect(JSON.parse(done.stdout)).toEqual({ job: "..", history: "delete" });
+  expect([last()?.path, last()?.query.get("history")]).toEqual(["/v1/jobs/%20..", "delete"]);
+  expect(await runCommand(["job", "delete", " "], server)).toMatchObject({ exitCode: 64 });
+});
+
+test("a job whose name is a command's is shown by the command show", async () => {
+  await using server = await startServer();
+  await runCommand(["job", "show", "list"], server);
+  expect(server.requests.at(-1)).toMatchObject({ path: "/v1/job" });
+  expect(server.requests.at(-1)?.query.get("name")).toBe("list");
 });
 
 test("overdue and audit are tables for people and one document for programs", async () => {

@@ -8,6 +8,8 @@ import { retryOptions, triesOf, type RetryOptions } from "./retry-options.ts";
 /** As the command line gives them. */
 export interface PolicyOptions extends RetryOptions {
   readonly overlap?: NonNullable<PolicySettings["overlap"]>;
+  readonly priority?: string;
+  readonly whenUnavailable?: NonNullable<PolicySettings["whenUnavailable"]>;
   readonly queueLimit?: string;
   readonly waitAtMost?: string;
   readonly lostAfter?: string;
@@ -16,11 +18,14 @@ export interface PolicyOptions extends RetryOptions {
 }
 
 const OVERLAPS = ["reject", "queue", "queue-latest", "replace", "allow"] satisfies PolicyOptions["overlap"][];
+const WHEN_UNAVAILABLE = ["wait", "reject"] satisfies PolicyOptions["whenUnavailable"][];
 const ON_LOST = ["fail", "retry", "hold"] satisfies PolicyOptions["onLost"][];
 
 export function policyOptions(): Option[] {
   return [
     new Option("--overlap <policy>", "when a run of the job lives already").choices(OVERLAPS),
+    new Option("--priority <number>", "from 0 to 9: of runs that wait a higher one goes first; left out: 5"),
+    new Option("--when-unavailable <what>", "when no agent that it may go to is there").choices(WHEN_UNAVAILABLE),
     new Option("--queue-limit <number>", "so many runs of the job may wait"),
     new Option("--wait-at-most <time>", "skip a run that waited for so long, e.g. 30s, 5m, 2h, 1d"),
     new Option("--lost-after <time>", "silence of the host after which a run is lost, at least 3m; or never"),
@@ -31,10 +36,12 @@ export function policyOptions(): Option[] {
 }
 
 export function policyOf(options: PolicyOptions): PolicySettings {
-  const { overlap, queueLimit, waitAtMost, lostAfter, grace, onLost } = options;
+  const { overlap, priority, whenUnavailable, queueLimit, waitAtMost, lostAfter, grace, onLost } = options;
   return {
     ...(overlap === undefined ? {} : { overlap }),
-    ...(queueLimit === undefined ? {} : { queueLimit: numberOf(queueLimit) }),
+    ...(priority === undefined ? {} : { priority: numberOf(priority, "priority") }),
+    ...(whenUnavailable === undefined ? {} : { whenUnavailable }),
+    ...(queueLimit === undefined ? {} : { queueLimit: numberOf(queueLimit, "queueLimit") }),
     ...(waitAtMost === undefined ? {} : { waitAtMostMs: durationMsOf(waitAtMost, "waitAtMostMs") }),
     ...(lostAfter === undefined
       ? {}
@@ -45,7 +52,8 @@ export function policyOf(options: PolicyOptions): PolicySettings {
   };
 }
 
-function numberOf(text: string): number {
+function numberOf(text: string, field: "priority" | "queueLimit"): number {
   if (/^\d+$/.test(text)) return Number(text);
-  throw new JobsError("invalid-request", `--queue-limit takes a number, not "${text}".`, { field: "queueLimit" });
+  const option = field === "priority" ? "--priority" : "--queue-limit";
+  throw new JobsError("invalid-request", `${option} takes a number, not "${text}".`, { field });
 }

@@ -4,6 +4,7 @@ import type { RerunOptions } from "./commands/run-rerun.ts";
 import { contentOptions } from "./content-options.ts";
 import { RUN, type Execute } from "./execute.ts";
 import { policyOptions } from "./policy-options.ts";
+import { targetOptions } from "./target-options.ts";
 import { whenOptions } from "./when-options.ts";
 
 export function addOperatorCommands(program: Command, execute: Execute): void {
@@ -30,6 +31,36 @@ export function addOperatorCommands(program: Command, execute: Execute): void {
     );
 }
 
+export function addAgentCommands(program: Command, execute: Execute): void {
+  const agents = program.command("agents").description("List the agents, or let one take on no more runs.");
+  agents
+    .command("list", { isDefault: true })
+    .description("List them, and whether they are in contact.")
+    .action((_, command: Command) =>
+      execute(
+        async (context) => (await import("./commands/agent-list.ts")).listAgents(context),
+        command.optsWithGlobals(),
+      ),
+    );
+  for (const [name, description] of [
+    ["drain", "Let an agent take on no more runs; what runs on it goes on, what waits for it waits."],
+    ["undrain", "Let it take on runs again."],
+  ] as const) {
+    agents
+      .command(name)
+      .description(description)
+      .argument("<agent>", "its name or id")
+      .option("--note <text>", "why; kept with it and in the audit")
+      .action((agent: string, options: { note?: string }, command: Command) =>
+        execute(
+          async (context) =>
+            (await import("./commands/agent-list.ts")).steerAgent(context, { action: name, agent }, options),
+          command.optsWithGlobals(),
+        ),
+      );
+  }
+}
+
 function addRunSteering(program: Command, execute: Execute): void {
   for (const [name, description] of [
     ["hold", "Keep a run that waits from starting; those behind it pass it."],
@@ -51,14 +82,15 @@ function addRunSteering(program: Command, execute: Execute): void {
     .description("Submit the same again, as it was or changed; prints the id of the new run.")
     .argument("<run>", RUN)
     .option("--script <file>", "another script, or - for standard input")
-    .option("--on <agent>", "another agent")
+    .option("--failed-hosts", "only on the hosts that did not complete it")
     .option("--key <key>", "idempotency key")
     .option("--hold", "accept it, but do not start it before it is released");
   const content = contentOptions({
     env: "; replaces all of it, not only these names",
     interpreter: "as it was; with another script its #! line, else bash",
   });
-  for (const option of [...content, ...whenOptions(), ...policyOptions()]) rerun.addOption(option);
+  for (const option of [...targetOptions("another agent"), ...content, ...whenOptions(), ...policyOptions()])
+    rerun.addOption(option);
   rerun
     .option("-f, --follow", "print the log as it comes, and exit as the script does")
     .action((run: string, options: RerunOptions, command: Command) =>

@@ -9,8 +9,10 @@ import { RUN, type Execute } from "./execute.ts";
 import type { CliIo } from "./io.ts";
 import { filterOptions } from "./list-options.ts";
 import { policyOptions } from "./policy-options.ts";
+import { addFileCommands } from "./program-files.ts";
 import { addJobCommands } from "./program-job.ts";
-import { addOperatorCommands } from "./program-operator.ts";
+import { addAgentCommands, addOperatorCommands } from "./program-operator.ts";
+import { targetOptions } from "./target-options.ts";
 import { VERSION } from "./version.ts";
 import { whenOptions } from "./when-options.ts";
 
@@ -25,7 +27,8 @@ Server and token: --url and --token, else JOBS_URL and JOBS_TOKEN, else the file
   Errors are one line on stderr: {"error":{"code","message","field"?,"details"?}}
 
 Exit codes: of "submit --follow" the script's own, 128+n when signal n ended it, 110 cancelled, 111 skipped, 112 lost,
-  113 host restarted, 114 host stopped, 115 supervisor ended, 116 refused by the agent, 119 unknown end, 124 timeout.
+  113 host restarted, 114 host stopped, 115 supervisor ended, 116 refused by the agent,
+  117 not all hosts completed it, 119 unknown end, 124 timeout.
   Errors: 64 wrong input, 65 refused script, 66 not found, 69 no answer, 75 job busy or queue full, 77 token refused, 78 configuration.
   130 Ctrl-C: the run goes on.`;
 
@@ -47,17 +50,10 @@ export function makeProgram(io: CliIo, execute: Execute): Command {
     });
   addRunCommands(program, execute);
   addJobCommands(program, execute);
+  addFileCommands(program, execute);
   addOperatorCommands(program, execute);
   addArtifactCommands(program, execute);
-  program
-    .command("agents")
-    .description("List the agents and whether they are in contact.")
-    .action((_, command: Command) =>
-      execute(
-        async (context) => (await import("./commands/agent-list.ts")).listAgents(context),
-        command.optsWithGlobals(),
-      ),
-    );
+  addAgentCommands(program, execute);
   return program;
 }
 
@@ -67,11 +63,11 @@ function addRunCommands(program: Command, execute: Execute): void {
     .description("Submit a script; prints the id of its run.")
     .argument("[file]", "the script, or - for standard input")
     .option("-n, --name <job>", "the job; left out: the name of the file")
-    .option("--on <agent>", "name or id of the agent; may be left out while there is only one")
     .option("--key <key>", "idempotency key: the same key of a job gives the same run")
     .option("--hold", "accept it, but do not start it before it is released");
   const content = contentOptions({ env: "", interpreter: "its #! line, else bash" });
-  for (const option of [...content, ...whenOptions(), ...policyOptions()]) submit.addOption(option);
+  const target = targetOptions("name or id of the agent; may be left out while there is only one");
+  for (const option of [...target, ...content, ...whenOptions(), ...policyOptions()]) submit.addOption(option);
   submit
     .option("-f, --follow", "print the log as it comes, and exit as the script does")
     .option("--bulk <file>", "many at once: a JSON submission a line, or - for standard input; prints a line for each")
@@ -89,6 +85,7 @@ function addRunCommands(program: Command, execute: Execute): void {
     .option("-f, --follow", "go on until the run has ended")
     .option("--from <offset>", "begin at this byte", "0")
     .option("--attempt <number>", "of this attempt and no other")
+    .option("--host <agent>", "of a run on several hosts: on this one, by its name or id")
     .action((run: string, options: LogsOptions, command: Command) =>
       execute(
         async (context) => (await import("./commands/run-logs.ts")).printRunLog(context, run, options),
@@ -102,6 +99,16 @@ function addRunCommands(program: Command, execute: Execute): void {
     .action((run: string, _, command: Command) =>
       execute(
         async (context) => (await import("./commands/run-status.ts")).printRunStatus(context, run),
+        command.optsWithGlobals(),
+      ),
+    );
+  program
+    .command("hosts")
+    .description("List the hosts of a run that is for several, and how they stand.")
+    .argument("<run>", RUN)
+    .action((run: string, _, command: Command) =>
+      execute(
+        async (context) => (await import("./commands/run-hosts.ts")).listHosts(context, run),
         command.optsWithGlobals(),
       ),
     );

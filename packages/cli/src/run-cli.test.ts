@@ -188,7 +188,7 @@ test("status, list and agents are tables for people and one document for program
   const list = await runCommand(["list"], server);
   expect(list.stdout.split("\n")[0]).toMatch(/^RUN +JOB +STATE +ON +SUBMITTED +TOOK +WHAT$/);
   expect(list.stdout.split("\n")[1]).toContain("59.5 s");
-  expect((await runCommand(["agents"], server)).stdout).toMatch(/web one +web-1 +no +1 of 4 +- +os=linux\n$/);
+  expect((await runCommand(["agents"], server)).stdout).toMatch(/web one +web-1 +no +yes +1 of 4 +- +os=linux\n$/);
   expect(JSON.parse((await runCommand(["list", "--json"], server)).stdout)).toEqual({ runs: [failed] });
   expect(JSON.parse((await runCommand(["--json", "status", "nightly"], server)).stdout)).toEqual(failed);
   expect(JSON.parse((await runCommand(["agents", "--json"], server)).stdout)).toHaveProperty("agents");

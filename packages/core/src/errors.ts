@@ -13,6 +13,7 @@ const TABLE = {
   "interpreter-missing": { status: 422, exit: 65 },
   "agent-unknown": { status: 422, exit: 65 },
   "agent-ambiguous": { status: 422, exit: 65 },
+  "agent-unavailable": { status: 409, exit: 75 },
   "target-required": { status: 422, exit: 65 },
   unauthenticated: { status: 401, exit: 77 },
   "upload-refused": { status: 403, exit: 77 },

@@ -13,6 +13,7 @@ export {
 } from "./domain/attempt.ts";
 export { describeRun } from "./domain/ending.ts";
 export { Evidence } from "./domain/evidence.ts";
+export { fitsRecord, HostCounts } from "./domain/fan-out.ts";
 export { AgentId, RunId } from "./domain/ids.ts";
 export { JOB_NAME_MAX_LENGTH, JobName, normaliseJobName } from "./domain/job-name.ts";
 export { ByteRange, LogEnd, StoredLog } from "./domain/log.ts";
@@ -36,9 +37,12 @@ export {
   currentAttempt,
   findLeftOver,
   hasEnded,
+  hostOf,
   isAhead,
   isBusy,
+  isUnderWay,
   isWaiting,
+  priorityOf,
   Run,
   RunOutput,
   RunState,
@@ -46,7 +50,8 @@ export {
 } from "./domain/run.ts";
 export { Blackout, CatchUp, catchUpOf, FoldRule, GapRule, Schedule, StoredSchedule } from "./domain/schedule.ts";
 export { checkScript, interpreterOf, programOf } from "./domain/script.ts";
-export { Target } from "./domain/target.ts";
+export { matches, Selector } from "./domain/selector.ts";
+export { nameOfTarget, Target, TargetInput, targetInputOf, targetKey } from "./domain/target.ts";
 export {
   ERROR_CODES,
   exitCodeOf,
@@ -80,5 +85,7 @@ export {
 } from "./protocol/operations.ts";
 export { AttemptOutcome, AttemptView } from "./protocol/attempt-view.ts";
 export { RunCounts, RunFilter } from "./protocol/run-filter.ts";
+export { parseJobsFile, pathText, type FiledJob, type FilePath, type JobsFile } from "./protocol/jobs-file.ts";
 export { SubmitInput, TaskInput } from "./protocol/submit-input.ts";
-export { AgentSummary, JobView, RunView, SlotView, viewOfRun, type LiveFacts } from "./protocol/views.ts";
+export { JobSummary, JobView, SlotView } from "./protocol/job-views.ts";
+export { AgentSummary, HostView, RunView, viewOfRun, type LiveFacts } from "./protocol/views.ts";

@@ -1,9 +1,12 @@
 /** What both doors of the package have, on every platform. */
 export {
   JobsError,
+  type AgentSummary,
   type AttemptView,
   type AuditEntry,
   type ErrorCode,
+  type HostView,
+  type JobSummary,
   type JobView,
   type Pause,
   type PolicySettings,
@@ -14,9 +17,12 @@ export {
   type StoredLog,
   type SubmitInput,
 } from "@jobs/core";
+export type { ApplyOptions, JobInput } from "./apply-jobs.ts";
 export type { CallOptions } from "./call.ts";
 export { JobsClient, type JobChanges, type RerunChanges, type RunFilter, type RunJobOptions } from "./client.ts";
 export type { ConnectOptions } from "./connection.ts";
+export type { ExportedJobs, ExportOptions } from "./export-jobs.ts";
+export type { FieldDifference, JobDifference } from "./job-difference.ts";
 export type { Retry } from "./follow.ts";
 export type { LogChunk } from "./log-chunk.ts";
 export { RunArtifact, type DownloadOptions } from "./run-artifact.ts";

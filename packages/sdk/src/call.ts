@@ -1,4 +1,5 @@
 import {
+  JobName,
   JobsError,
   operations,
   RunId,
@@ -35,7 +36,7 @@ export async function call<N extends OperationName>(
     return pathPart(name, value);
   });
   const hasBody = method === "POST" && Object.keys(rest).length > 0;
-  const response = await send(connection, method === "GET" ? filled + queryOf(rest) : filled, {
+  const response = await send(connection, method === "POST" ? filled : filled + queryOf(rest), {
     ...options,
     method,
     ...(hasBody ? { body: JSON.stringify(rest) } : {}),
@@ -126,9 +127,17 @@ function parseJson(text: string): unknown {
 }
 
 function pathPart(name: string, value: unknown): string {
+  if (name === "name") return jobPart(value);
   const run = RunId.safeParse(value);
   if (run.success) return run.data;
   throw new JobsError("invalid-request", `"${String(value)}" is not the id of a run.`, { field: name });
+}
+
+/** Two names would lead elsewhere, however they are encoded; with a space before them they are the same names. */
+function jobPart(value: unknown): string {
+  const job = JobName.safeParse(value);
+  if (job.success) return encodeURIComponent(/^\.\.?$/.test(job.data) ? ` ${job.data}` : job.data);
+  throw new JobsError("name-invalid", job.error.issues[0]?.message ?? "It is no name of a job.", { field: "name" });
 }
 
 function queryOf(input: Readonly<Record<string, unknown>>): string {

@@ -1,24 +1,29 @@
 import {
   JobsError,
-  type AuditEntry,
+  type HostView,
+  type JobSummary,
   type JobView,
   type OperationInput,
   type OperationName,
   type OperationOutput,
   type ParameterValue,
-  type Pause,
   type RunCounts,
   type RunView,
   type Schedule,
   type SlotView,
   type SubmitInput,
 } from "@jobs/core";
+import { applyJobs, type ApplyOptions, type JobInput } from "./apply-jobs.ts";
 import { submitAll } from "./bulk.ts";
 import { call, type CallOptions } from "./call.ts";
 import { makeConnection, type ConnectOptions } from "./connection.ts";
+import { exportJobs, type ExportedJobs, type ExportOptions } from "./export-jobs.ts";
+import type { JobDifference } from "./job-difference.ts";
+import { noted } from "./noted.ts";
 import { RunHandle } from "./run-handle.ts";
 import { submit, type SubmitOptions } from "./submission.ts";
 import type { Transport } from "./transport.ts";
+import { WholeClient } from "./whole-client.ts";
 
 /** What is said of a job; see {@link JobsClient.saveJob}. */
 export type JobChanges = Omit<OperationInput<"saveJob">, "name">;
@@ -42,12 +47,14 @@ export type RerunChanges = Omit<OperationInput<"rerunRun">, "run">;
  * A connection to one server. It has no life of its own: nothing is opened before something is asked, nothing needs to
  * be closed. All its methods throw `JobsError` with the server's code, and `server-unreachable` when there is no answer.
  */
-export class JobsClient {
+export class JobsClient extends WholeClient {
   readonly #connection: ReturnType<typeof makeConnection>;
 
   /** Use `connect()`. */
   constructor(options: ConnectOptions, platform: Transport) {
-    this.#connection = makeConnection(options, platform);
+    const connection = makeConnection(options, platform);
+    super(connection);
+    this.#connection = connection;
   }
 
   /** The server's address, without a slash at its end. */
@@ -178,6 +185,11 @@ export class JobsClient {
     return (await this.#call("listOverdue", {}, options)).runs;
   }
 
+  /** Jobs by name, 100 when no limit is given; `after` takes the last name of the page before. */
+  async listJobs(input: OperationInput<"listJobs"> = {}, options: CallOptions = {}): Promise<JobSummary[]> {
+    return (await this.#call("listJobs", input, options)).jobs;
+  }
+
   /** A job: its policy, whether it is paused, its live runs in line. Throws `job-unknown`. */
   async getJob(name: string, options: CallOptions = {}): Promise<JobView> {
     return await this.#call("getJob", { name }, options);
@@ -197,6 +209,39 @@ export class JobsClient {
    */
   async saveJob(name: string, job: JobChanges, options: CallOptions = {}): Promise<JobView> {
     return await this.#call("saveJob", { ...job, name }, options);
+  }
+
+  /**
+   * Deletes what is said of a job: its task, schedules and policy; with `history: "delete"` its finished runs, too, and
+   * with them the keys that they were submitted with.
+   *
+   * @throws JobsError `job-unknown`; `job-busy` while a run of it lives (`details` name it).
+   */
+  async deleteJob(
+    name: string,
+    { history, ...options }: CallOptions & { readonly history?: "keep" | "delete" } = {},
+  ): Promise<void> {
+    await this.#call("deleteJob", { name, history }, options);
+  }
+
+  /**
+   * Makes the jobs of a set as they are said here: all of it is checked first, then what is different is saved, and with
+   * `prune` what is of the set and not in it any more is deleted. Says what became of each job; one that could not be saved
+   * or deleted has its `error`, and the others are done all the same.
+   *
+   * @throws JobsError when anything is wrong with the jobs; nothing is stored then. Its field is the path, e.g.
+   *   `jobs.nightly.schedules[0].cron`; `details.problems` has all that is wrong.
+   * @example
+   * const jobs = { nightly: { task: { script: "backup /srv" }, schedules: [{ id: "night", cron: "30 2 * * *" }] } };
+   * await client.applyJobs(jobs, { set: "backups", prune: true });
+   */
+  async applyJobs(jobs: Readonly<Record<string, JobInput>>, options: ApplyOptions = {}): Promise<JobDifference[]> {
+    return await applyJobs(this.#connection, jobs, options);
+  }
+
+  /** Jobs as they are, in the shape that {@link applyJobs} takes and finds unchanged. Throws `job-unknown`. */
+  async exportJobs(options: ExportOptions = {}): Promise<ExportedJobs> {
+    return await exportJobs(this.#connection, options);
   }
 
   /**
@@ -231,26 +276,6 @@ export class JobsClient {
     return await this.#call("resumeJob", { name }, options);
   }
 
-  /** No run of any job starts until {@link resumeAll}. */
-  async pauseAll(note?: string, options: CallOptions = {}): Promise<Pause | undefined> {
-    return (await this.#call("pauseAll", noted(note), options)).paused;
-  }
-
-  /** Runs may start again; those of a paused job still wait. */
-  async resumeAll(options: CallOptions = {}): Promise<void> {
-    await this.#call("resumeAll", {}, options);
-  }
-
-  /** Since when everything is paused, and by whom; undefined when it is not. */
-  async getPause(options: CallOptions = {}): Promise<Pause | undefined> {
-    return (await this.#call("getPause", {}, options)).paused;
-  }
-
-  /** Who cancelled, held, resolved, paused or changed what, the newest first, 50 when no limit is given. */
-  async listAudit(limit?: number, options: CallOptions = {}): Promise<AuditEntry[]> {
-    return (await this.#call("listAudit", limit === undefined ? {} : { limit }, options)).entries;
-  }
-
   /** The files of a run that are known by now; all of them once `settled`. Throws `run-unknown`. */
   async listArtifacts(
     id: string,
@@ -259,9 +284,9 @@ export class JobsClient {
     return await this.#call("listArtifacts", { run: id, attempt: options.attempt }, options);
   }
 
-  /** The agents, and whether they are in contact. */
-  async listAgents(options: CallOptions = {}): Promise<OperationOutput<"listAgents">["agents"]> {
-    return (await this.#call("listAgents", {}, options)).agents;
+  /** The hosts of a run for several, each with the part of the run on it. Throws `run-unknown`; `invalid-request` when it is for one. */
+  async listHosts(id: string, options: CallOptions = {}): Promise<HostView[]> {
+    return (await this.#call("listHosts", { run: id }, options)).hosts;
   }
 
   async #call<N extends OperationName>(
@@ -271,8 +296,4 @@ export class JobsClient {
   ): Promise<OperationOutput<N>> {
     return await call(this.#connection, { operation, input }, options);
   }
-}
-
-function noted(note: string | undefined): { note?: string } {
-  return note === undefined ? {} : { note };
 }

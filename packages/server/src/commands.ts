@@ -4,6 +4,7 @@ import {
   Command,
   CommandAnswer,
   JobsError,
+  type AgentRecord,
   type AuditEntry,
   type JobDefinition,
   type Pause,
@@ -20,9 +21,13 @@ import {
   type Submission,
 } from "@jobs/core/decide";
 import { requestCommand, serveCommands, type AuditStore, type NatsLink } from "@jobs/core/jetstream";
-import type { Decided, Decider } from "./duties/decider.ts";
+import type { Decided } from "./duties/decided.ts";
+import type { Decider } from "./duties/decider.ts";
 import type { DecidingLease } from "./duties/deciding-lease.ts";
+import type { Enroller } from "./duties/enroller.ts";
+import type { HistoryEraser } from "./duties/history-eraser.ts";
 import type { SettingsKeeper } from "./duties/settings-keeper.ts";
+import type { AgentsProjection } from "./projection/agents-projection.ts";
 import type { JobsProjection } from "./projection/jobs-projection.ts";
 
 export interface CommandsOptions {
@@ -30,9 +35,14 @@ export interface CommandsOptions {
   readonly server: string;
   readonly lease: DecidingLease;
   readonly decider: Decider;
+  readonly eraser: HistoryEraser;
   readonly settings: SettingsKeeper;
   readonly audit: AuditStore;
   readonly jobs: JobsProjection;
+  readonly agents: Pick<AgentsProjection, "onRecord">;
+  readonly enroller: Pick<Enroller, "change">;
+  /** Throws `no-deciding-server` while this server may not decide. */
+  readonly assertMayDecide: () => void;
   readonly now: () => string;
   readonly monotonicMs: () => number;
 }
@@ -85,12 +95,32 @@ export class Commands implements Service {
     return (await this.#ask({ v: 1, kind: "define", job, ...change, ...given })).definition;
   }
 
+  /** Nothing is said of the job any more. */
+  async delete(job: string, by: string): Promise<void> {
+    await this.#ask({ v: 1, kind: "delete", job, by });
+  }
+
+  /** None of the job's finished runs is known any more. */
+  async deleteHistory(job: string, by: string): Promise<void> {
+    await this.#ask({ v: 1, kind: "delete-history", job, by });
+  }
+
   async pauseAll(by: string, note: string | undefined): Promise<Pause | undefined> {
     return (await this.#ask({ v: 1, kind: "pause-all", by, note })).settings?.paused;
   }
 
   async resumeAll(by: string): Promise<Pause | undefined> {
     return (await this.#ask({ v: 1, kind: "resume-all", by })).settings?.paused;
+  }
+
+  /** Lets an agent take on no more runs. */
+  async drain(agent: string, by: string, note: string | undefined): Promise<void> {
+    await this.#ask({ v: 1, kind: "drain", agent, by, note });
+  }
+
+  /** Lets an agent take on runs again. */
+  async undrain(agent: string, by: string): Promise<void> {
+    await this.#ask({ v: 1, kind: "undrain", agent, by });
   }
 
   /** Repeats until a server decides: a command that was carried out already is answered as such. */
@@ -114,17 +144,19 @@ export class Commands implements Service {
     if (holder === undefined) throw new JobsError("no-deciding-server", "No server decides just now: try again.");
     if (holder === server) return this.#decide(command);
     const answer = CommandAnswer.parse(await requestCommand(link, holder, command));
-    this.#takeOver(answer);
+    this.#takeOver(command, answer);
     return answer;
   }
 
   /** It is stored: whoever asks this server next finds it, even before its watch delivers it. */
-  #takeOver({ isNew, run, definition, settings, sequence }: CommandAnswer): void {
-    const { jobs } = this.#options;
+  #takeOver(command: Command, { isNew, run, definition, settings, agent, sequence }: CommandAnswer): void {
+    const { jobs, agents } = this.#options;
     if (!isNew) return;
+    if (command.kind === "delete") jobs.announce({ kind: "definition-marker", job: command.job }, sequence);
     if (run !== undefined) jobs.announce({ kind: "run", run }, sequence);
     if (definition !== undefined) jobs.announce({ kind: "definition", definition }, sequence);
     if (settings !== undefined) jobs.applySettings(settings, sequence);
+    if (agent !== undefined) agents.onRecord(agent, sequence);
   }
 
   async #decide(command: Command): Promise<CommandAnswer> {
@@ -136,7 +168,7 @@ export class Commands implements Service {
   }
 
   async #carryOut(command: Command): Promise<CommandAnswer> {
-    const { decider, settings } = this.#options;
+    const { decider, eraser, settings } = this.#options;
     switch (command.kind) {
       case "submit":
         return { ...(await decider.submit(command.submission)) };
@@ -150,10 +182,22 @@ export class Commands implements Service {
         return { ...(await decider.ask(command.job, (view, context) => decideResolve(view, command, context))) };
       case "define":
         return { ...(await decider.define(command.job, command)) };
+      case "delete":
+        return decider.delete(command.job);
+      case "delete-history":
+        await eraser.erase(command.job);
+        return { isNew: true, sequence: 0 };
       case "pause-all":
         return settings.change((before) => paused(before, command, this.#options.now()));
       case "resume-all":
         return settings.change(resumed);
+      case "drain":
+      case "undrain": {
+        this.#options.assertMayDecide();
+        const drain =
+          command.kind === "drain" ? { at: this.#options.now(), by: command.by, ...noteOf(command.note) } : undefined;
+        return { ...(await this.#options.enroller.change(command.agent, (before) => drained(before, drain))) };
+      }
     }
   }
 
@@ -183,7 +227,9 @@ function actionOf(command: Exclude<Command, { kind: "submit" }>): AuditEntry["ac
 }
 
 /** What an act was about, and what was said with it. */
-function subjectOf(command: Exclude<Command, { kind: "submit" }>): Pick<AuditEntry, "job" | "run" | "note" | "policy"> {
+function subjectOf(
+  command: Exclude<Command, { kind: "submit" }>,
+): Pick<AuditEntry, "job" | "run" | "agent" | "note" | "policy"> {
   switch (command.kind) {
     case "cancel":
     case "hold":
@@ -197,15 +243,29 @@ function subjectOf(command: Exclude<Command, { kind: "submit" }>): Pick<AuditEnt
         ...noteOf(command.pause?.note),
         ...(command.policy === undefined ? {} : { policy: command.policy }),
       };
+    case "delete":
+    case "delete-history":
+      return { job: command.job };
     case "pause-all":
       return noteOf(command.note);
     case "resume-all":
       return {};
+    case "drain":
+      return { agent: command.agent, ...noteOf(command.note) };
+    case "undrain":
+      return { agent: command.agent };
   }
 }
 
 function noteOf(note: string | undefined): Pick<AuditEntry, "note"> {
   return note === undefined ? {} : { note };
+}
+
+/** As it is when it is so already. */
+function drained(before: AgentRecord, drain: AgentRecord["drain"]): AgentRecord {
+  if ((before.drain === undefined) === (drain === undefined)) return before;
+  const { drain: _, ...rest } = before;
+  return drain === undefined ? rest : { ...rest, drain };
 }
 
 function resumed(before: Settings): Settings {

@@ -7,7 +7,7 @@ import { performance } from "node:perf_hooks";
  */
 import { JobsError, KEPT_FOR, startAll, stopAll } from "@jobs/core";
 import { FileStore } from "@jobs/core/artifacts";
-import { isSlotOpen } from "@jobs/core/decide";
+import { isMemberKept, isSlotOpen, keptFor } from "@jobs/core/decide";
 import { connectNats, watchContact, type NatsLink, type StreamWatch } from "@jobs/core/jetstream";
 import { pino } from "pino";
 import { Commands } from "./commands.ts";
@@ -17,6 +17,7 @@ import { DecidingLease } from "./duties/deciding-lease.ts";
 import { Deciding } from "./duties/deciding.ts";
 import { Enroller } from "./duties/enroller.ts";
 import { EvidenceDesk } from "./duties/evidence-desk.ts";
+import { HistoryEraser } from "./duties/history-eraser.ts";
 import { HistoryKeeper } from "./duties/history-keeper.ts";
 import { Messenger } from "./duties/messenger.ts";
 import { Releaser } from "./duties/releaser.ts";
@@ -25,13 +26,13 @@ import { SettingsKeeper } from "./duties/settings-keeper.ts";
 import { Settler } from "./duties/settler.ts";
 import { createApp } from "./http/app.ts";
 import { Auth } from "./http/auth.ts";
-import { healthOf, type Health } from "./http/health.ts";
+import { healthOf } from "./http/health.ts";
 import { LogKeeper } from "./logs/log-keeper.ts";
 import { LogReader } from "./logs/log-reader.ts";
 import { Metrics } from "./metrics/metrics.ts";
 import { AgentsProjection } from "./projection/agents-projection.ts";
 import { countsForMs, trackAttempts } from "./projection/attempts-on-hosts.ts";
-import { Dependents } from "./projection/dependents.ts";
+import { Dependents, isNeededBy } from "./projection/dependents.ts";
 import { startFeeds } from "./projection/feeds.ts";
 import { FinishedRecords } from "./projection/finished-records.ts";
 import { HistoryIndex } from "./projection/history-index.ts";
@@ -104,7 +105,8 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   const agents = new AgentsProjection({
     monotonicMs,
     now,
-    assignedTo: (agent) => jobs.assignedTo(agent),
+    assignedTo: (agent) => jobs.occupancy.of(agent),
+    usedAtMs: (agent) => jobs.occupancy.usedAtMs(agent),
     countsForMs: (held, listedAtMs) => countsForMs(held, listedAtMs, { jobs, finished }),
   });
   const feeds: StreamWatch[] = [];
@@ -114,16 +116,16 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   const stateOf = runStates(jobs, finished);
   const presenter = new RunPresenter({ jobs, dependents, stateOf, silence, nowMs });
   const records = new FinishedRecords({ read: (job, run) => store.history.find(job, run) });
-  const runs = new Runs({
-    jobs,
-    history: finished,
-    presenter,
-    records,
-    catchUp: () => mark.confirm(),
-  });
+  const runs = new Runs({ jobs, history: finished, presenter, records, catchUp: () => mark.confirm() });
   trackAttempts(jobs, silence);
 
-  const onGained = (): void => void deciding.start();
+  let gainedAtMs = Number.NEGATIVE_INFINITY;
+  // What holds for all jobs has no job's guard: the view must be newer than all that the server before this one answered.
+  const onGained = (): void => {
+    gainedAtMs = monotonicMs();
+    const confirmed = mark.confirm().catch(() => undefined); // until another one is, nothing is decided
+    void confirmed.then(() => (lease.isHeld ? deciding.start() : undefined));
+  };
   const onLost = (): void => {
     silence.reset();
     void deciding.stop();
@@ -133,13 +135,13 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     server: id,
     monotonicMs,
     log,
-    isFit: () => mark.isCurrent(),
+    isFit: () => mark.isCurrent() && (mark.isCurrent(gainedAtMs) || monotonicMs() - gainedAtMs < CONFIRM_WITHIN_MS),
     onGained,
     onLost,
     onOwnRenewal: (sentAtMs) => silence.onOwnBeat(sentAtMs),
   });
   const assertMayDecide = (): void => {
-    if (lease.isHeld && mark.isCurrent()) return;
+    if (lease.isHeld && mark.isCurrent(gainedAtMs)) return;
     throw new JobsError("no-deciding-server", "This server may not decide just now: try again.");
   };
   let isConnected = true;
@@ -155,7 +157,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     nowMs,
     monotonicMs,
   });
-  const { inbox, history, evidence, epoch } = store;
+  const { inbox, history, evidence, audit, epoch } = store;
   const gate = new RestoreGate({ agents, epoch, monotonicMs });
   const decider = new Decider({
     store: store.jobs,
@@ -176,6 +178,9 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   });
   const desk = new EvidenceDesk({ findRun: (run) => jobs.find(run)?.run });
   const keeper = new LogKeeper({ logs: store.logs, artifacts });
+  const enroller = new Enroller({ store: store.agents, inbox, agents, epoch, now, log });
+  const releaser = new Releaser({ inbox, evidence, logs: store.logs, history: finished, jobs, epoch, log });
+  const eraser = new HistoryEraser({ decider, history, releaser, finished, artifacts, agents, log });
   const deciding: Deciding = new Deciding({
     evidence,
     desk,
@@ -191,25 +196,27 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
       artifacts,
       logs: keeper,
       desk,
-      isOpen: (run) => isSlotOpen(jobs.view(run.job), run),
-      onFinished: (run) => finished.add(run),
+      isOpen: (run) => isSlotOpen(jobs.view(run.job), run) || finished.isErasing(run.job),
+      isFinished: (run) => finished.has(run),
+      isKept: (run) => isMemberKept(jobs.view(run.job), run),
+      onFinished: (run, sequence) => finished.add(run, sequence),
       now,
       monotonicMs,
       log,
     }),
-    releaser: new Releaser({ inbox, evidence, logs: store.logs, history: finished, jobs, epoch, log }),
-    enroller: new Enroller({ store: store.agents, inbox, agents, epoch, now, log }),
     historyKeeper: new HistoryKeeper({
       history,
       finished,
       artifacts,
-      keptFor: options.retention ?? KEPT_FOR,
-      retentionOf: (job) => jobs.findDefinition(job)?.policy.retention,
-      isNeeded: (run) => jobs.find(run) !== undefined || dependents.of(run).length > 0,
+      keptFor: (job) => keptFor(jobs.findDefinition(job)?.policy.retention, options.retention ?? KEPT_FOR),
+      isNeeded: isNeededBy(jobs, dependents),
       assertMayDecide,
       nowMs,
       log,
     }),
+    releaser,
+    eraser,
+    enroller,
     nowMs,
     log,
   });
@@ -223,18 +230,27 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     agents,
     silence,
     mark,
-    onFinished: (run) => deciding.onFinished(run),
-    onBeat: (agent, beat, isBack) => deciding.onBeat(agent, beat, isBack),
-    onReport: (agent, report) => deciding.onReport(agent, report),
-    onLease: (one, sequence) => lease.onLease(one, sequence),
-    onBeatsReset: () => lease.reset(),
+    duties: deciding,
+    lease,
     log,
   });
   feeds.push(...watches);
   undo.push(() => Promise.all(watches.map((watch) => watch.stop())));
-  const settings = new SettingsKeeper({ store: store.jobs, jobs, assertMayDecide });
-  const { audit } = store;
-  const commands = new Commands({ link, server: id, lease, decider, settings, audit, jobs, now, monotonicMs });
+  const commands = new Commands({
+    link,
+    server: id,
+    lease,
+    decider,
+    eraser,
+    enroller,
+    settings: new SettingsKeeper({ store: store.jobs, jobs, assertMayDecide }),
+    audit,
+    jobs,
+    agents,
+    assertMayDecide,
+    now,
+    monotonicMs,
+  });
   const refreshing = setInterval(() => runs.refresh(), REFRESH_MS);
   undo.push(() => Promise.resolve(clearInterval(refreshing)));
   const checker = new ShellChecker();
@@ -247,8 +263,6 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   const follow = new FollowSockets({ runs, auth, log, logs: reader, slowReaderMs: options.slowReaderMs });
   const contact = watchContact(link, (isBack) => (isConnected = isBack));
   undo.push(() => Promise.resolve(contact.stop()));
-  const health = (): Health => healthOf({ id, isConnected, mark, lease });
-  const syntax = new ShellSyntax(checker);
   const app = createApp({
     commands,
     runs,
@@ -260,9 +274,9 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     artifacts,
     secret,
     nowMs,
-    health,
+    health: () => healthOf({ id, isConnected, mark, lease }),
     metrics,
-    syntax,
+    syntax: new ShellSyntax(checker),
     version: VERSION,
     log,
   });
@@ -280,5 +294,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   return url;
 }
 
+/** A server that decides and whose view does not come up to date so soon leaves it to another one, milliseconds. */
+const CONFIRM_WITHIN_MS = 2_000;
 /** How often those who follow a run hear of what has changed beside its record, milliseconds. */
 const REFRESH_MS = 1_000;

@@ -99,7 +99,7 @@ export const DECISION_FAULTS = {
       },
       {
         file: SUBMIT,
-        find: "if (live !== undefined && !waits) return { run: live.run, error: () => busy(live) };",
+        find: 'if (live !== undefined && !waits) return { reason: "overlap", run: live.run, error: () => busy(live) };',
         replace: "void busy; void live;",
       },
     ],

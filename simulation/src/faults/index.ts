@@ -6,11 +6,19 @@
 import { AGENT_FAULTS } from "./agent-faults.ts";
 import { DECISION_FAULTS } from "./decision-faults.ts";
 import { LOSS_FAULTS } from "./loss-faults.ts";
+import { ORDER_FAULTS } from "./order-faults.ts";
 import { STORE_FAULTS } from "./store-faults.ts";
 import { WAITING_FAULTS } from "./waiting-faults.ts";
 
 export type { Fault } from "./fault.ts";
 
-export const FAULTS = { ...STORE_FAULTS, ...DECISION_FAULTS, ...AGENT_FAULTS, ...WAITING_FAULTS, ...LOSS_FAULTS };
+export const FAULTS = {
+  ...STORE_FAULTS,
+  ...DECISION_FAULTS,
+  ...AGENT_FAULTS,
+  ...WAITING_FAULTS,
+  ...LOSS_FAULTS,
+  ...ORDER_FAULTS,
+};
 
 export type FaultName = keyof typeof FAULTS;

@@ -34,7 +34,7 @@ export const LOSS_FAULTS = {
       },
       {
         file: "packages/server/src/server.ts",
-        find: "if (lease.isHeld && mark.isCurrent()) return;",
+        find: "if (lease.isHeld && mark.isCurrent(gainedAtMs)) return;",
         replace: "if (lease.isHeld) return;",
       },
     ],

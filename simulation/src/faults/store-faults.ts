@@ -78,10 +78,14 @@ export const STORE_FAULTS = {
     edits: [
       {
         file: SERVER,
-        find: "if (lease.isHeld && mark.isCurrent()) return;",
+        find: "if (lease.isHeld && mark.isCurrent(gainedAtMs)) return;",
         replace: "if (lease.isHeld) return;",
       },
-      { file: SERVER, find: "isFit: () => mark.isCurrent(),", replace: "isFit: () => true," },
+      {
+        file: SERVER,
+        find: "isFit: () => mark.isCurrent() && (mark.isCurrent(gainedAtMs) || monotonicMs() - gainedAtMs < CONFIRM_WITHIN_MS),",
+        replace: "isFit: () => true,",
+      },
     ],
   },
   "answer-raises-the-guard": {
@@ -153,8 +157,8 @@ export const STORE_FAULTS = {
     edits: [
       {
         file: SETTLER,
-        find: 'if (outcome.kind !== "stored" && !(await this.#isThere(run, outcome.kind))) return;',
-        replace: "",
+        find: 'return outcome.kind === "stored" || this.#isThere(run, outcome.kind);',
+        replace: "return true;",
       },
     ],
   },

@@ -21,13 +21,24 @@ export const WAITING_FAULTS = {
     scale: QUIET,
     edits: [{ file: ASSIGN, find: 'if (context.isPaused) return "all-paused";', replace: "" }],
   },
+  "deleted-under-a-live-run": {
+    about: "What is said of a job is deleted while a run of it lives.",
+    scale: QUIET,
+    edits: [
+      {
+        file: "packages/core/src/decide/delete.ts",
+        find: 'if (live !== undefined) return { kind: "reject", error: lives(live) };',
+        replace: "void live;",
+      },
+    ],
+  },
   "line-without-order": {
     about: "A run that waits is in nobody's way, whoever came first.",
     scale: QUIET,
     edits: [
       {
         file: "packages/core/src/decide/line.ts",
-        find: 'return other.hold === undefined && other.waitingFor !== "dependency" && (place < 0 || index < place);',
+        find: 'return other.hold === undefined && other.waitingFor !== "dependency" && isAheadOf(other, index);',
         replace: "return place === index;",
       },
     ],

@@ -2,7 +2,8 @@
  * The clocks of a host. The wall clock may be set at any time; the monotonic one stands still while the host is
  * suspended, the boot clock does not; all of them drift.
  */
-const EPOCH_MS = Date.UTC(2026, 0, 1);
+/** The wall clock at the beginning of a world. */
+export const EPOCH_MS = Date.UTC(2026, 0, 1);
 
 export class HostClock {
   readonly #trueMs: () => number;

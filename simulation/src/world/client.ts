@@ -3,13 +3,14 @@ import { JobsError, LOST_AFTER_MIN_MS } from "@jobs/core";
 import { scriptOf, type ScriptPlan } from "../host/script-plan.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Process } from "../kernel/process.ts";
+import { SELECTORS } from "./agent-of.ts";
 import { DoorBell } from "./door-bell.ts";
 import type { Doors } from "./doors.ts";
 import type { Rules } from "./rules.ts";
 
 interface Submission {
   readonly name: string;
-  readonly on: string;
+  readonly on: string | object;
   readonly overlap: string;
   readonly key: string;
   readonly script: string;
@@ -18,6 +19,8 @@ interface Submission {
   readonly lostAfterMs?: number | null;
   readonly graceMs?: number;
   readonly onLost?: string;
+  readonly priority?: number;
+  readonly after?: object;
   readonly retry?: object;
   readonly timeoutMs?: number;
 }
@@ -105,13 +108,13 @@ export class Client {
   }
 
   #newSubmission(): Submission {
-    const { kernel, jobs, agents, overlaps, process } = this.#options;
+    const { kernel, jobs, overlaps, process } = this.#options;
     const { random } = kernel;
     const name = random.pick(jobs);
     const overlap = random.pick(overlaps);
     const submission = {
       name,
-      on: random.pick(agents),
+      on: this.#target(),
       overlap,
       key: `${process.name}-${++this.#keys}`,
       script: scriptOf(this.#plan(overlap)),
@@ -127,6 +130,8 @@ export class Client {
     const { random } = kernel;
     return {
       ...(hasOperator && random.chance(0.1) ? { hold: true } : {}),
+      ...(random.chance(0.3) ? { priority: random.pick([0, 1, 5, 9]) } : {}),
+      ...(this.#known.length > 0 && random.chance(0.15) ? { after: this.#after() } : {}),
       ...(random.chance(0.1) ? { waitAtMostMs: Math.floor(random.between(1_000, 60_000)) } : {}),
       ...(random.chance(0.15) ? { retry: this.#retry() } : {}),
       ...(random.chance(0.05) ? { timeoutMs: Math.floor(random.between(1_000, 10_000)) } : {}),
@@ -137,6 +142,29 @@ export class Client {
             onLost: random.pick(["fail", "fail", "retry", "retry", "hold"]),
           }
         : {}),
+    };
+  }
+
+  #target(): string | object {
+    const { kernel, agents } = this.#options;
+    const { random } = kernel;
+    if (random.chance(0.2)) return { any: random.pick(SELECTORS) };
+    if (random.chance(0.9)) return random.pick(agents);
+    const atOnce = random.pick([1, 1, 2, "50%"]);
+    return {
+      all: random.pick(SELECTORS),
+      ...(random.chance(0.7) ? { atOnce } : {}),
+      ...(random.chance(0.5) ? { maxFailed: random.pick([0, 1, "40%"]) } : {}),
+    };
+  }
+
+  #after(): object {
+    const { random } = this.#options.kernel;
+    const runs = [random.pick(this.#known.slice(-6)), ...(random.chance(0.3) ? [random.pick(this.#known)] : [])];
+    return {
+      runs: [...new Set(runs)],
+      on: random.pick(["completed", "completed", "failed", "ended"]),
+      otherwise: random.pick(["skip", "run"]),
     };
   }
 

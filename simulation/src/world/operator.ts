@@ -1,5 +1,5 @@
 /** Somebody who holds, releases, pauses, sets policies and resolves; and who, once all is calm, sees to what only people can. */
-import { currentAttempt, hasEnded, isWaiting, LICENCE_MS, type Run } from "@jobs/core";
+import { currentAttempt, hasEnded, isWaiting, LICENCE_MS, LOST_AFTER_MIN_MS, type Run } from "@jobs/core";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Process } from "../kernel/process.ts";
 import { DoorBell, type OperationName } from "./door-bell.ts";
@@ -14,8 +14,9 @@ interface OperatorOptions {
   readonly jobs: readonly string[];
   /** About so long between two acts; 0: none before all is calm. */
   readonly everyMs: number;
-  /** The agent has lost its identity or its memory. */
-  readonly isBroken: (agent: string) => boolean;
+  readonly agents: readonly string[];
+  /** Every agent that may have it has lost its identity or its memory. */
+  readonly isAbandoned: (run: Run) => boolean;
 }
 
 const AGAIN_MS = 1_000;
@@ -27,6 +28,7 @@ const READS = ["listOverdue", "getPause", "listAudit", "listRuns", "listAgents"]
 export class Operator {
   readonly #options: OperatorOptions;
   readonly #bell: DoorBell;
+  readonly #drained = new Set<string>();
   #isCalm = false;
 
   constructor(options: OperatorOptions) {
@@ -64,7 +66,9 @@ export class Operator {
         random.unit(),
       );
     if (dice < 0.6) return this.#pause(name);
-    if (dice < 0.7) return this.#pauseAll();
+    if (dice < 0.65) return this.#pauseAll();
+    if (dice < 0.68) return this.#drain();
+    if (dice < 0.7) return void (await this.#ask("deleteJob", { name }));
     if (dice < 0.8) return void (await this.#ask("saveJob", { name, policy: this.#policy() }));
     if (dice < 0.9)
       return this.#onRun(
@@ -97,9 +101,19 @@ export class Operator {
     if (paused !== undefined) this.#options.rules.waiting.onAllPaused();
   }
 
+  async #drain(): Promise<void> {
+    const { kernel, agents } = this.#options;
+    const agent = kernel.random.pick(agents);
+    this.#drained.add(agent);
+    this.#after(this.#pauseMs(), () => void this.#untilDone("undrainAgent", { agent }));
+    await this.#ask("drainAgent", { agent });
+  }
+
   #policy(): object {
     const { random } = this.#options.kernel;
     return {
+      lostAfterMs: LOST_AFTER_MIN_MS,
+      ...(random.chance(0.3) ? { priority: random.pick([0, 5, 9]) } : {}),
       ...(random.chance(0.3) ? { queueLimit: random.pick([1, 3, 10]) } : {}),
       ...(random.chance(0.3) ? { waitAtMostMs: Math.floor(random.between(5_000, 90_000)) } : {}),
       ...(random.chance(0.3) ? { graceMs: random.pick([1_000, 5_000]) } : {}),
@@ -120,14 +134,15 @@ export class Operator {
   }
 
   #repair(): void {
-    const { rules, isBroken } = this.#options;
+    const { rules, agents, isAbandoned: isGivenUp } = this.#options;
     const quietly = (operation: OperationName, input: object): void =>
       void this.#ask(operation, input).catch(() => undefined); // it is tried again
     if (rules.waiting.isAllPaused) quietly("resumeAll", {});
+    for (const agent of agents) if (this.#drained.has(agent)) quietly("undrainAgent", { agent });
     for (const name of rules.waiting.pausedJobs) quietly("resumeJob", { name });
     for (const run of rules.unfinished()) {
       const isLost = !hasEnded(run) && currentAttempt(run)?.lost !== undefined;
-      const isAbandoned = isBroken(run.target.agent);
+      const isAbandoned = isGivenUp(run);
       if (run.hold !== undefined) void this.#release([run], 0).catch(() => undefined);
       else if ((isLost || isAbandoned) && this.#isGone(run)) quietly("resolveRun", { run: run.run });
       else if (isAbandoned && isWaiting(run)) quietly("cancelRun", { run: run.run });

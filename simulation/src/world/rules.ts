@@ -4,23 +4,28 @@
  *  1. Never two running attempts of one job, unless both runs froze `allow`.
  *  2. Each attempt starts at most once, and never after a record said that it did not start.
  *  3. A record says that an attempt is over only when nothing of it runs any more, but for what it lists as left over.
- *  4. First come first served among the runs of a job that wait for each other.
+ *  4. Among the runs of a job that wait for each other the more urgent go first, of equal ones those that came first.
  *  5. A finished run never changes state, reason or times, and never lives again.
  *  6. What is removed from the live runs is in HISTORY; what was acknowledged is in one of the two.
  *  7. One idempotency key, one run, which stays what was asked for; its attempts only go on.
  *  8. Every run that lives has an owner and a deadline.
  *
- * What waits, what is lost and what is tried again have rules of their own: `waiting-rules.ts`, `loss-rules.ts`, `retry-rules.ts`.
+ * What waits, what is lost, what is tried again, where runs go and what slots come to have rules of their own:
+ * `waiting-rules.ts`, `loss-rules.ts`, `retry-rules.ts`, `order-rules.ts`, `slot-rules.ts`, `fan-out-rules.ts`.
  */
-import { currentAttempt, findLeftOver, hasEnded, isBusy, Run } from "@jobs/core";
+import { currentAttempt, findLeftOver, hasEnded, isBusy, isUnderWay, Run } from "@jobs/core";
 import { ownerOf } from "@jobs/core/decide";
 import type { SimulatedHost } from "../host/host.ts";
 import type { AttemptMark } from "../host/process-table.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Message } from "../nats/stream.ts";
+import { describe } from "./describe.ts";
+import { FanOutRules } from "./fan-out-rules.ts";
 import { LossRules, type Running } from "./loss-rules.ts";
+import { isInLine, OrderRules } from "./order-rules.ts";
 import { RetryRules } from "./retry-rules.ts";
-import { cameBefore, WaitingRules } from "./waiting-rules.ts";
+import { SlotRules } from "./slot-rules.ts";
+import { WaitingRules } from "./waiting-rules.ts";
 
 const JOBS = "KV_jobs";
 const HISTORY = "HISTORY";
@@ -45,7 +50,10 @@ export class Rules {
   readonly acknowledged = new Map<string, { readonly job: string; readonly key: string }>();
   readonly waiting: WaitingRules;
   readonly loss: LossRules;
+  readonly slots: SlotRules;
   readonly #retries: RetryRules;
+  readonly #order: OrderRules;
+  readonly #fanOuts: FanOutRules;
   readonly #kernel: Kernel;
   /** Where each attempt started. */
   readonly #started = new Map<string, string>();
@@ -60,6 +68,9 @@ export class Rules {
     this.waiting = new WaitingRules(kernel, options);
     this.loss = new LossRules(kernel, options);
     this.#retries = new RetryRules(kernel, options);
+    this.slots = new SlotRules(kernel, options);
+    this.#fanOuts = new FanOutRules(kernel);
+    this.#order = new OrderRules(kernel, (run) => this.#find(run));
   }
 
   onSpawn(mark: AttemptMark, host: SimulatedHost): void {
@@ -79,7 +90,11 @@ export class Rules {
       this.#broken(`attempt ${name} starts, but its run is ${record.state}`);
     const running = this.#running.get(mark.job) ?? [];
     for (const other of running)
-      if ((mark.overlap !== "allow" || other.mark.overlap !== "allow") && !this.loss.isExcused(other.mark))
+      if (
+        (mark.overlap !== "allow" || other.mark.overlap !== "allow") &&
+        !this.#isOfOneWith(other.mark.run, record) &&
+        !this.loss.isExcused(other.mark)
+      )
         this.#broken(
           `attempts ${nameOf(other.mark)} on ${other.host.name} and ${name} on ${host.name} of “${mark.job}” run at once`,
         );
@@ -148,10 +163,18 @@ export class Rules {
   #onRecord({ subject, sequence, bytes, headers }: Message): void {
     const [, , , kind, id = ""] = subject.split(".");
     if (kind === "run" && headers?.get("KV-Operation")) this.#kernel.note(`REMOVED ${sequence} ${id}`);
-    if (kind === "def") return this.waiting.onDefinition(UTF8.decode(bytes));
+    if (kind === "def" && headers?.get("KV-Operation")) {
+      this.slots.onDefinitionDeleted(subject);
+      return this.waiting.onDefinitionDeleted(subject, this.live.values());
+    }
+    if (kind === "def") {
+      this.waiting.onDefinition(subject, UTF8.decode(bytes));
+      return this.slots.onDefinition(subject, UTF8.decode(bytes));
+    }
     if (kind !== "run") return;
     if (headers?.get("KV-Operation")) {
       if (!this.finished.has(id)) this.#broken(`run ${id} is removed and is not in HISTORY`);
+      this.#fanOuts.onRemoved(this.live.get(id), (one) => this.#find(one));
       this.live.delete(id);
       return;
     }
@@ -168,15 +191,29 @@ export class Rules {
     this.waiting.onRecord(before, run, (one) => this.live.get(one));
     this.loss.onRecord(run, running);
     this.#retries.onRecord(run);
+    this.slots.onRecord(run);
+    this.#fanOuts.onRecord(before, run, (one) => this.#find(one));
     this.#checkOwner(run);
     if (this.#isAssigned(before, run)) {
       this.#checkTurn(run);
       this.waiting.onAssigned(run);
-      this.loss.onAssigned(run, running);
+      const others = running.filter(({ mark }) => mark.run === run.run || !this.#isOfOneWith(mark.run, run));
+      this.loss.onAssigned(run, others);
       this.#retries.onAssigned(run);
+      this.#order.onAssigned(run);
     }
     this.#checkAttempts(run);
     this.live.set(id, run);
+  }
+
+  /** True for two runs, not one, that are parts of the same. */
+  #isOfOneWith(id: string, run: Run | undefined): boolean {
+    const other = this.#find(id);
+    return run !== undefined && other !== undefined && run.run !== other.run && isOfOne(run, other);
+  }
+
+  #find(run: string): Run | undefined {
+    return this.finished.get(run) ?? this.live.get(run);
   }
 
   #checkFinal(before: Run, after: Run): void {
@@ -196,9 +233,12 @@ export class Rules {
 
   #checkOwner(run: Run): void {
     const owner = ownerOf(run, {});
-    // Of what a host runs the silence is the alarm.
+    // A range of skipped slots stays until a later slot closes it; of what a host runs the silence is the alarm.
+    if (run.slot?.count !== undefined) return;
     const hasDeadline =
-      owner?.deadlineAt === undefined ? run.state === "running" : !Number.isNaN(Date.parse(owner.deadlineAt));
+      owner?.deadlineAt === undefined
+        ? run.state === "running" || run.partOf !== undefined
+        : !Number.isNaN(Date.parse(owner.deadlineAt));
     if (owner === undefined || !hasDeadline) this.#broken(`nobody has to do the next step of ${describe(run)}`);
   }
 
@@ -211,12 +251,12 @@ export class Rules {
   #checkTurn(run: Run): void {
     this.#kernel.count("reached: attempt assigned");
     for (const other of this.live.values()) {
-      if (other.job !== run.job || other.run === run.run || !isBusy(other)) continue;
+      if (other.job !== run.job || isOfOne(other, run) || !isBusy(other)) continue;
       if (run.overlap === "allow" && other.overlap === "allow") continue;
-      if (currentAttempt(other) !== undefined || hasEnded(other))
+      if (isUnderWay(other) || hasEnded(other))
         this.#broken(`run ${run.run} gets an attempt while ${describe(other)} keeps the job busy`);
-      else if (other.hold === undefined && cameBefore(other, run))
-        this.#broken(`run ${run.run} gets an attempt before ${other.run}, which came first`);
+      else if (run.partOf === undefined && isInLine(other) && this.#order.goesFirst(other, run))
+        this.#broken(`run ${run.run} gets an attempt before ${other.run}, which goes first`);
     }
   }
 
@@ -247,13 +287,11 @@ function findRun(bytes: Uint8Array): Run | undefined {
   }
 }
 
-function nameOf({ run, attempt }: { readonly run: string; readonly attempt: number }): string {
-  return `${run}.${attempt}`;
+/** True for a run, its parts and those beside them. */
+function isOfOne(one: Run, other: Run): boolean {
+  return (one.partOf ?? one.run) === (other.partOf ?? other.run);
 }
 
-function describe({ run, state, reason, waitingFor, attempts, cancel, writeId }: Run): string {
-  const last = attempts.at(-1);
-  const attempt =
-    last === undefined ? "" : ` attempt ${last.number} on ${last.agent}${last.refusal ? ` ${last.refusal.code}` : ""}`;
-  return `${run} ${state} ${reason ?? waitingFor ?? ""}${attempt}${cancel === undefined ? "" : " (cancel asked)"} by ${writeId.slice(0, 8)}`;
+function nameOf({ run, attempt }: { readonly run: string; readonly attempt: number }): string {
+  return `${run}.${attempt}`;
 }

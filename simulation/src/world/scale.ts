@@ -23,6 +23,8 @@ export interface Scale {
   readonly hasOutages: boolean;
   /** Between two acts of an operator, about; 0: none comes before all is calm. */
   readonly operatorMs: number;
+  /** Between two slots of the first job's schedule; 0: it has none. */
+  readonly everyMs: number;
 }
 
 /** What ends nothing that runs: so that long runs are there when a host falls silent. */
@@ -48,6 +50,7 @@ export function drawScale(random: Random, overlaps: readonly string[], fixed: Pa
     roughMs: random.pick(hasOutages ? [350_000, 550_000] : [60_000, 150_000, 300_000]),
     hasOutages,
     operatorMs: random.pick([0, 0, 2_000, 6_000]),
+    everyMs: random.pick(hasOutages ? [0, 0, 30_000] : [0, 0, 5_000, 20_000]),
     ...fixed,
   };
 }

@@ -5,9 +5,10 @@ import type { Disk } from "../host/disk.ts";
 import type { SimulatedHost } from "../host/host.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { Process } from "../kernel/process.ts";
+import { labelsOf } from "./agent-of.ts";
 import { Program } from "./program.ts";
 
-export const STATE_DIR = "/state";
+const STATE_DIR = "/state";
 
 interface SiteOptions {
   /** The agent's id. */
@@ -39,6 +40,7 @@ export class Site {
         name: options.id,
         stateDir: STATE_DIR,
         slots: options.slots,
+        labels: labelsOf(options.id),
         env: { PATH: "/usr/bin" },
       }).catch((error: unknown) => {
         if ((error as { code?: string }).code === "agent-stopped") this.isBroken = true;
@@ -116,4 +118,10 @@ export class Site {
     this.agent.disable();
     this.host.crash();
   }
+}
+
+/** The last beat that the host's agent has seen acknowledged, as its disk says. */
+export function beatOf({ disk }: SimulatedHost): { readonly session?: string; readonly number: number } {
+  const text = disk.find(`${STATE_DIR}/session.json`)?.bytes.toString() ?? '{"number":0}';
+  return JSON.parse(text) as { session?: string; number: number };
 }

@@ -2,6 +2,7 @@
 import {
   currentAttempt,
   hasEnded,
+  isBusy,
   isGivenUp,
   isWaiting,
   JobDefinition,
@@ -10,6 +11,7 @@ import {
   type Run,
 } from "@jobs/core";
 import type { Kernel } from "../kernel/kernel.ts";
+import { cameBefore } from "./order-rules.ts";
 import { delayOf } from "./retry-rules.ts";
 
 /** Clocks of servers differ, and drift. */
@@ -28,6 +30,8 @@ export class WaitingRules {
   readonly #lateMs: number;
   /** Since when all is paused and somebody was told so, true milliseconds. */
   #allPausedAtMs: number | undefined;
+  /** The jobs of which something is said, by the subject of that. */
+  readonly #defined = new Map<string, string>();
   readonly #held = new Set<string>();
   readonly #releaseAsked = new Set<string>();
   /** When each wait was decided to begin. */
@@ -53,10 +57,22 @@ export class WaitingRules {
     if (!this.isAllPaused) this.#allPausedAtMs = undefined;
   }
 
-  onDefinition(text: string): void {
+  onDefinition(subject: string, text: string): void {
     const { job, paused } = JobDefinition.parse(JSON.parse(text));
+    this.#defined.set(subject, job);
     if (paused === undefined) this.pausedJobs.delete(job);
     else this.pausedJobs.add(job);
+  }
+
+  /** What was said of a job is deleted, which no run of it may live to see. */
+  onDefinitionDeleted(subject: string, live: Iterable<Run>): void {
+    const job = this.#defined.get(subject);
+    if (job === undefined || !this.#defined.delete(subject))
+      return this.#broken(`${subject} is deleted, and is not there`);
+    this.pausedJobs.delete(job);
+    this.#kernel.count("reached: job deleted");
+    for (const run of live)
+      if (run.job === job && isBusy(run)) this.#broken(`“${job}” is deleted though its run ${run.run} is ${run.state}`);
   }
 
   /** Called with a record before it is taken over; `find` gives the live runs. */
@@ -105,7 +121,7 @@ export class WaitingRules {
     const other = find(id);
     this.#kernel.count("reached: gave way while it waited");
     if (other?.job !== run.job) this.#broken(`run ${run.run} gives way to ${id}, which is not there`);
-    else if (id === run.run || cameBefore(other, run))
+    else if (id === run.run || (run.partOf === undefined && cameBefore(other, run)))
       this.#broken(`run ${run.run} gives way to ${id}, which came first`);
   }
 
@@ -125,11 +141,4 @@ export class WaitingRules {
   #broken(what: string): void {
     this.#kernel.fail(what);
   }
-}
-
-/** The order of a job's line. */
-export function cameBefore(one: Run, other: Run): boolean {
-  const byTime = one.times.submittedAt.localeCompare(other.times.submittedAt);
-  const byCount = (one.nth ?? 0) - (other.nth ?? 0);
-  return byTime < 0 || (byTime === 0 && (byCount < 0 || (byCount === 0 && one.run < other.run)));
 }

@@ -6,17 +6,19 @@ import { Kernel } from "../kernel/kernel.ts";
 import { self, type Machine } from "../kernel/machine.ts";
 import { Process } from "../kernel/process.ts";
 import { Cluster } from "../nats/cluster.ts";
+import { agentsOf } from "./agent-of.ts";
 import { Chaos } from "./chaos.ts";
 import { Client } from "./client.ts";
 import { Doors } from "./doors.ts";
 import { Operator } from "./operator.ts";
+import { Planner } from "./planner.ts";
 import { Program } from "./program.ts";
 import { Rules } from "./rules.ts";
 import { drawScale, type Scale } from "./scale.ts";
-import { Site, STATE_DIR } from "./site.ts";
+import { beatOf, Site } from "./site.ts";
 
 /** In a calm time everything that was accepted must have ended within this, true milliseconds. */
-const CALM_MS = 2_400_000;
+const CALM_MS = 4_800_000;
 const LOOK_MS = 2_000;
 const CLONE = "-clone";
 const TOLD_RUNS = 4;
@@ -39,8 +41,10 @@ export class World implements Machine {
   readonly servers: readonly Program[];
   readonly scale: Scale;
   readonly #sites: Site[] = [];
+  readonly #agents: readonly string[];
   readonly #clients: readonly Client[];
   readonly #operator: Operator;
+  readonly #planner: Planner;
   readonly #cloned = new Set<string>();
   #isCalm = false;
   readonly #broken = new Set<string>();
@@ -59,6 +63,7 @@ export class World implements Machine {
     this.cluster = new Cluster(kernel, { size: scale.nodes, observer: this.rules });
     this.servers = range(scale.servers).map((index) => this.#newServer(`server${index}`));
     const agents = range(scale.hosts).map((index) => `host${index}`);
+    this.#agents = agents;
     for (const id of agents) this.#sites.push(this.#newSite(this.#newHost(id), id));
     const users = this.#newHost("users");
     this.#clients = range(scale.clients).map((index) => {
@@ -86,7 +91,16 @@ export class World implements Machine {
       rules: this.rules,
       jobs: scale.jobs,
       everyMs: scale.operatorMs,
-      isBroken: (agent) => this.#broken.has(agent),
+      agents,
+      isAbandoned: this.#isAbandoned,
+    });
+    this.#planner = new Planner({
+      kernel,
+      process: new Process(kernel, { name: "planner", host: users }),
+      doors: this.doors,
+      jobs: scale.jobs,
+      agents,
+      everyMs: scale.everyMs,
     });
   }
 
@@ -159,6 +173,7 @@ export class World implements Machine {
     for (const site of this.#sites) site.start(kernel.random.between(0, 1_000));
     for (const client of this.#clients) client.start();
     this.#operator.start();
+    this.#planner.start();
     const chaos = new Chaos(this, { kinds: scale.kinds, everyMs: scale.mishapMs });
     chaos.start();
     await kernel.run(scale.roughMs, maxSteps);
@@ -168,7 +183,7 @@ export class World implements Machine {
     const calmUntilMs = calmSinceMs + CALM_MS;
     while (kernel.violation === undefined && kernel.steps < maxSteps && kernel.nowMs < calmUntilMs) {
       await kernel.run(kernel.nowMs + LOOK_MS, maxSteps);
-      if (this.#open().length === 0) return this.#checkEnd();
+      if (this.#open().length === 0 && [...this.rules.slots.jobs()].length === 0) return this.#checkEnd();
       this.rules.waiting.checkWaits(this.rules.live.values(), calmSinceMs);
     }
     if (kernel.violation === undefined && kernel.steps < maxSteps) this.#failInLimbo();
@@ -180,12 +195,25 @@ export class World implements Machine {
     return (
       this.rules
         .unfinished()
-        .filter(({ target }) => !this.#broken.has(target.agent))
+        .filter((run) => !this.#isAbandoned(run))
         // How long a lost host has to tell the rest is measured on a clock that may have been set back by an hour.
         .filter((run) => !hasEnded(run) || !this.scale.kinds.includes("clock set") || !isGivenUp(run))
-        .map(({ run, state, waitingFor, target }) => `${run} ${state} ${waitingFor ?? ""} on ${target.agent}`)
+        .filter((run) => !this.#isStuck(run))
+        .map((run) => `${run.run} ${run.state} ${run.waitingFor ?? ""} on ${agentsOf(run, this.#agents).join(" or ")}`)
     );
   }
+
+  /**
+   * What a host said to be running that is out of service for ever keeps its job busy until an operator's word that is
+   * younger: by clocks, of which one may have been set back by an hour.
+   */
+  #isStuck({ job }: Run): boolean {
+    if (!this.scale.kinds.includes("clock set") || this.#broken.size === 0) return false;
+    return this.rules.unfinished().some((run) => run.job === job && run.waitingFor === "left-over");
+  }
+
+  /** Whoever may have it has lost its identity or its memory. */
+  readonly #isAbandoned = (run: Run): boolean => agentsOf(run, this.#agents).every((agent) => this.#broken.has(agent));
 
   /** Everything is repaired, and nothing new is asked for. */
   #calm(): void {
@@ -194,6 +222,8 @@ export class World implements Machine {
     this.#isCalm = true;
     for (const client of this.#clients) client.stop();
     this.#operator.calm();
+    this.#planner.calm();
+    this.rules.slots.calm();
     for (const clone of this.#sites.filter(({ host }) => host.name.endsWith(CLONE))) {
       this.#sites.splice(this.#sites.indexOf(clone), 1);
       clone.scrap();
@@ -261,12 +291,6 @@ export class World implements Machine {
 
 function isGivenUp(run: Run): boolean {
   return run.resolved !== undefined || currentAttempt(run)?.lost !== undefined;
-}
-
-/** The last beat that the host's agent has seen acknowledged, as its disk says. */
-function beatOf({ disk }: SimulatedHost): { readonly session?: string; readonly number: number } {
-  const text = disk.find(`${STATE_DIR}/session.json`)?.bytes.toString() ?? '{"number":0}';
-  return JSON.parse(text) as { session?: string; number: number };
 }
 
 function range(count: number): readonly number[] {

@@ -3,7 +3,7 @@ import type { Context } from "../context.ts";
 import type { Cell } from "../output.ts";
 import { instantText } from "../view-text.ts";
 
-const HEADER = ["AT", "BY", "DID", "JOB", "RUN", "NOTE"].map((text): Cell => ({ text, colour: "dim" }));
+const HEADER = ["AT", "BY", "DID", "JOB OR AGENT", "RUN", "NOTE"].map((text): Cell => ({ text, colour: "dim" }));
 
 /** Prints who did what, the newest first. */
 export async function listAudit({ jobs, output, io }: Context, { limit }: { limit: string }): Promise<void> {
@@ -15,11 +15,11 @@ export async function listAudit({ jobs, output, io }: Context, { limit }: { limi
   if (entries.length === 0) return output.note("Nobody has done anything yet.");
   output.table([
     HEADER,
-    ...entries.map(({ at, by, action, job, run, note }) => [
+    ...entries.map(({ at, by, action, job, run, agent, note }) => [
       instantText(at),
       by,
       action,
-      job ?? "",
+      job ?? agent ?? "",
       run ?? "",
       note ?? "",
     ]),

@@ -4,15 +4,15 @@ import { contentOf, readScript, type ContentOptions } from "../content-options.t
 import type { Context } from "../context.ts";
 import type { Cell } from "../output.ts";
 import { policyOf, type PolicyOptions } from "../policy-options.ts";
+import { targetOf, targetText, type TargetOptions } from "../target-options.ts";
 import { instantText, stateCell } from "../view-text.ts";
 
 /** Options of `jobs job`. */
-export interface JobOptions extends PolicyOptions, ContentOptions {
+export interface JobOptions extends PolicyOptions, ContentOptions, TargetOptions {
   readonly defaults?: boolean;
   readonly keepDays?: string;
   readonly keepRuns?: string;
   readonly script?: string;
-  readonly on?: string;
   /** `--no-task`: false. */
   readonly task?: boolean;
 }
@@ -48,11 +48,10 @@ async function changesOf({ io }: Context, options: JobOptions): Promise<JobChang
   const policy = { ...policyOf(options), ...retentionOf(options) };
   const isPolicySet = options.defaults === true || Object.keys(policy).length > 0;
   const script = options.script === undefined ? options.command : await readScript(options.script, io);
-  const { on } = options;
   return {
     ...(isPolicySet ? { policy } : {}),
     ...(options.task === false ? { task: null } : {}),
-    ...(script === undefined ? {} : { task: { script, ...contentOf(options), ...(on === undefined ? {} : { on }) } }),
+    ...(script === undefined ? {} : { task: { script, ...contentOf(options), ...targetOf(options) } }),
   };
 }
 
@@ -90,7 +89,9 @@ function rowsOf({ job, policy, task, paused, updatedAt, updatedBy }: JobView): C
     ["policy", said.length === 0 ? "the defaults" : said.join(", ")],
     [
       "task",
-      task === undefined ? undefined : `on ${task.on}, ${task.interpreter.join(" ")}: ${firstLineOf(task.script)}`,
+      task === undefined
+        ? undefined
+        : `on ${targetText(task.on)}, ${task.interpreter.join(" ")}: ${firstLineOf(task.script)}`,
     ],
     ...(task?.parameters ?? []).map((one): [string, Cell] => ["parameter", parameterText(one)]),
     [

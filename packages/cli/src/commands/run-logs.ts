@@ -2,19 +2,23 @@ import { JobsError } from "@jobs/core";
 import type { Context } from "../context.ts";
 import { getMeantRun } from "../find-run.ts";
 import { printLog, printState, printToEnd } from "../follow-run.ts";
+import { getPart } from "./run-hosts.ts";
 
 /** Options of `jobs logs`. */
 export interface LogsOptions {
   readonly follow?: boolean;
   readonly from?: string;
   readonly attempt?: string;
+  readonly host?: string;
 }
 
 /** Prints the log of a run: what there is; with `--follow` until its end. */
 export async function printRunLog(context: Context, meant: string, options: LogsOptions): Promise<void> {
   const from = offsetOf(options.from ?? "0");
   const only = attemptOf(options);
-  const run = await context.jobs.run((await getMeantRun(context, meant)).run, { signal: context.io.interrupt });
+  const whole = await getMeantRun(context, meant);
+  const part = options.host === undefined ? whole : await getPart(context, whole, options.host);
+  const run = await context.jobs.run(part.run, { signal: context.io.interrupt });
   const { output } = context;
   const hadEnded = run.view.times.endedAt !== undefined;
   if (output.isJson || !hadEnded) printState(output, run.view);

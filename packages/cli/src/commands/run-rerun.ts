@@ -3,13 +3,14 @@ import { contentOf, readScript, type ContentOptions } from "../content-options.t
 import type { Context } from "../context.ts";
 import { getMeantRun } from "../find-run.ts";
 import { policyOf, type PolicyOptions } from "../policy-options.ts";
+import { targetOf, type TargetOptions } from "../target-options.ts";
 import { whenOf, type WhenOptions } from "../when-options.ts";
 import { printSubmitted } from "./run-submit.ts";
 
 /** Options of `jobs rerun`. */
-export interface RerunOptions extends PolicyOptions, ContentOptions, WhenOptions {
+export interface RerunOptions extends PolicyOptions, ContentOptions, TargetOptions, WhenOptions {
   readonly script?: string;
-  readonly on?: string;
+  readonly failedHosts?: boolean;
   readonly key?: string;
   readonly hold?: boolean;
   readonly follow?: boolean;
@@ -18,16 +19,17 @@ export interface RerunOptions extends PolicyOptions, ContentOptions, WhenOptions
 /** Submits an earlier run again; with `--follow` prints its log and ends as it ended. */
 export async function rerunRun(context: Context, meant: string, options: RerunOptions): Promise<number> {
   const { jobs, io } = context;
-  const { on, key, hold } = options;
+  const { key, hold } = options;
   if (options.command !== undefined && options.script !== undefined) {
     throw new JobsError("invalid-request", "Give --script or -c, not both.", { field: "script" });
   }
   const script = options.script === undefined ? options.command : await readScript(options.script, io);
   const { run } = await getMeantRun(context, meant);
   const changes = {
+    ...(options.failedHosts === undefined ? {} : { onlyFailed: options.failedHosts }),
     ...(script === undefined ? {} : { script }),
     ...contentOf(options),
-    ...(on === undefined ? {} : { on }),
+    ...targetOf(options),
     ...(key === undefined ? {} : { key }),
     ...(hold === undefined ? {} : { hold }),
     ...whenOf(options, Date.now()),

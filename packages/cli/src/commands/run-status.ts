@@ -47,6 +47,7 @@ function rowsOf(view: RunView): Cell[][] {
     ["next try", view.retryAt === undefined ? undefined : instantText(view.retryAt)],
     ["held by", view.heldBy],
     ["on", view.on],
+    ["priority", view.priority === 5 ? undefined : String(view.priority)],
     ["overlap", view.overlap],
     [
       "silent since",

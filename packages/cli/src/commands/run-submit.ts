@@ -7,12 +7,12 @@ import { exitCodeOfRun } from "../exit-codes.ts";
 import { printState, printToEnd } from "../follow-run.ts";
 import type { CliIo } from "../io.ts";
 import { policyOf, type PolicyOptions } from "../policy-options.ts";
+import { targetOf, type TargetOptions } from "../target-options.ts";
 import { whenOf, type WhenOptions } from "../when-options.ts";
 
 /** Options of `jobs submit`. */
-export interface SubmitOptions extends PolicyOptions, ContentOptions, WhenOptions {
+export interface SubmitOptions extends PolicyOptions, ContentOptions, TargetOptions, WhenOptions {
   readonly name?: string;
-  readonly on?: string;
   readonly key?: string;
   readonly hold?: boolean;
   readonly follow?: boolean;
@@ -51,7 +51,7 @@ export async function printSubmitted(
 }
 
 async function inputOf(file: string | undefined, options: SubmitOptions, io: CliIo): Promise<SubmitInput> {
-  const { command, on, key, hold } = options;
+  const { command, key, hold } = options;
   if ((command === undefined) === (file === undefined)) {
     throw new JobsError("invalid-request", "Give a script: a FILE, - for standard input, or -c COMMAND; one of them.", {
       field: "script",
@@ -67,7 +67,7 @@ async function inputOf(file: string | undefined, options: SubmitOptions, io: Cli
     name,
     script: command ?? (await readScript(file ?? "-", io)),
     ...contentOf(options),
-    ...(on === undefined ? {} : { on }),
+    ...targetOf(options),
     ...(key === undefined ? {} : { key }),
     ...(hold === undefined ? {} : { hold }),
     ...whenOf(options, Date.now()),

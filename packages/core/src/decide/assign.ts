@@ -3,6 +3,8 @@ import { RETRIES_MAX } from "../domain/retry.ts";
 import { findLeftOver, type Run } from "../domain/run.ts";
 import { dependencyState } from "./dependencies.ts";
 import { blockers, unaccounted } from "./line.ts";
+import { begun } from "./members.ts";
+import { findPlace } from "./place.ts";
 import { isBackingOff } from "./retry.ts";
 import type { AgentView, DecisionContext, JobView } from "./view.ts";
 
@@ -10,17 +12,15 @@ import type { AgentView, DecisionContext, JobView } from "./view.ts";
 const KEPT_REFUSALS = 5;
 const KEPT_GIVEN_UP = RETRIES_MAX;
 
-/**
- * The run with its next attempt on its target, or with what it waits for instead.
- * An agent without a live licence is assigned nothing; neither is one whose slots are all taken.
- */
+/** The run with its next attempt on its target, or with what it waits for instead. */
 export function assign(view: JobView, run: Run, context: DecisionContext): Run {
   const waitingFor = findObstacle(view, run, context);
   if (waitingFor !== undefined) return { ...run, waitingFor };
-  const agent = context.agents.get(run.target.agent);
-  if (agent?.licence === undefined) return { ...run, waitingFor: "agent" };
-  if (agent.assigned >= agent.slots) return { ...run, waitingFor: "slot" };
-  return withAttempt(run, { ...agent, licence: agent.licence }, context.now);
+  if (run.target.kind === "all") return begun(run, context);
+  const place = findPlace(run, context);
+  return place.agent === undefined
+    ? { ...run, waitingFor: place.waitingFor }
+    : withAttempt(run, place.agent, context.now);
 }
 
 function findObstacle(view: JobView, run: Run, context: DecisionContext): Run["waitingFor"] {
@@ -40,6 +40,7 @@ function withAttempt(run: Run, agent: AgentView & Required<Pick<AgentView, "lice
   const attempt = {
     number: (run.attempts.at(-1)?.number ?? 0) + 1,
     agent: agent.id,
+    ...(run.target.kind === "agent" ? {} : { name: agent.name }),
     licence: agent.licence,
     assignedAt: now,
     lostAfterMs,

@@ -1,4 +1,4 @@
-import { currentAttempt, hasEnded, type Run } from "../domain/run.ts";
+import { hasEnded, isUnderWay, type Run } from "../domain/run.ts";
 import { onLiveRun } from "./live-run.ts";
 import { write, type Decision, type DecisionContext, type JobView } from "./view.ts";
 
@@ -12,7 +12,7 @@ export function decideCancel(view: JobView, { run: id, by }: Cancellation, conte
   return onLiveRun(view, id, (run) => {
     if (hasEnded(run) || run.cancel !== undefined) return { kind: "known", run };
     const requested: Run = { ...run, cancel: { requestedAt: context.now, by } };
-    return write(currentAttempt(run) === undefined ? cancelled(requested, context.now) : requested, context);
+    return write(isUnderWay(run) ? requested : cancelled(requested, context.now), context);
   });
 }
 

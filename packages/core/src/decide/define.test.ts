@@ -32,9 +32,28 @@ test("a pause, a resume and a policy are changes of one definition; what is so a
   expect(view.definition?.paused).toBeUndefined();
 });
 
+test("the set that a job is applied from stays until another one is named, or none", () => {
+  const change = { by: "bob", policy: {}, appliedFrom: "web" };
+  const first = decideDefine(viewOf(), change, contextOf());
+  if (first.kind !== "define") throw new Error("it is defined");
+  const view = { ...viewOf(), definition: first.definition };
+  expect(first.definition).toMatchObject({ appliedFrom: "web" });
+  expect(decideDefine(view, change, contextOf())).toEqual({ kind: "nothing" });
+  expect(decideDefine(view, { by: "ada", policy: { queueLimit: 1 } }, contextOf())).toMatchObject({
+    definition: { appliedFrom: "web", policy: { queueLimit: 1 } },
+  });
+  expect(decideDefine(view, { by: "ada", appliedFrom: "db" }, contextOf())).toMatchObject({
+    definition: { appliedFrom: "db" },
+  });
+  const byHand = decideDefine(view, { by: "ada", appliedFrom: null }, contextOf());
+  expect(byHand.kind === "define" && "appliedFrom" in byHand.definition).toBe(false);
+});
+
 test("what a submission says goes before what the job says, and that before the defaults", () => {
   expect(policyOf({})).toEqual({
     overlap: "reject",
+    priority: 5,
+    whenUnavailable: "wait",
     queueLimit: 100,
     waitAtMostMs: 86_400_000,
     lostAfterMs: 3_600_000,

@@ -12,12 +12,17 @@ export interface DefinitionChange {
   /** What is left out stays; null: none any more. */
   readonly task?: Task | null | undefined;
   readonly schedules?: readonly StoredSchedule[] | undefined;
+  readonly appliedFrom?: string | null | undefined;
   readonly pause?: { readonly note?: string | undefined } | undefined;
   readonly resume?: boolean | undefined;
 }
 
 /** The job's definition with the change, under the same guard as its runs; nothing when it is so already. */
-export function decideDefine(view: JobView, change: DefinitionChange, context: DecisionContext): Decision {
+export function decideDefine(
+  view: JobView,
+  change: DefinitionChange,
+  context: Pick<DecisionContext, "now" | "writeId">,
+): Decision {
   const before = view.definition;
   const paused = pauseOf(before?.paused, change, context.now);
   const policy = change.policy ?? before?.policy ?? {};
@@ -29,11 +34,24 @@ export function decideDefine(view: JobView, change: DefinitionChange, context: D
   if (schedules.length > 0 && task === undefined) return { kind: "reject", error: taskMissing(change) };
   const needed = findNeeded(task?.parameters);
   if (schedules.length > 0 && needed !== undefined) return { kind: "reject", error: valueMissing(needed.name, change) };
-  const isSame =
-    JSON.stringify([before?.policy ?? {}, before?.paused, before?.task?.digest, before?.schedules ?? []]) ===
-    JSON.stringify([policy, paused, task?.digest, schedules]);
+  const appliedFrom = change.appliedFrom === undefined ? before?.appliedFrom : (change.appliedFrom ?? undefined);
+  const said = [
+    before?.policy ?? {},
+    before?.paused,
+    before?.task?.digest,
+    before?.schedules ?? [],
+    before?.appliedFrom,
+  ];
+  const isSame = JSON.stringify(said) === JSON.stringify([policy, paused, task?.digest, schedules, appliedFrom]);
   if (isSame && (before !== undefined || change.policy === undefined)) return NOTHING;
-  const { paused: _, task: _task, schedules: _schedules, cursors: _cursors, ...kept } = before ?? {};
+  const {
+    paused: _,
+    task: _task,
+    schedules: _schedules,
+    cursors: _cursors,
+    appliedFrom: _appliedFrom,
+    ...kept
+  } = before ?? {};
   const definition: JobDefinition = {
     ...kept,
     v: 1,
@@ -42,6 +60,7 @@ export function decideDefine(view: JobView, change: DefinitionChange, context: D
     policy,
     ...(paused === undefined ? {} : { paused }),
     ...(task === undefined ? {} : { task }),
+    ...(appliedFrom === undefined ? {} : { appliedFrom }),
     ...(schedules.length === 0
       ? {}
       : { schedules: [...schedules], cursors: cursorsOf(schedules, before, context.now) }),

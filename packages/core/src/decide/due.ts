@@ -23,13 +23,13 @@ export function cameDue(run: Run, context: DecisionContext, view: JobView): Run 
   if (lateMs > policy.waitAtMostMs) return skipped(run, "missed", context.now);
   const rejection = findRejection(
     view,
-    { policy, isHeld: run.hold !== undefined, isDependent: run.after !== undefined },
+    { policy, target: run.target, isHeld: run.hold !== undefined, isDependent: run.after !== undefined },
     context,
   );
   if (rejection === undefined)
     return assign(view, { ...run, state: "pending", times: { ...run.times, pendingAt: context.now } }, context);
   const skippedFor = rejection.run === undefined ? {} : { skippedFor: rejection.run };
-  return skipped({ ...run, ...skippedFor }, "overlap", context.now);
+  return skipped({ ...run, ...skippedFor }, rejection.reason, context.now);
 }
 
 /** The next instant at which the time of something of this job comes, milliseconds since 1970; undefined when there is none. */

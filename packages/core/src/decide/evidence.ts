@@ -3,6 +3,7 @@ import type { Evidence } from "../domain/evidence.ts";
 import { currentAttempt, hasEnded, type Run } from "../domain/run.ts";
 import { cancelled } from "./cancel.ts";
 import { mayRetry, retriedAfterLoss } from "./lose.ts";
+import { candidatesOf } from "./place.ts";
 import { triedAgain } from "./retry.ts";
 import { verdict } from "./verdict.ts";
 import { NOTHING, write, type Decision, type DecisionContext, type JobView } from "./view.ts";
@@ -21,6 +22,8 @@ const PASSING: ReadonlySet<Refusal["code"]> = new Set([
 /** What a record takes of a host's words, so that it stays small. */
 const MESSAGE_MAX_LENGTH = 300;
 const LEFT_OVER_PIDS_MAX = 100;
+/** What many hosts refuse none will take. */
+const EXCLUDED_MAX = 20;
 
 /** What an agent's evidence makes of the attempt that it is about. Evidence of anybody else's attempt counts nothing. */
 export function decideEvidence(
@@ -41,7 +44,7 @@ export function decideEvidence(
     case "refused":
       // What has started was not refused, whoever says so: it stays busy until its end.
       if (attempt.startedAt !== undefined || evidence.refusal === undefined) return NOTHING;
-      return write(refused(run, evidence.refusal, context.now), context);
+      return write(refused(run, evidence.refusal, context), context);
     case "started":
       if (run.state !== "pending") return NOTHING;
       return write(started(run, evidence, context.now), context);
@@ -51,14 +54,26 @@ export function decideEvidence(
 }
 
 /** The attempt is over without having begun: the run waits again, or has ended if it would be refused for ever. */
-export function refused(run: Run, refusal: Refusal, now: string): Run {
+export function refused(run: Run, refusal: Refusal, context: DecisionContext): Run {
+  const { now } = context;
   const message = refusal.message.slice(0, MESSAGE_MAX_LENGTH);
   const back = withAttempt(run, { refusal: { ...refusal, message }, exitedAt: now });
   if (run.cancel !== undefined) return cancelled(back, now);
   if (PASSING.has(refusal.code)) return { ...back, waitingFor: refusal.code === "no-room" ? "slot" : "agent" };
+  const elsewhere = refusedThere(back, context);
+  if (elsewhere !== undefined) return elsewhere;
   const again = triedAgain(back, now);
   if (again !== undefined) return again;
   return { ...back, state: "failed", reason: "refused-by-agent", times: { ...run.times, endedAt: now } };
+}
+
+/** The run waiting for another agent of its target, since this one will always refuse it; undefined when there is none. */
+function refusedThere(run: Run, context: DecisionContext): Run | undefined {
+  const agent = run.attempts.at(-1)?.agent;
+  if (run.target.kind !== "any" || agent === undefined) return undefined;
+  const excluded = [...(run.excluded ?? []), agent];
+  const next: Run = { ...run, excluded, waitingFor: "agent" };
+  return excluded.length <= EXCLUDED_MAX && candidatesOf(next, context).length > 0 ? next : undefined;
 }
 
 function started(run: Run, evidence: Evidence, now: string): Run {

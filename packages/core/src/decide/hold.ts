@@ -1,4 +1,4 @@
-import { hasEnded, isAhead, isWaiting } from "../domain/run.ts";
+import { hasEnded, hostOf, isAhead, isWaiting } from "../domain/run.ts";
 import { JobsError } from "../errors.ts";
 import { assign } from "./assign.ts";
 import { onLiveRun } from "./live-run.ts";
@@ -16,7 +16,7 @@ export function decideHold(view: JobView, { run: id, by }: HoldRequest, context:
     const hold = { at: context.now, by };
     if (isAhead(run)) return write({ ...run, hold }, context);
     if (isWaiting(run)) return write({ ...run, hold, waitingFor: "held" }, context);
-    const message = `Run ${id} was handed to ${run.target.name} already: it can be cancelled, not held.`;
+    const message = `Run ${id} was handed to ${hostOf(run)} already: it can be cancelled, not held.`;
     return { kind: "reject", error: new JobsError("run-started", message, { field: "run", details: { run: id } }) };
   });
 }

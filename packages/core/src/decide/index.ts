@@ -1,9 +1,11 @@
 export { decideCancel, type Cancellation } from "./cancel.ts";
 export { decideDefine, type DefinitionChange } from "./define.ts";
+export { decideDelete, findHistoryObstacle } from "./delete.ts";
 export { dueMs, nextDueMs } from "./due.ts";
 export { decideEvidence } from "./evidence.ts";
 export { decideHold, decideRelease, type HoldRequest } from "./hold.ts";
-export { blockers, placeInLine, unaccounted } from "./line.ts";
+export { blockers, byLine, bySubmission, placeInLine, unaccounted } from "./line.ts";
+export { hostCountsOf, isMemberKept, membersOf } from "./members.ts";
 export { ownerOf, type Ownership, type RunFacts } from "./owner.ts";
 export { reconcile, waitEndsAt } from "./reconcile.ts";
 export { isPastRetention, isPromised, keptFor, type FinishedFacts } from "./retention.ts";

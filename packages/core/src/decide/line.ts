@@ -1,23 +1,57 @@
 /** Who waits for whom: derived from the records, never stored beside them. */
 import { mayOverlap } from "../domain/overlap.ts";
-import { currentAttempt, isBusy, isWaiting, type Run } from "../domain/run.ts";
+import { currentAttempt, hasEnded, isBusy, isUnderWay, priorityOf, type Run } from "../domain/run.ts";
+import { areOfOne, waitsInLine } from "./members.ts";
 import type { DecisionContext, JobView, LiveOnHost } from "./view.ts";
+
+/** Orders runs by their submission, or by their time when that came later. */
+export function bySubmission(one: Run, other: Run): number {
+  const [a, b] = [inLineSince(one), inLineSince(other)];
+  if (a !== b) return a < b ? -1 : 1;
+  const { submittedAt: c } = one.times;
+  const { submittedAt: d } = other.times;
+  if (c !== d) return c < d ? -1 : 1;
+  return (one.nth ?? 0) - (other.nth ?? 0) || (one.run === other.run ? 0 : one.run < other.run ? -1 : 1);
+}
+
+/** Orders the runs of a line: the more urgent first, then by submission. */
+export function byLine(one: Run, other: Run): number {
+  return priorityOf(other) - priorityOf(one) || bySubmission(one, other);
+}
+
+/** RFC 3339. */
+function inLineSince({ times: { submittedAt, dueAt } }: Run): string {
+  return dueAt !== undefined && dueAt > submittedAt ? dueAt : submittedAt;
+}
 
 /** The runs that keep the job busy, and that `run` may not run beside: those that have an attempt, and those before it in line. */
 export function blockers(view: JobView, run: Run): readonly Run[] {
   const place = view.runs.findIndex((other) => other.run === run.run);
+  const isAheadOf = (other: Run, index: number): boolean => {
+    const isEarlier = place < 0 || index < place;
+    // It takes the place of all that were there before it, however urgent they are.
+    if (run.overlap === "replace") return isEarlier;
+    return (priorityOf(other) - priorityOf(run) || (isEarlier ? 1 : -1)) > 0;
+  };
   return view.runs.filter((other, index) => {
-    if (other.run === run.run || !isBusy(other) || mayOverlap(other.overlap, run.overlap)) return false;
-    if (currentAttempt(other) !== undefined) return true;
+    if (areOfOne(other, run) || !isBusy(other) || mayOverlap(other.overlap, run.overlap)) return false;
+    if (isUnderWay(other)) return true;
+    // The whole has its turn already.
+    if (run.partOf !== undefined) return hasEnded(other);
     // One that is held, or waits for a run of another job, is passed by those behind it.
-    return other.hold === undefined && other.waitingFor !== "dependency" && (place < 0 || index < place);
+    return other.hold === undefined && other.waitingFor !== "dependency" && isAheadOf(other, index);
   });
 }
 
 /** A run's place among those of its job that wait, from 1; undefined when it does not wait. */
 export function placeInLine(view: JobView, run: Run): number | undefined {
-  if (!isWaiting(run)) return undefined;
-  return view.runs.filter(isWaiting).findIndex((other) => other.run === run.run) + 1;
+  if (!waitsInLine(run)) return undefined;
+  return (
+    view.runs
+      .filter(waitsInLine)
+      .sort(byLine)
+      .findIndex((other) => other.run === run.run) + 1
+  );
 }
 
 /**

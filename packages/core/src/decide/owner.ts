@@ -1,5 +1,6 @@
 /** Nothing is stuck: every run that has not settled has somebody who must do the next step, and an instant by which it is to be done. */
-import { currentAttempt, findLeftOver, hasEnded, isAhead, isWaiting, type Run } from "../domain/run.ts";
+import { currentAttempt, findLeftOver, hasEnded, hostOf, isAhead, isWaiting, type Run } from "../domain/run.ts";
+import { nameOfTarget } from "../domain/target.ts";
 import { waitEndsAt } from "./reconcile.ts";
 import { failedTry } from "./retry.ts";
 
@@ -40,6 +41,7 @@ export function ownerOf(run: Run, facts: RunFacts): Ownership | undefined {
   if (run.times.settledAt !== undefined) return undefined;
   if (hasEnded(run)) return ownerOfEnded(run);
   if (isAhead(run)) return ownerOfAhead(run);
+  if (run.fanOut !== undefined) return { owner: "run", advice: `Look at its hosts: \`jobs hosts ${run.run}\`.` };
   return isWaiting(run) ? ownerOfWaiting(run, facts) : ownerOfAssigned(run, facts);
 }
 
@@ -52,12 +54,14 @@ function ownerOfEnded(run: Run): Ownership {
   const endedAt = run.times.endedAt ?? run.times.submittedAt;
   const leftOver = findLeftOver(run)?.exit?.leftOverPids ?? [];
   if (leftOver.length > 0) {
-    const advice = `End the processes ${leftOver.join(", ")} on ${run.target.name}, or \`jobs resolve ${run.run}\` when they are gone.`;
+    const advice = `End the processes ${leftOver.join(", ")} on ${hostOf(run)}, or \`jobs resolve ${run.run}\` when they are gone.`;
     return { owner: "operator", deadlineAt: endedAt, advice };
   }
+  if (run.partOf !== undefined)
+    return { owner: "run", who: run.partOf, advice: "Look at the run that it is a part of." };
   // A range of skipped slots stays until a later slot closes it.
   if (run.slot?.count !== undefined) return { owner: "server", advice: "Look at the schedule of the job." };
-  const advice = `Its log or its artifacts are not all there: look at ${run.target.name} and at the artifact store.`;
+  const advice = `Its log or its artifacts are not all there: look at ${hostOf(run)} and at the artifact store.`;
   return { owner: "server", deadlineAt: later(endedAt, SETTLE_WITHIN_MS), advice };
 }
 
@@ -81,18 +85,20 @@ function ownerOfWaiting(run: Run, { blockedBy }: RunFacts): Ownership {
       };
     case "left-over":
       return { owner: "operator", deadlineAt, advice: "End what is left over of an earlier run on its host." };
+    case "draining":
+      return { owner: "operator", deadlineAt, advice: "`jobs agents undrain` its agent, or cancel the run." };
     case "previous-run":
       return { owner: "run", who: blockedBy, deadlineAt, advice: "Look at the run that it waits for." };
     default: {
-      const advice = `Start the agent on ${run.target.name}, or give it more slots.`;
-      return { owner: "agent", who: run.target.name, deadlineAt, advice };
+      const who = nameOfTarget(run.target);
+      return { owner: "agent", who, deadlineAt, advice: `Start the agent on ${who}, or give it more slots.` };
     }
   }
 }
 
 function ownerOfAssigned(run: Run, { silentSince }: RunFacts): Ownership {
   const attempt = currentAttempt(run);
-  const who = run.target.name;
+  const who = hostOf(run);
   if (attempt?.lost !== undefined) {
     const advice = `Look at ${who}; when nothing of it runs there, \`jobs resolve ${run.run}\`.`;
     return { owner: "operator", deadlineAt: attempt.lost.at, advice };

@@ -36,6 +36,43 @@ function viewWith(view: JobView, runs: readonly Run[]): JobView {
   return { ...view, runs };
 }
 
+describe("priority", () => {
+  const low = next("low00001", { waitingFor: "previous-run", priority: 2, times: { submittedAt: after(1) } });
+  const urgent = next("urgent01", { waitingFor: "previous-run", priority: 9, times: { submittedAt: after(3) } });
+  const first = next("first001", { waitingFor: "previous-run", times: { submittedAt: after(2) } });
+  const view = viewOf(LIVE, low, first, urgent);
+
+  test("a more urgent run overtakes those that wait, never the one that runs", () => {
+    expect([low, first, urgent].map((run) => placeInLine(view, run))).toEqual([3, 2, 1]);
+    expect(blockers(view, urgent)).toEqual([LIVE]);
+    expect(blockers(view, first)).toEqual([LIVE, urgent]);
+    const runs = settle(viewOf(low, first, urgent), contextOf());
+    expect(runs.map(({ run, attempts }) => [run, attempts.length])).toEqual([
+      ["low00001", 0],
+      ["first001", 0],
+      ["urgent01", 1],
+    ]);
+  });
+
+  test("a submission goes behind all that are as urgent, whatever their clocks said", () => {
+    const ahead = next("ahead001", { waitingFor: "previous-run", priority: 5, times: { submittedAt: after(60_000) } });
+    const submission = sampleSubmission({ policy: { overlap: "queue", priority: 5 } });
+    const accepted = written(decideSubmit(viewOf(ahead), submission, contextOf()));
+    expect(accepted).toMatchObject({ waitingFor: "previous-run", priority: 5 });
+    const more = { ...submission, policy: { overlap: "queue", priority: 6 } } as const;
+    expect(written(decideSubmit(viewOf(ahead), more, contextOf())).attempts).toHaveLength(1);
+  });
+
+  test("what replaces takes the place of more urgent ones, too", () => {
+    const by = next("bybybyb1", { overlap: "replace", priority: 0, times: { submittedAt: after(9) } });
+    const runs = settle(viewOf(urgent, by), contextOf());
+    expect(runs.map(({ state, attempts }) => [state, attempts.length])).toEqual([
+      ["skipped", 0],
+      ["pending", 1],
+    ]);
+  });
+});
+
 describe("a submission while the job is busy", () => {
   test.each(["queue", "queue-latest", "replace"] as const)("is accepted with %s, and waits for the run", (overlap) => {
     const run = written(decideSubmit(viewOf(LIVE), sampleSubmission({ policy: { overlap } }), contextOf()));

@@ -1,13 +1,15 @@
 import { isNewerLicence } from "../domain/attempt.ts";
 import { policyOf } from "../domain/policy.ts";
-import { currentAttempt, hasEnded, isWaiting, type Run } from "../domain/run.ts";
+import { currentAttempt, hasEnded, isUnderWay, isWaiting, type Run } from "../domain/run.ts";
 import { assign } from "./assign.ts";
 import { cancelled } from "./cancel.ts";
 import { unmet } from "./dependencies.ts";
 import { cameDue } from "./due.ts";
 import { refused } from "./evidence.ts";
+import { passedOn, spread } from "./fan-out.ts";
 import { blockers } from "./line.ts";
 import { endedAsLost, lost } from "./lose.ts";
+import { waitsInLine } from "./members.ts";
 import { endedAsTried, failedTry } from "./retry.ts";
 import { skipped } from "./skipped.ts";
 import { slotsDue } from "./slots.ts";
@@ -21,7 +23,7 @@ const MAX_RETRY_MS = 30_000;
  * says nothing, it heals whatever a crash between two steps left behind. What makes room comes before what takes it.
  */
 export function reconcile(view: JobView, context: DecisionContext): Decision {
-  for (const step of [cameDue, unmet, expired, superseded, replaced, takenBack, lost, promoted]) {
+  for (const step of [cameDue, unmet, expired, superseded, replaced, passedOn, takenBack, lost, promoted, spread]) {
     for (const run of view.runs) {
       if (hasEnded(run)) continue;
       const next = step === lost ? lost(run, context) : step(run, context, view);
@@ -54,10 +56,10 @@ function expired(run: Run, { now }: DecisionContext): Run | undefined {
 
 /** A `queue-latest` run that waits gives way to a later one. */
 function superseded(run: Run, { now }: DecisionContext, view: JobView): Run | undefined {
-  if (run.overlap !== "queue-latest" || !isWaiting(run) || run.hold !== undefined) return undefined;
+  if (run.overlap !== "queue-latest" || !waitsInLine(run) || run.hold !== undefined) return undefined;
   const later = view.runs.slice(view.runs.indexOf(run) + 1);
   const latest = later.findLast(
-    (other) => other.overlap === "queue-latest" && isWaiting(other) && other.hold === undefined,
+    (other) => other.overlap === "queue-latest" && waitsInLine(other) && other.hold === undefined,
   );
   if (latest === undefined) return undefined;
   return cancelled({ ...run, cancel: { requestedAt: now, by: latest.submittedBy, replacedBy: latest.run } }, now);
@@ -70,20 +72,20 @@ function replaced(run: Run, { now, isPaused, isRestoring }: DecisionContext, vie
   const by = view.runs.findLast(
     (other) =>
       other.overlap === "replace" &&
-      isWaiting(other) &&
+      waitsInLine(other) &&
       other.hold === undefined &&
       blockers(view, other).includes(run),
   );
   if (by === undefined) return undefined;
   const asked: Run = { ...run, cancel: { requestedAt: now, by: by.submittedBy, replacedBy: by.run } };
-  return currentAttempt(run) === undefined ? cancelled(asked, now) : asked;
+  return isUnderWay(run) ? asked : cancelled(asked, now);
 }
 
 /** A run that waits: its attempt, if it may have one now; or what else it waits for by now. */
 function promoted(run: Run, context: DecisionContext, view: JobView): Run | undefined {
-  if (currentAttempt(run) !== undefined || run.state !== "pending" || isTooSoon(run, context.now)) return undefined;
+  if (!isWaiting(run) || run.state !== "pending" || isTooSoon(run, context.now)) return undefined;
   const next = assign(view, run, context);
-  return currentAttempt(next) === undefined && next.waitingFor === run.waitingFor ? undefined : next;
+  return isWaiting(next) && next.waitingFor === run.waitingFor ? undefined : next;
 }
 
 /**
@@ -114,5 +116,5 @@ function takenBack(run: Run, context: DecisionContext): Run | undefined {
   if (agent?.licence === undefined || !isNewerLicence(agent.licence, attempt.licence)) return undefined;
   if (agent.held.some((held) => held.run === run.run && held.attempt === attempt.number)) return undefined;
   const message = `${agent.name} has a newer licence and does not hold the attempt, so it never started.`;
-  return refused(run, { code: "never-started", message }, context.now);
+  return refused(run, { code: "never-started", message }, context);
 }

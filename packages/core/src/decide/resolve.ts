@@ -1,5 +1,5 @@
 import { LICENCE_MS } from "../domain/attempt.ts";
-import { currentAttempt, findLeftOver, hasEnded, type Run } from "../domain/run.ts";
+import { currentAttempt, findLeftOver, hasEnded, hostOf, type Run } from "../domain/run.ts";
 import { JobsError } from "../errors.ts";
 import { onLiveRun } from "./live-run.ts";
 import { endedAsLost } from "./lose.ts";
@@ -34,9 +34,9 @@ function resolve(run: Run, { by, note }: Resolution, context: DecisionContext): 
   const isListed = agent?.held.some((held) => held.run === run.run && held.attempt === attempt.number) ?? false;
   // A host that is in contact and holds it can be asked; one that holds it no more will never tell.
   if (agent?.licence !== undefined && (isListed || attempt.startedAt === undefined))
-    return reject(run, `${run.target.name} is in contact and answers for it: cancel it instead.`);
+    return reject(run, `${hostOf(run)} is in contact and answers for it: cancel it instead.`);
   if (attempt.startedAt === undefined && (agent?.sinceBeatMs ?? LICENCE_MS) < LICENCE_MS)
-    return reject(run, `${run.target.name} may still start it: ask again in a minute, or cancel it.`);
+    return reject(run, `${hostOf(run)} may still start it: ask again in a minute, or cancel it.`);
   return write(endedAsLost({ ...run, resolved }, context.now), context);
 }
 

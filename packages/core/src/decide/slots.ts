@@ -95,10 +95,11 @@ function reasonToSkip(
 
 /** The run of a slot gets in line as a submission of this instant would; where that would be refused, the slot is skipped. */
 function fire(scheduled: Scheduled, slot: ExpectedSlot): Decision {
-  const { view, context, definition } = scheduled;
+  const { view, context, definition, task } = scheduled;
   const policy = policyOf({}, definition.policy);
-  const rejection = findRejection(view, { policy, isHeld: false, isDependent: false }, context);
-  if (rejection !== undefined) return skip(scheduled, { slots: [slot], reason: "overlap", skippedFor: rejection.run });
+  const rejection = findRejection(view, { policy, target: task.target, isHeld: false, isDependent: false }, context);
+  if (rejection !== undefined)
+    return skip(scheduled, { slots: [slot], reason: rejection.reason, skippedFor: rejection.run });
   return write(acceptedRun({ view, context }, submissionOf(scheduled, slot), policy), context);
 }
 

@@ -25,6 +25,7 @@ test("the write that accepts a run of an idle job already assigns it to an agent
       writeId: "w1",
       state: "pending",
       overlap: "reject",
+      priority: 5,
       waitAtMostMs: 86_400_000,
       lostAfterMs: 3_600_000,
       graceMs: 10_000,

@@ -1,10 +1,13 @@
 import { describeRun } from "../domain/ending.ts";
 import { mayOverlap } from "../domain/overlap.ts";
 import { policyFault, policyOf, type Policy, type PolicySettings } from "../domain/policy.ts";
-import { isAhead, isBusy, isWaiting, type Run } from "../domain/run.ts";
+import { isAhead, isBusy, type Run } from "../domain/run.ts";
+import type { Target } from "../domain/target.ts";
 import { JobsError } from "../errors.ts";
 import { assign } from "./assign.ts";
 import { unaccounted } from "./line.ts";
+import { waitsInLine } from "./members.ts";
+import { isAnyAvailable } from "./place.ts";
 import { write, type Decision, type DecisionContext, type JobView, type LiveOnHost } from "./view.ts";
 
 /** A submission that passed every check that needs no view: what the record will say of it, and what was asked for of its policy. */
@@ -42,9 +45,10 @@ export function decideSubmit(
   const isLater = aheadMs > 0;
   if (-aheadMs > policy.waitAtMostMs) return { kind: "reject", error: passed(dueAt ?? "") };
   const isDependent = submission.after !== undefined;
+  const { target } = submission;
   const error = isLater
     ? findRejectionOfLater(view)
-    : findRejection(view, { policy, isHeld: isHeld === true, isDependent }, context)?.error();
+    : findRejection(view, { policy, target, isHeld: isHeld === true, isDependent }, context)?.error();
   if (error !== undefined) return { kind: "reject", error };
   return write(acceptedRun({ view, context }, submission, policy), context);
 }
@@ -56,7 +60,19 @@ export function acceptedRun(
   policy: Policy,
 ): Run {
   const { policy: _, isHeld, dueAt, ...asRecorded } = submission;
-  const { overlap, queueLimit, waitAtMostMs, lostAfterMs, graceMs, onLost, retry, timeoutMs, silenceMs } = policy;
+  const {
+    overlap,
+    priority,
+    whenUnavailable,
+    queueLimit,
+    waitAtMostMs,
+    lostAfterMs,
+    graceMs,
+    onLost,
+    retry,
+    timeoutMs,
+    silenceMs,
+  } = policy;
   const isLater = dueAt !== undefined && Date.parse(dueAt) > Date.parse(context.now);
   const accepted: Run = {
     ...asRecorded,
@@ -64,6 +80,8 @@ export function acceptedRun(
     writeId: context.writeId,
     state: isLater ? "submitted" : "pending",
     overlap,
+    priority,
+    ...(whenUnavailable === "wait" ? {} : { whenUnavailable }),
     ...(isLater ? { queueLimit } : {}),
     waitAtMostMs,
     lostAfterMs,
@@ -92,6 +110,7 @@ function nthOf({ runs }: JobView, now: string): Pick<Run, "nth"> {
 
 /** What keeps a run from getting in line. */
 interface Rejection {
+  readonly reason: "overlap" | "no-agent";
   /** The run that is in its way, if it is one. */
   readonly run?: string;
   /** What a submission is told. */
@@ -101,6 +120,7 @@ interface Rejection {
 /** A run that is to get in line. */
 interface Candidate {
   readonly policy: Policy;
+  readonly target: Target;
   readonly isHeld: boolean;
   /** It waits for other runs first: that the job is busy now says nothing. */
   readonly isDependent: boolean;
@@ -109,18 +129,21 @@ interface Candidate {
 /** Whether a run may get in line now, as its policy says. */
 export function findRejection(
   view: JobView,
-  { policy: { overlap, queueLimit }, isHeld, isDependent }: Candidate,
+  { policy: { overlap, queueLimit, whenUnavailable }, target, isHeld, isDependent }: Candidate,
   context: DecisionContext,
 ): Rejection | undefined {
+  if (whenUnavailable === "reject" && !isHeld && !isDependent && !isAnyAvailable({ target }, context))
+    return { reason: "no-agent", error: () => unavailable(target) };
   const waits = isDependent || (overlap !== "reject" && overlap !== "allow");
-  const live = view.runs.find((run) => isBusy(run) && !mayOverlap(run.overlap, overlap));
-  if (live !== undefined && !waits) return { run: live.run, error: () => busy(live) };
+  const inTheWay = view.runs.filter((run) => isBusy(run) && !mayOverlap(run.overlap, overlap));
+  const live = inTheWay.find(({ partOf }) => partOf === undefined) ?? inTheWay[0];
+  if (live !== undefined && !waits) return { reason: "overlap", run: live.run, error: () => busy(live) };
   const [leftOver] = unaccounted(view, context);
   if (leftOver !== undefined && !waits)
-    return { run: leftOver.run, error: () => occupied(view.job, leftOver, context) };
-  const waiting = view.runs.filter(isWaiting);
+    return { reason: "overlap", run: leftOver.run, error: () => occupied(view.job, leftOver, context) };
+  const waiting = view.runs.filter(waitsInLine);
   const fits = waiting.length < queueLimit || (!isDependent && makesRoom({ overlap, isHeld }, waiting));
-  return fits ? undefined : { error: () => queueFull(view.job, waiting) };
+  return fits ? undefined : { reason: "overlap", error: () => queueFull(view.job, waiting) };
 }
 
 function passed(dueAt: string): JobsError {
@@ -172,6 +195,14 @@ function occupied(job: string, { agent, run, attempt }: LiveOnHost, { agents }: 
     field: "name",
     details: { run, state: "running", agent, attempt, link: `/v1/runs/${run}` },
   });
+}
+
+function unavailable(target: Target): JobsError {
+  const who =
+    target.kind === "agent"
+      ? `${target.name} is not in contact, or drains`
+      : `No agent of ${target.labels} is in contact and takes on runs`;
+  return new JobsError("agent-unavailable", `${who}, and the run is not to wait for it.`, { field: "on" });
 }
 
 function queueFull(job: string, waiting: readonly Run[]): JobsError {

@@ -22,7 +22,12 @@ export interface HeldEntry {
 export interface AgentView {
   readonly id: string;
   readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** It is assigned nothing more. */
+  readonly isDraining: boolean;
   readonly slots: number;
+  /** When it was assigned something last, or something on it ended; milliseconds of a clock that all agents share. */
+  readonly usedAtMs?: number | undefined;
   /** Attempts of live runs that are assigned to it, all jobs together. */
   readonly assigned: number;
   /** The licence of its last beat, if that beat is recent; else it is assigned nothing. */
@@ -44,6 +49,7 @@ export interface LiveOnHost {
 export interface DecisionContext {
   readonly agents: {
     get(agent: string): AgentView | undefined;
+    list(): Iterable<AgentView>;
     /** The attempts of a job that hosts say are not over, whatever the records say. */
     liveOf(job: string): readonly LiveOnHost[];
     /** How long the host has certainly said nothing of this attempt, milliseconds; 0 while nobody can tell. */
@@ -53,6 +59,8 @@ export interface DecisionContext {
   stateOf(run: { readonly job: string; readonly run: string }): RunState | undefined;
   /** The id of the run that stands for a slot of a schedule: always the same for the same slot. */
   slotRun(slot: { readonly job: string; readonly schedule: string; readonly at: string }): string;
+  /** The id of the part of a run on one host: always the same for the same host. */
+  memberRun(member: { readonly run: string; readonly agent: string }): string;
   /** Everything is paused. */
   readonly isPaused: boolean;
   /** The store was restored, and hosts that may run something were not heard since. */
@@ -64,11 +72,12 @@ export interface DecisionContext {
 
 /**
  * What a decision says. `write`: this record is to be written under the guard of the view; `define`: the same for the
- * job's definition. `known`: what was asked for already is so. `reject`: it cannot be; nothing is written.
+ * job's definition; `delete`: a marker is, in its place. `known`: what was asked for already is so. `reject`: it cannot be; nothing is written.
  */
 export type Decision =
   | { readonly kind: "write"; readonly run: Run }
   | { readonly kind: "define"; readonly definition: JobDefinition }
+  | { readonly kind: "delete"; readonly job: string }
   | { readonly kind: "known"; readonly run: Run }
   | { readonly kind: "reject"; readonly error: JobsError }
   | { readonly kind: "nothing" };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AgentId, Instant } from "./ids.ts";
+import { Pause } from "./job.ts";
 
 /** The record of an agent in the bucket `agents`: written by the server when the agent is first heard. */
 export const AgentRecord = z.looseObject({
@@ -10,6 +11,8 @@ export const AgentRecord = z.looseObject({
   slots: z.int().positive(),
   labels: z.record(z.string(), z.string()),
   enrolledAt: Instant,
+  /** It takes on nothing more: since when, who said so, and why. */
+  drain: Pause.optional(),
   /** The store epoch in which it was last heard. In a newer one nothing starts before it is heard again. */
   epoch: z.string().optional(),
 });

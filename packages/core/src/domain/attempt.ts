@@ -66,6 +66,8 @@ export type Refusal = z.infer<typeof Refusal>;
 export const Attempt = z.looseObject({
   number: z.int().positive(),
   agent: AgentId,
+  /** The agent's name, for people; left out where the run's target says it. */
+  name: z.string().optional(),
   licence: Licence,
   assignedAt: Instant,
   lostAfterMs: z.int().nullable(),

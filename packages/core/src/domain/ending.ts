@@ -1,6 +1,8 @@
 import { ARTIFACTS_MAX } from "./artifact.ts";
 import { describeGivenUp, describeTimeout, findGivenUp, howItEnded } from "./attempt-end.ts";
-import { currentAttempt, type Run } from "./run.ts";
+import type { HostCounts } from "./fan-out.ts";
+import { currentAttempt, hostOf, type Run } from "./run.ts";
+import { nameOfTarget } from "./target.ts";
 
 /** What a sentence may say beside the record. */
 export interface Contact {
@@ -8,6 +10,8 @@ export interface Contact {
   readonly silentSince?: string | undefined;
   /** The run that is in its way. */
   readonly blockedBy?: string | undefined;
+  /** How its hosts stand, when it is for several. */
+  readonly hosts?: HostCounts | undefined;
 }
 
 /** One honest sentence on where a run stands or how it ended. */
@@ -27,8 +31,12 @@ export function describeRun(run: Run, facts: Contact = {}): string {
   }
 }
 
-function describeRunning(run: Run, { silentSince }: Contact): string {
-  const host = run.target.name;
+function describeRunning(run: Run, { silentSince, hosts }: Contact): string {
+  if (run.fanOut !== undefined) {
+    const by = run.cancel === undefined ? "" : ` ${askedToEnd(run.cancel)}; not every host has confirmed its end yet.`;
+    return `Running on ${run.fanOut.agents.length} hosts${hosts === undefined ? "" : `: ${describeHosts(hosts)}`}.${by}`;
+  }
+  const host = hostOf(run);
   const asked = run.cancel === undefined ? "" : ` ${askedToEnd(run.cancel)}, the host has not confirmed its end yet.`;
   if (currentAttempt(run)?.lost !== undefined)
     return `Lost: ${host} said nothing of it for too long. The job stays busy until the host tells how it ended, or somebody resolves it.${asked}`;
@@ -49,18 +57,24 @@ function describePending(run: Run, { silentSince, blockedBy }: Contact): string 
   if (run.cancel !== undefined) return `${run.cancel.by} asked to cancel it; the host has not confirmed yet.`;
   if (currentAttempt(run) !== undefined)
     return silentSince === undefined
-      ? `Handed to ${run.target.name}; it has not started yet.`
-      : `Handed to ${run.target.name}, which has no contact since ${silentSince}: nobody knows whether it started.`;
+      ? `Handed to ${hostOf(run)}; it has not started yet.`
+      : `Handed to ${hostOf(run)}, which has no contact since ${silentSince}: nobody knows whether it started.`;
   const { refusal } = run.attempts.at(-1) ?? {};
   const givenUp = findGivenUp(run);
   const after =
     (givenUp === undefined ? "" : ` ${describeGivenUp(givenUp)}.`) +
     (refusal === undefined || givenUp?.refusal === refusal ? "" : ` The last try was not started: ${refusal.message}`);
+  const place = nameOfTarget(run.target);
+  const isOne = run.target.kind === "agent";
   switch (run.waitingFor) {
     case "agent":
-      return `Waiting for ${run.target.name}, which is not in contact.${after}`;
+      return isOne
+        ? `Waiting for ${place}, which is not in contact.${after}`
+        : `Waiting for ${place}: none that takes it is in contact.${after}`;
+    case "draining":
+      return isOne ? `Waiting: ${place} drains.${after}` : `Waiting for ${place}: those in contact drain.${after}`;
     case "slot":
-      return `Waiting for a free slot on ${run.target.name}.${after}`;
+      return `Waiting for a free slot on ${place}.${after}`;
     case "retry":
       return `Waiting for its next try${givenUp?.retryAt === undefined ? "" : ` at ${givenUp.retryAt}`}.${after}`;
     case "previous-run":
@@ -82,14 +96,36 @@ function describePending(run: Run, { silentSince, blockedBy }: Contact): string 
   }
 }
 
+function describeHosts(counts: HostCounts): string {
+  const { completed, failed, cancelled, skipped, running = 0, waiting = 0, notStarted } = counts;
+  const parts = [
+    [completed, "completed"],
+    [failed, "failed"],
+    [cancelled, "cancelled"],
+    [skipped, "skipped"],
+    [running, "running"],
+    [waiting, "waiting"],
+    [notStarted, "not begun"],
+  ] as const;
+  const told = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`);
+  return told.length === 0 ? "none" : told.join(", ");
+}
+
 function describeEnd(run: Run): string {
+  if (run.fanOut?.counts !== undefined) {
+    const hosts = `${run.fanOut.agents.length} hosts: ${describeHosts(run.fanOut.counts)}.`;
+    if (run.state === "completed") return `The script ended by itself with exit code 0 on all ${hosts}`;
+    if (run.reason === "hosts-failed") return `Not all hosts completed it. Of ${hosts}`;
+    const by = run.cancel === undefined ? "" : `${askedToEnd(run.cancel)}. `;
+    return `${run.reason === "replaced-by" ? "Ended" : "Cancelled"}: ${by}Of ${hosts}`;
+  }
   const givenUp = findGivenUp(run);
   const attempt = currentAttempt(run) ?? givenUp ?? run.attempts.at(-1);
   const exit = attempt?.exit;
   const how = attempt === undefined ? "an unknown end" : howItEnded(attempt);
   const leftOver = exit?.leftOverPids ?? [];
   const left = leftOver.length > 0 ? ` Processes that could not be ended: ${leftOver.join(", ")}.` : "";
-  const host = run.target.name;
+  const host = hostOf(run);
   switch (run.reason) {
     case "exit":
       return (
@@ -127,6 +163,8 @@ function describeEnd(run: Run): string {
       return `Skipped: no server could start it when its time came.${slots(run)}`;
     case "dependency-failed":
       return "Skipped: a run that it depends on did not end as it had to.";
+    case "no-agent":
+      return `Skipped: no agent that it may go to was there when its time came.${slots(run)}`;
     case "expired-in-queue":
       return "Skipped: it waited for too long.";
     case "timeout":

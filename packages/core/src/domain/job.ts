@@ -42,6 +42,8 @@ export const JobDefinition = z.looseObject({
   cursors: z.record(z.string(), Instant).optional(),
   /** While it is there, no run of the job starts. */
   paused: Pause.optional(),
+  /** The set of jobs that it was last applied from; absent when it was made by hand. */
+  appliedFrom: z.string().optional(),
   updatedAt: Instant,
   updatedBy: z.string(),
 });

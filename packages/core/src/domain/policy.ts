@@ -9,6 +9,14 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 export const OnLost = z.enum(["fail", "retry", "hold"]);
 export type OnLost = z.infer<typeof OnLost>;
 
+/** What becomes of a run when its time has come and no agent that it may go to is there. */
+export const WhenUnavailable = z.enum(["wait", "reject"]);
+export type WhenUnavailable = z.infer<typeof WhenUnavailable>;
+
+/** If nobody says another one. */
+export const PRIORITY = 5;
+const PRIORITY_MAX = 9;
+
 /** The least silence after which an attempt may be called lost, milliseconds: three times a licence. */
 export const LOST_AFTER_MIN_MS = 3 * MINUTE_MS;
 
@@ -28,6 +36,10 @@ function limitMs(): z.ZodOptional<z.ZodNullable<z.ZodInt>> {
 export const PolicySettings = z.object({
   /** What happens while another run of the job lives; `reject` if nobody says. */
   overlap: OverlapPolicy.optional(),
+  /** From 0 to 9: of runs that wait for an agent or for each other a higher one goes first; 5. */
+  priority: z.int().min(0).max(PRIORITY_MAX).optional(),
+  /** When no agent that it may go to is in contact, or all of them drain: it waits, or is refused (`no-agent`); `wait`. */
+  whenUnavailable: WhenUnavailable.optional(),
   /** Runs of the job that may wait at once, this one included; 100. */
   queueLimit: z.int().min(1).max(1_000).optional(),
   /** A run that waited for so long is skipped (`expired-in-queue`), milliseconds; 24 hours. */
@@ -88,6 +100,8 @@ export function policyOf(asked: PolicySettings, ofJob: PolicySettings = {}): Pol
   const lostAfterMs = limit("lostAfterMs");
   return {
     overlap,
+    priority: given("priority") ?? PRIORITY,
+    whenUnavailable: given("whenUnavailable") ?? "wait",
     queueLimit: given("queueLimit") ?? QUEUE_LIMIT,
     waitAtMostMs: given("waitAtMostMs") ?? DAY_MS,
     lostAfterMs: lostAfterMs === undefined ? defaultLostAfterMs(overlap) : lostAfterMs,

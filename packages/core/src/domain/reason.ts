@@ -21,6 +21,8 @@ export const Reason = z.enum([
   "blackout",
   "dependency-failed",
   "no-agent",
+  /** Not all of its hosts completed it. */
+  "hosts-failed",
   "invalid",
 ]);
 export type Reason = z.infer<typeof Reason>;

@@ -14,16 +14,17 @@ import { z } from "zod";
 import { Artifact } from "./artifact.ts";
 import { Attempt, isGivenUp } from "./attempt.ts";
 import { Dependencies } from "./dependencies.ts";
-import { Instant, RunId } from "./ids.ts";
+import { FanOut } from "./fan-out.ts";
+import { AgentId, Instant, RunId } from "./ids.ts";
 import { StoredLog } from "./log.ts";
 import { OverlapPolicy } from "./overlap.ts";
 import { ParameterValues } from "./parameters.ts";
 import { Payload } from "./payload.ts";
-import { OnLost } from "./policy.ts";
+import { OnLost, PRIORITY, WhenUnavailable } from "./policy.ts";
 import { Reason } from "./reason.ts";
 import { Retry } from "./retry.ts";
 import { Slot } from "./slot.ts";
-import { Target } from "./target.ts";
+import { nameOfTarget, Target } from "./target.ts";
 
 export const RunState = z.enum(["submitted", "pending", "running", "completed", "failed", "cancelled", "skipped"]);
 export type RunState = z.infer<typeof RunState>;
@@ -33,6 +34,8 @@ export const WaitingFor = z.enum([
   "previous-run",
   "dependency",
   "agent",
+  /** Its agent takes on nothing more. */
+  "draining",
   "slot",
   /** It failed, and its next try has its time. */
   "retry",
@@ -77,6 +80,12 @@ export const Run = z.looseObject({
   waitingFor: WaitingFor.optional(),
   overlap: OverlapPolicy,
   target: Target,
+  /** Of a run on all hosts that match, from when it began. */
+  fanOut: FanOut.optional(),
+  /** The run on several hosts of which this is the part on one. */
+  partOf: RunId.optional(),
+  /** Agents that match its target, and have refused it for good. */
+  excluded: z.array(AgentId).optional(),
   payload: Payload,
   /** What it was given, for people: long values are cut. All of them are in the payload. */
   parameters: ParameterValues.optional(),
@@ -105,6 +114,8 @@ export const Run = z.looseObject({
   /** What must have ended before it starts. */
   after: Dependencies.optional(),
   /** Frozen at the submission; see `policy.ts`. Records of older servers lack them. */
+  priority: z.int().optional(),
+  whenUnavailable: WhenUnavailable.optional(),
   queueLimit: z.int().optional(),
   waitAtMostMs: z.int().optional(),
   lostAfterMs: z.int().nullable().optional(),
@@ -139,9 +150,14 @@ export function isAhead(run: Run): boolean {
   return run.state === "submitted";
 }
 
-/** True while it is due, has no attempt and has not ended. */
+/** True while hosts have it: it has an attempt, or parts on several hosts. */
+export function isUnderWay(run: Run): boolean {
+  return currentAttempt(run) !== undefined || (run.fanOut !== undefined && !hasEnded(run));
+}
+
+/** True while it is due, no host has it and it has not ended. */
 export function isWaiting(run: Run): boolean {
-  return !hasEnded(run) && !isAhead(run) && currentAttempt(run) === undefined;
+  return !hasEnded(run) && !isAhead(run) && !isUnderWay(run);
 }
 
 /** True while the run keeps its job busy: from its time until its end, and after it while processes of it are left over. */
@@ -152,4 +168,17 @@ export function isBusy(run: Run): boolean {
 /** The attempt of which processes are left over, if there is one. */
 export function findLeftOver({ attempts }: Run): Attempt | undefined {
   return attempts.find(({ exit }) => (exit?.leftOverPids?.length ?? 0) > 0);
+}
+
+/** For people: the host of its attempt, else where it may go. */
+export function hostOf(run: Run, attempt: Attempt | undefined = run.attempts.at(-1)): string {
+  if (attempt === undefined) return nameOfTarget(run.target);
+  const { target } = run;
+  if (target.kind === "agent" && target.agent === attempt.agent) return target.name;
+  return attempt.name ?? attempt.agent;
+}
+
+/** From 0 to 9; 9 goes first. */
+export function priorityOf({ priority }: Run): number {
+  return priority ?? PRIORITY;
 }

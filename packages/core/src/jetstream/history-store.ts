@@ -1,15 +1,20 @@
 /** HISTORY: finished runs, written once, when log and artifacts are settled; removed when they have been kept for long enough. */
+import { z } from "zod";
 import { Forgotten } from "../domain/retention.ts";
 import { Run } from "../domain/run.ts";
 import { JobsError } from "../errors.ts";
-import { parseHistoryMark, parseHistoryRun, subjects } from "../protocol/subjects.ts";
+import { parseHistoryErasure, parseHistoryMark, parseHistoryRun, subjects } from "../protocol/subjects.ts";
 import type { NatsLink } from "./connection.ts";
 import { isMarker, markerHeaders, outcomeOf, type WriteOutcome } from "./publish.ts";
 import { STREAMS } from "./topology.ts";
 import { watchStream, type StreamWatch } from "./watch.ts";
 
+const DECODER = new TextDecoder();
 /** Which server is behind for longer reads all of it anew. */
 const MARKER_SECONDS = 150;
+/** `before`: it is carried out, and was about what is older than this sequence; left out: than its own. */
+const Erasure = z.looseObject({ v: z.literal(1), before: z.int().optional() });
+type Erasure = z.infer<typeof Erasure>;
 
 export class HistoryStore {
   readonly #link: NatsLink;
@@ -46,6 +51,24 @@ export class HistoryStore {
     return outcomeOf(this.#link.js.publish(subjects.history.forgotten, JSON.stringify(forgotten), { expect }));
   }
 
+  /** Every record of the job that is there now counts as deleted from here on; the sequence before which they are. */
+  async erase(job: string): Promise<number> {
+    try {
+      return (await this.#link.js.publish(subjects.history.erasure(job), JSON.stringify({ v: 1 }))).seq;
+    } catch (cause) {
+      throw new JobsError("store-unavailable", "NATS does not answer: try again.", { cause });
+    }
+  }
+
+  /** Removes the records that an erasure of this sequence is about, and says so. That there was one stays known for ever. */
+  async purge(job: string, before: number): Promise<void> {
+    await this.#link.jsm.streams.purge(STREAMS.history, { filter: subjects.history.ofJob(job), seq: before });
+    const done = JSON.stringify({ v: 1, before } satisfies Erasure);
+    await this.#link.js.publish(subjects.history.erasure(job), done, {
+      expect: { lastSubjectSequence: before }, // another erasure has come meanwhile: it stays
+    });
+  }
+
   /** Writes this server's mark, which comes back through the watch once everything before it did. */
   async mark(server: string, mark: string): Promise<void> {
     await this.#link.js.publish(subjects.history.mark(server), mark, { ttl: "60s" });
@@ -53,7 +76,9 @@ export class HistoryStore {
 
   /** Every finished run, in the order in which they settled, then each further one. */
   watch(listener: {
-    onRun(run: Run): void;
+    onRun(run: Run, sequence: number): void;
+    /** The records of the job before this sequence are deleted; `isDone`: and removed. */
+    onErasure(job: string, before: number, isDone: boolean): void;
     /** There is a finished run whose record this version cannot read. */
     onUnreadable(job: string, run: string): void;
     /** Its record is no more. */
@@ -69,13 +94,18 @@ export class HistoryStore {
       filter: subjects.history.all,
       onMessage: ({ subject, sequence, headers, bytes }) => {
         const server = parseHistoryMark(subject);
-        if (server !== undefined) return listener.onMark(server, new TextDecoder().decode(bytes));
+        if (server !== undefined) return listener.onMark(server, DECODER.decode(bytes));
         if (subject === subjects.history.forgotten)
-          return listener.onForgotten(Forgotten.parse(JSON.parse(new TextDecoder().decode(bytes))), sequence);
+          return listener.onForgotten(Forgotten.parse(JSON.parse(DECODER.decode(bytes))), sequence);
+        const erased = parseHistoryErasure(subject);
+        if (erased !== undefined) {
+          const { before } = Erasure.parse(JSON.parse(DECODER.decode(bytes)));
+          return listener.onErasure(erased, before ?? sequence, before !== undefined);
+        }
         const named = parseHistoryRun(subject);
         if (named !== undefined && isMarker(headers)) return listener.onRemoved(named.run);
         const record = findRecord(bytes);
-        if (record !== undefined) return listener.onRun(record);
+        if (record !== undefined) return listener.onRun(record, sequence);
         if (named === undefined) throw new Error(`${subject} of HISTORY is unknown to this version`);
         listener.onUnreadable(named.job, named.run);
       },
@@ -95,7 +125,7 @@ export function unreadableRun(job: string, run: string): JobsError {
 /** Undefined when this version cannot read it. */
 function findRecord(bytes: Uint8Array): Run | undefined {
   try {
-    return Run.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data;
+    return Run.safeParse(JSON.parse(DECODER.decode(bytes))).data;
   } catch {
     return undefined; // not JSON
   }

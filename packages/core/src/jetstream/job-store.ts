@@ -16,7 +16,7 @@ import { watchStream, type StreamMessage, type StreamWatch } from "./watch.ts";
 export const MARKER_TTL_SECONDS = 150;
 
 /**
- * A message of a job as the store holds it. `marker`: a run's record was removed. `unreadable`: a record that this
+ * A message of a job as the store holds it. `marker`: a run's record, or the definition, was removed. `unreadable`: a record that this
  * version cannot read; its job is left alone. `other`: something that this version does not know.
  */
 export interface JobEntry {
@@ -30,13 +30,18 @@ export interface JobEntry {
   readonly definition?: JobDefinition;
 }
 
-/** What may be written of a job: a run, its definition, or a marker in the place of a finished run's record. */
+/** What may be written of a job: a run, its definition, or a marker in the place of a finished run's record or of the definition. */
 export type JobRecord =
   | { readonly kind: "run" | "marker"; readonly run: Run }
-  | { readonly kind: "definition"; readonly definition: JobDefinition };
+  | { readonly kind: "definition"; readonly definition: JobDefinition }
+  | { readonly kind: "definition-marker"; readonly job: string };
 
 /** The entry that a record has become by its acknowledged write. */
 export function entryOf(record: JobRecord, sequence: number): JobEntry {
+  if (record.kind === "definition-marker") {
+    const { job } = record;
+    return { kind: "marker", job, subject: subjects.jobs.definition(job), sequence };
+  }
   if (record.kind === "definition") {
     const { definition } = record;
     const subject = subjects.jobs.definition(definition.job);
@@ -97,10 +102,15 @@ export class JobStore {
     return this.#write({ kind: "marker", run }, guard);
   }
 
+  /** Replaces what is said of a job by a marker that goes by itself, under the guard. */
+  removeDefinition(job: string, guard: number): Promise<WriteOutcome> {
+    return this.#write({ kind: "definition-marker", job }, guard);
+  }
+
   #write(record: JobRecord, guard: number): Promise<WriteOutcome> {
     const { job, subject } = entryOf(record, 0);
     const write: GuardedWrite = { job, subject, guardSubject: subjects.jobs.guard(job), guard, bytes: bytesOf(record) };
-    if (record.kind !== "marker") return this.#commit.write(write);
+    if (record.kind === "run" || record.kind === "definition") return this.#commit.write(write);
     return this.#commit.write({ ...write, headers: markerHeaders(MARKER_TTL_SECONDS) });
   }
 
@@ -156,18 +166,18 @@ function toEntry(message: Omit<StreamMessage, "ageMs">): JobEntry | undefined {
   const named = parseJobsSubject(message.subject);
   if (named === undefined || named.kind === "mark" || named.kind === "settings") return undefined;
   const entry = { job: named.job, subject: message.subject, sequence: message.sequence };
+  if (named.kind !== "definition" && named.kind !== "run") return { ...entry, kind: "other" };
+  if (isMarker(message.headers)) return { ...entry, kind: "marker" };
   if (named.kind === "definition") {
     const definition = findParsed(JobDefinition, message.bytes);
     return definition === undefined ? { ...entry, kind: "unreadable" } : { ...entry, kind: "definition", definition };
   }
-  if (named.kind !== "run") return { ...entry, kind: "other" };
-  if (isMarker(message.headers)) return { ...entry, kind: "marker" };
   const run = findParsed(Run, message.bytes);
   return run === undefined ? { ...entry, kind: "unreadable" } : { ...entry, kind: "run", run };
 }
 
 function bytesOf(record: JobRecord): Uint8Array {
-  if (record.kind === "marker") return new Uint8Array();
+  if (record.kind === "marker" || record.kind === "definition-marker") return new Uint8Array();
   return new TextEncoder().encode(JSON.stringify(record.kind === "definition" ? record.definition : record.run));
 }
 

@@ -11,6 +11,7 @@ import { EvidenceStore } from "./evidence-store.ts";
 import { HistoryStore } from "./history-store.ts";
 import { JobStore } from "./job-store.ts";
 import { STREAMS } from "./topology.ts";
+import type { StreamWatch } from "./watch.ts";
 
 const fail = (error: unknown): void => expect.unreachable(String(error));
 const nothing = (): void => undefined;
@@ -43,6 +44,7 @@ test("a finished run is written once; a second write changes nothing", async () 
   const seen: string[] = [];
   const watch = history.watch({
     onMark: () => undefined,
+    onErasure: nothing,
     onRun: ({ state }) => void seen.push(state),
     onUnreadable: fail,
     onRemoved: fail,
@@ -65,6 +67,7 @@ test("a finished run whose record is of a newer version is told of, and hides no
   const seen: string[] = [];
   const watch = history.watch({
     onMark: nothing,
+    onErasure: nothing,
     onRun: ({ run }) => void seen.push(run),
     onUnreadable: (job, run) => void seen.push(`${job}: ${run}`),
     onRemoved: fail,
@@ -93,6 +96,7 @@ test("a finished run that was removed is there no more, and every watch is told;
   const watchIt = () =>
     history.watch({
       onMark: nothing,
+      onErasure: fail,
       onRun: ({ run }) => void seen.push(run),
       onUnreadable: fail,
       onRemoved: (run) => void seen.push(`no ${run}`),
@@ -121,6 +125,48 @@ test("a finished run that was removed is there no more, and every watch is told;
   const later = watchIt();
   await vi.waitFor(() => expect(seen).toEqual(["run00002", "1 at 3", "no run00001", "READY"]));
   await later.stop();
+});
+
+test("a job's history is erased up to an instant: whoever watches hears it, also later, and what comes after stays", async () => {
+  await using nats = await startNats();
+  await using link = await openStores(nats);
+  const history = new HistoryStore(link);
+  const watched = (): string[] => {
+    const seen: string[] = [];
+    const watch = history.watch({
+      onMark: nothing,
+      onErasure: (job, before, isDone) => void seen.push(`${job} before ${before}${isDone ? ", done" : ""}`),
+      onRun: ({ job, run }, sequence) => void seen.push(`${job} ${run} at ${sequence}`),
+      onUnreadable: fail,
+      onRemoved: fail,
+      onForgotten: fail,
+      onReady: () => void seen.push("READY"),
+      onReset: nothing,
+      onError: fail,
+    });
+    watches.push(watch);
+    return seen;
+  };
+  const watches: StreamWatch[] = [];
+  await history.write(sampleRun({ job: "a b" }));
+  await history.write(sampleRun({ job: "other", run: "run00002" }));
+  const sequence = await history.erase("a b");
+  await history.write(sampleRun({ job: "a b", run: "run00003" }));
+  const early = watched();
+  await vi.waitFor(() =>
+    expect(early).toEqual(["a b run00001 at 1", "other run00002 at 2", "a b before 3", "a b run00003 at 4", "READY"]),
+  );
+  await history.purge("a b", sequence);
+  await vi.waitFor(() => expect(early.at(-1)).toBe("a b before 3, done"));
+  expect(await history.find("a b", "run00001")).toBeUndefined();
+  expect(await history.find("other", "run00002")).toBeDefined();
+  const late = watched();
+  await vi.waitFor(() =>
+    expect(late).toEqual(["other run00002 at 2", "a b run00003 at 4", "a b before 3, done", "READY"]),
+  );
+  await history.erase("a b");
+  await expect(history.purge("a b", sequence)).rejects.toThrow();
+  for (const watch of watches) await watch.stop();
 });
 
 test("evidence counts only for the attempt and the agent that its subject names", async () => {
@@ -222,16 +268,18 @@ test("the record of an agent is kept, and told to who watches", async () => {
     enrolledAt: "2026-03-01T12:00:00.000Z",
     later: 1,
   };
-  await store.put(record);
+  expect(await store.put(record, 0)).toMatchObject({ kind: "stored" });
+  expect(await store.put(record, 0)).toEqual({ kind: "conflict" });
   const seen: unknown[] = [];
   const watch = store.watch({
-    onAgent: (one) => void seen.push(one),
+    onAgent: (one, sequence) => void seen.push(one, sequence),
+    onReset: () => undefined,
     onReady: () => void seen.push("READY"),
     onError: fail,
   });
-  await vi.waitFor(() => expect(seen).toEqual([record, "READY"]));
-  await store.put({ ...record, slots: 3 });
-  await vi.waitFor(() => expect(seen.at(-1)).toEqual({ ...record, slots: 3 }));
+  await vi.waitFor(() => expect(seen).toEqual([record, 1, "READY"]));
+  await store.put({ ...record, slots: 3 }, 1);
+  await vi.waitFor(() => expect(seen.slice(-2)).toEqual([{ ...record, slots: 3 }, 2]));
   await watch.stop();
 });
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { failure } from "../decide/index.ts";
 import { AttemptExit, Refusal, type Attempt } from "../domain/attempt.ts";
 import { StoredLog } from "../domain/log.ts";
-import { hasEnded, type Run } from "../domain/run.ts";
+import { hasEnded, hostOf, type Run } from "../domain/run.ts";
 import { withoutUndefined } from "./without-undefined.ts";
 
 /** Where an attempt stands, or how it ended; `refused`: its host did not start it. */
@@ -38,11 +38,11 @@ export function attemptsOf(run: Run): AttemptView[] | undefined {
 }
 
 function viewOf(run: Run, attempt: Attempt): AttemptView {
-  const { number, agent, startedAt, exitedAt, exit, refusal, retryAt } = attempt;
+  const { number, startedAt, exitedAt, exit, refusal, retryAt } = attempt;
   const output = run.output?.attempts.find((one) => one.attempt === number);
   return withoutUndefined({
     number,
-    on: agent === run.target.agent ? run.target.name : agent,
+    on: hostOf(run, attempt),
     startedAt,
     exitedAt,
     outcome: outcomeOf(run, attempt),

@@ -1,6 +1,7 @@
 /** What one server asks of the deciding one, and what that answers. Each may be sent again. */
 import { z } from "zod";
-import { Instant } from "../domain/ids.ts";
+import { AgentRecord } from "../domain/agent.ts";
+import { AgentId, Instant } from "../domain/ids.ts";
 import { JobDefinition, JobPolicy, Settings, Task } from "../domain/job.ts";
 import { PolicySettings } from "../domain/policy.ts";
 import { Run } from "../domain/run.ts";
@@ -35,11 +36,16 @@ export const Command = z.discriminatedUnion("kind", [
     policy: JobPolicy.optional(),
     task: Task.nullable().optional(),
     schedules: z.array(StoredSchedule).optional(),
+    appliedFrom: z.string().nullable().optional(),
     pause: z.object({ note: Note }).optional(),
     resume: z.boolean().optional(),
   }),
+  OfJob.extend({ kind: z.literal("delete") }),
+  OfJob.extend({ kind: z.literal("delete-history") }),
   Base.extend({ kind: z.literal("pause-all"), note: Note }),
   Base.extend({ kind: z.literal("resume-all") }),
+  Base.extend({ kind: z.literal("drain"), agent: AgentId, note: Note }),
+  Base.extend({ kind: z.literal("undrain"), agent: AgentId }),
 ]);
 export type Command = z.infer<typeof Command>;
 
@@ -51,6 +57,7 @@ export const CommandAnswer = z.looseObject({
   run: Run.optional(),
   definition: JobDefinition.optional(),
   settings: Settings.optional(),
+  agent: AgentRecord.optional(),
 });
 export type CommandAnswer = z.infer<typeof CommandAnswer>;
 
@@ -59,7 +66,23 @@ export const AuditEntry = z.looseObject({
   v: z.literal(1),
   at: z.string(),
   by: z.string(),
-  action: z.enum(["cancel", "hold", "release", "resolve", "define", "pause", "resume", "pause-all", "resume-all"]),
+  action: z.enum([
+    "cancel",
+    "hold",
+    "release",
+    "resolve",
+    "define",
+    "delete",
+    "delete-history",
+    "pause",
+    "resume",
+    "pause-all",
+    "resume-all",
+    "drain",
+    "undrain",
+  ]),
+  /** The agent's id. */
+  agent: z.string().optional(),
   job: z.string().optional(),
   run: z.string().optional(),
   note: z.string().optional(),

@@ -5,32 +5,19 @@
 import { z } from "zod";
 import { Artifact } from "../domain/artifact.ts";
 import { RunId } from "../domain/ids.ts";
-import { JobName } from "../domain/job-name.ts";
-import { JobPolicy, Pause } from "../domain/job.ts";
-import { Schedule } from "../domain/schedule.ts";
+import { Pause } from "../domain/job.ts";
 import { BULK_MAX_RUNS, SubmitResult } from "./bulk.ts";
 import { AuditEntry } from "./commands.ts";
+import { jobOperations } from "./job-operations.ts";
+import { Note, Submitted, type Operation } from "./operation.ts";
 import { RunCounts, RunFilter } from "./run-filter.ts";
-import { Asked, Content, SubmitInput, TaskInput } from "./submit-input.ts";
-import { AgentSummary, JobView, RunView, SlotView } from "./views.ts";
+import { Asked, Content, SubmitInput } from "./submit-input.ts";
+import { AgentSummary, HostView, RunView } from "./views.ts";
 
 const RunPath = z.object({ run: RunId });
-const Note = z.string().max(1_000).optional();
-const Submitted = z.object({ run: RunView, known: z.boolean() });
-/** Each costs a look at every change of its job. */
-const SCHEDULES_MAX = 20;
-const OfJob = z.strictObject({ name: JobName });
+/** Its name or id. */
+const AgentName = z.string().min(1).max(256);
 const Paused = z.object({ paused: Pause.optional() });
-
-interface Operation {
-  readonly method: "GET" | "POST";
-  /** Path with `{parameters}`, which are part of the input. */
-  readonly path: string;
-  readonly summary: string;
-  readonly input: z.ZodType;
-  readonly output: z.ZodType;
-  readonly successStatus: 200 | 201;
-}
 
 export const operations = {
   submitRun: {
@@ -89,6 +76,14 @@ export const operations = {
     output: RunCounts,
     successStatus: 200,
   },
+  listHosts: {
+    method: "GET",
+    path: "/v1/runs/{run}/hosts",
+    summary: "The hosts of a run that is for several, each with the part of the run on it, once there is one.",
+    input: RunPath,
+    output: z.object({ hosts: z.array(HostView) }),
+    successStatus: 200,
+  },
   cancelRun: {
     method: "POST",
     path: "/v1/runs/{run}/cancel",
@@ -121,6 +116,8 @@ export const operations = {
       run: RunId,
       ...Content,
       script: Content.script.optional(),
+      /** Only on the hosts that did not complete it; of a run on all hosts that match. */
+      onlyFailed: z.boolean().optional(),
       ...Asked,
     }),
     output: Submitted,
@@ -143,75 +140,7 @@ export const operations = {
     output: z.object({ runs: z.array(RunView) }),
     successStatus: 200,
   },
-  getJob: {
-    method: "GET",
-    path: "/v1/job",
-    summary: "One job: its policy, whether it is paused, its live runs in line.",
-    input: z.object({ name: JobName }),
-    output: JobView,
-    successStatus: 200,
-  },
-  saveJob: {
-    method: "POST",
-    path: "/v1/job",
-    summary:
-      "Sets what is said of a job: its task, its schedules, its policy; each as a whole, what is left out stays. Runs that were accepted keep theirs.",
-    input: OfJob.extend({
-      /** What in it is left out has its default again. */
-      policy: z.strictObject(JobPolicy.shape).optional(),
-      /** What a run does when nobody hands in a script; null: nothing any more. */
-      task: TaskInput.nullable().optional(),
-      /** All of them, each with an id of its own. */
-      schedules: z.array(Schedule).max(SCHEDULES_MAX).optional(),
-    }),
-    output: JobView,
-    successStatus: 200,
-  },
-  runJob: {
-    method: "POST",
-    path: "/v1/job/run",
-    summary: "Submits a run of the job's task.",
-    input: OfJob.extend({
-      /** Values of its parameters, by their names. */
-      parameters: z.record(z.string(), z.unknown()).optional(),
-      /** Another agent than the task says. */
-      on: Content.on,
-      ...Asked,
-    }),
-    output: Submitted,
-    successStatus: 201,
-  },
-  previewSchedule: {
-    method: "POST",
-    path: "/v1/schedules/preview",
-    summary: "The next slots of a schedule, saved or not, with those on days on which the clocks are changed marked.",
-    input: z.strictObject({
-      schedule: Schedule,
-      /** Its jitter depends on it. */
-      name: JobName.optional(),
-      /** Exclusive; left out: now. */
-      from: z.iso.datetime({ offset: true }).optional(),
-      count: z.int().min(1).max(1_000).default(10),
-    }),
-    output: z.object({ slots: z.array(SlotView) }),
-    successStatus: 200,
-  },
-  pauseJob: {
-    method: "POST",
-    path: "/v1/job/pause",
-    summary: "No run of the job starts until it is resumed; what runs goes on, what is submitted waits.",
-    input: OfJob.extend({ note: Note }),
-    output: JobView,
-    successStatus: 200,
-  },
-  resumeJob: {
-    method: "POST",
-    path: "/v1/job/resume",
-    summary: "Runs of the job may start again.",
-    input: OfJob,
-    output: JobView,
-    successStatus: 200,
-  },
+  ...jobOperations,
   pauseAll: {
     method: "POST",
     path: "/v1/pause",
@@ -261,6 +190,22 @@ export const operations = {
     summary: "The agents and whether they are in contact.",
     input: z.object({}),
     output: z.object({ agents: z.array(AgentSummary) }),
+    successStatus: 200,
+  },
+  drainAgent: {
+    method: "POST",
+    path: "/v1/agent/drain",
+    summary: "The agent takes on no more runs; what runs on it goes on, what waits for it waits.",
+    input: z.strictObject({ agent: AgentName, note: Note }),
+    output: AgentSummary,
+    successStatus: 200,
+  },
+  undrainAgent: {
+    method: "POST",
+    path: "/v1/agent/undrain",
+    summary: "The agent takes on runs again.",
+    input: z.strictObject({ agent: AgentName }),
+    output: AgentSummary,
     successStatus: 200,
   },
 } as const satisfies Record<string, Operation>;

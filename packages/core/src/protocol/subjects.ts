@@ -47,10 +47,16 @@ const MARK = `${JOBS}_mark.`;
 const SETTINGS = `${JOBS}_settings.all`;
 const HISTORY_MARK = "history._mark.";
 const FORGOTTEN = "history._forgotten.all";
+const HISTORY_ERASURE = "history._erased.";
 
 /** The server whose mark stands under this subject of HISTORY; undefined when it is a run. */
 export function parseHistoryMark(subject: string): string | undefined {
   return subject.startsWith(HISTORY_MARK) ? subject.slice(HISTORY_MARK.length) : undefined;
+}
+
+/** The job whose history was deleted, as this subject of HISTORY says; undefined when it says something else. */
+export function parseHistoryErasure(subject: string): string | undefined {
+  return subject.startsWith(HISTORY_ERASURE) ? findJob(subject.slice(HISTORY_ERASURE.length)) : undefined;
 }
 
 /** The run whose record stands under this subject of HISTORY; undefined when it is none that this version knows. */
@@ -112,7 +118,7 @@ export const subjects = {
     guard: (job: string) => `${JOBS}${encodeJob(job)}.>`,
     mark: (server: string) => `${MARK}${server}`,
   },
-  agents: { bucket: "agents", all: "$KV.agents.>" },
+  agents: { all: "$KV.agents.>", record: (agent: string) => `$KV.agents.${agent}` },
   inbox: {
     all: "inbox.>",
     of: (agent: string) => `inbox.${agent}.>`,
@@ -144,5 +150,8 @@ export const subjects = {
     /** What was removed, and what is being removed. */
     forgotten: FORGOTTEN,
     run: (job: string, run: string) => `history.${encodeJob(job)}.${run}`,
+    ofJob: (job: string) => `history.${encodeJob(job)}.*`,
+    /** The job's records before it are deleted. */
+    erasure: (job: string) => `${HISTORY_ERASURE}${encodeJob(job)}`,
   },
 } as const;

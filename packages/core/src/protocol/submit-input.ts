@@ -5,6 +5,7 @@ import { RunId } from "../domain/ids.ts";
 import { JobName } from "../domain/job-name.ts";
 import { Parameter } from "../domain/parameters.ts";
 import { PolicySettings } from "../domain/policy.ts";
+import { TargetInput } from "../domain/target.ts";
 import { VariableName } from "../domain/variable-name.ts";
 
 /** Environment of a script. */
@@ -15,8 +16,8 @@ const Interpreter = z.array(z.string().min(1)).min(1);
 export const Content = {
   /** The script's text, up to 1 MiB of UTF-8. */
   script: z.string(),
-  /** The agent's name or id. May be left out while there is only one agent. */
-  on: z.string().min(1).optional(),
+  /** The agent's name or id, or which agents by their labels. May be left out while there is only one agent. */
+  on: TargetInput.optional(),
   /** Command line in front of the script file; left out: the script's `#!` line, else bash. */
   interpreter: Interpreter.optional(),
   /** Environment of the script; names that begin with `JOBS_` are not allowed. */

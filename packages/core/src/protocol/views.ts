@@ -4,16 +4,17 @@ import { failedTry, ownerOf, waitEndsAt, type RunFacts } from "../decide/index.t
 import { Artifact } from "../domain/artifact.ts";
 import { DependsOn, Otherwise, type Dependencies } from "../domain/dependencies.ts";
 import { describeRun } from "../domain/ending.ts";
-import { JobDefinition, Pause } from "../domain/job.ts";
+import { HostCounts, type FanOut } from "../domain/fan-out.ts";
+import { Pause } from "../domain/job.ts";
 import { StoredLog } from "../domain/log.ts";
 import { OverlapPolicy } from "../domain/overlap.ts";
-import { ParameterValues, StoredParameter } from "../domain/parameters.ts";
+import { ParameterValues } from "../domain/parameters.ts";
 import { OnLost } from "../domain/policy.ts";
 import { Reason } from "../domain/reason.ts";
 import { Retry } from "../domain/retry.ts";
-import { currentAttempt, hasEnded, RunState, WaitingFor, type Run } from "../domain/run.ts";
-import { StoredSchedule } from "../domain/schedule.ts";
+import { currentAttempt, hasEnded, hostOf, priorityOf, RunState, WaitingFor, type Run } from "../domain/run.ts";
 import type { Slot } from "../domain/slot.ts";
+import { TargetInput, targetInputOf } from "../domain/target.ts";
 import { attemptsOf, AttemptView } from "./attempt-view.ts";
 import { withoutUndefined } from "./without-undefined.ts";
 
@@ -26,9 +27,17 @@ export const RunView = z.object({
   waitingFor: WaitingFor.optional(),
   /** One honest sentence on where it stands or how it ended. */
   sentence: z.string(),
-  /** The agent's name. */
+  /** The name of the agent that has or had it, else of where it may go. */
   on: z.string(),
+  /** Where it may go, when that is not one agent by name. */
+  target: TargetInput.optional(),
+  /** How many of its hosts stand where, when it is for all that match. */
+  hosts: HostCounts.extend({ total: z.number() }).optional(),
+  /** The run on several hosts of which this is the part on one. */
+  partOf: z.string().optional(),
   overlap: OverlapPolicy,
+  /** From 0 to 9; 9 goes first. */
+  priority: z.number(),
   submittedBy: z.string(),
   /** What it was given; long values are cut. */
   parameters: ParameterValues.optional(),
@@ -107,8 +116,20 @@ export const RunView = z.object({
 });
 export type RunView = z.infer<typeof RunView>;
 
+/** A host of a run on several. */
+export const HostView = z.object({
+  /** The agent's id. */
+  agent: z.string(),
+  /** The agent's name. */
+  name: z.string(),
+  /** The part of the run on it; left out: nothing was asked of it. */
+  run: RunView.optional(),
+});
+export type HostView = z.infer<typeof HostView>;
+
 /** What is known of a live run beside its record. */
 export interface LiveFacts extends RunFacts {
+  readonly hosts?: HostCounts | undefined;
   readonly place?: number | undefined;
   /** The states of the runs that it depends on, in their order. */
   readonly dependencies?: readonly (RunState | undefined)[] | undefined;
@@ -126,8 +147,12 @@ export function viewOfRun(run: Run, live?: LiveFacts): RunView {
     reason: run.reason,
     waitingFor: run.waitingFor,
     sentence: describeRun(run, live),
-    on: run.target.name,
+    on: hostOf(run),
+    target: run.target.kind === "agent" ? undefined : targetInputOf(run.target),
+    hosts: run.fanOut === undefined ? undefined : hostsOf(run.fanOut, live?.hosts),
+    partOf: run.partOf,
     overlap: run.overlap,
+    priority: priorityOf(run),
     submittedBy: run.submittedBy,
     parameters: run.parameters,
     times: withoutUndefined({ submittedAt, dueAt, pendingAt, runningAt, endedAt, settledAt }),
@@ -175,6 +200,11 @@ function afterOf({ runs, on, otherwise }: Dependencies, states: LiveFacts["depen
   };
 }
 
+function hostsOf({ agents, counts }: FanOut, live: HostCounts | undefined): RunView["hosts"] {
+  const known = counts ?? live;
+  return known === undefined ? undefined : { ...known, total: agents.length };
+}
+
 function slotOf({ schedule, at, until, count }: Slot): RunView["slot"] {
   return withoutUndefined({ schedule, at, until, count });
 }
@@ -183,61 +213,6 @@ function nextOf(run: Run, facts: RunFacts): RunView["next"] {
   const ownership = ownerOf(run, facts);
   return ownership === undefined ? undefined : withoutUndefined(ownership);
 }
-
-/** A slot that a schedule names, for people; instants are RFC 3339, UTC. */
-export const SlotView = z.object({
-  at: z.string(),
-  /** With jitter. */
-  dueAt: z.string(),
-  /** The wall clock, e.g. `2026-11-01T01:30:00-04:00[America/New_York]`. */
-  wall: z.string(),
-  /** Of slots that are skipped in a row for one reason: the last one, and how many there are. */
-  until: z.string().optional(),
-  count: z.number().optional(),
-  /** Why no run comes of it. */
-  skip: z.enum(["dst-gap", "blackout"]).optional(),
-  /** The clocks are put forward (`gap`) or back (`fold`) on that day. */
-  change: z.enum(["gap", "fold"]).optional(),
-  /** The time that was named and does not exist on that day. */
-  meant: z.string().optional(),
-});
-export type SlotView = z.infer<typeof SlotView>;
-
-/** A job as the API shows it. */
-export const JobView = z.object({
-  job: z.string(),
-  /** What its runs do unless a submission says otherwise; what is left out has the default of `docs/overlap.md`. */
-  policy: JobDefinition.shape.policy,
-  paused: Pause.optional(),
-  /** What a run does when nobody hands in a script. */
-  task: z
-    .object({
-      on: z.string(),
-      script: z.string(),
-      interpreter: z.array(z.string()),
-      env: z.record(z.string(), z.string()),
-      parameters: z.array(StoredParameter).optional(),
-      /** JSON Schema of the values that a run may be given: a form can be made of it. */
-      parametersSchema: z.record(z.string(), z.unknown()).optional(),
-    })
-    .optional(),
-  schedules: z
-    .array(
-      z.object({
-        schedule: StoredSchedule,
-        /** Its next slots. */
-        next: z.array(SlotView),
-        /** Every slot up to here has its run. */
-        doneUntil: z.string(),
-      }),
-    )
-    .optional(),
-  updatedAt: z.string().optional(),
-  updatedBy: z.string().optional(),
-  /** Its live runs, in line. */
-  runs: z.array(RunView),
-});
-export type JobView = z.infer<typeof JobView>;
 
 /** An agent as the API shows it. */
 export const AgentSummary = z.object({
@@ -250,6 +225,8 @@ export const AgentSummary = z.object({
   /** Attempts assigned to it. */
   assigned: z.number(),
   labels: z.record(z.string(), z.string()),
+  /** It takes on nothing more: since when, who said so, and why. */
+  drain: Pause.optional(),
   version: z.string().optional(),
 });
 export type AgentSummary = z.infer<typeof AgentSummary>;

@@ -248,8 +248,9 @@ export class JobWorld {
   #context(server: number): DecisionContext {
     const views = new Map(AGENTS.map((agent) => [agent as string, frozenDeep(this.#viewOf(server, agent))]));
     return {
-      agents: { get: (agent) => views.get(agent), liveOf: () => [], silentMs: () => 0 },
+      agents: { get: (agent) => views.get(agent), list: () => views.values(), liveOf: () => [], silentMs: () => 0 },
       stateOf: () => undefined,
+      memberRun: ({ run, agent }) => `${run}${agent.replaceAll("-", "")}`,
       slotRun: ({ at }) => `slot${Date.parse(at)}`,
       isPaused: false,
       isRestoring: false,
@@ -264,7 +265,16 @@ export class JobWorld {
     const beat = host.beats[(seen?.count ?? 0) - 1];
     const assigned = this.runs.filter((run) => !hasEnded(run) && currentAttempt(run)?.agent === agent).length;
     const licence = seen?.isRecent === true && beat !== undefined ? { licence: beat.licence } : {};
-    return { id: agent, name: agent, slots: 2, assigned, held: beat?.held ?? [], ...licence };
+    return {
+      id: agent,
+      name: agent,
+      labels: {},
+      isDraining: false,
+      slots: 2,
+      assigned,
+      held: beat?.held ?? [],
+      ...licence,
+    };
   }
 
   #host(agent: string): Host {

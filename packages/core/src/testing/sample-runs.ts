@@ -76,7 +76,17 @@ export function sampleEvidence(change: Partial<Evidence> = {}): Evidence {
 }
 
 export function sampleAgent(change: Partial<AgentView> = {}): AgentView {
-  return { id: AGENT, name: "host-a", slots: 2, assigned: 0, licence: LICENCE, held: [], ...change };
+  return {
+    id: AGENT,
+    name: "host-a",
+    labels: {},
+    isDraining: false,
+    slots: 2,
+    assigned: 0,
+    licence: LICENCE,
+    held: [],
+    ...change,
+  };
 }
 
 /** An agent that no beat came from for a while. */
@@ -93,13 +103,25 @@ export function contextOf(
   const frozen = frozenDeep(agents);
   const looked: DecisionContext["agents"] = {
     get: (id) => frozen.find((agent) => agent.id === id),
+    list: () => frozen,
     liveOf: () => [],
     silentMs: () => 0,
   };
   const stateOf = (): undefined => undefined;
   const slotRun = ({ schedule, at }: { schedule: string; at: string }): string =>
     `${schedule}${Date.parse(at)}`.replaceAll("-", "");
-  return { agents: looked, stateOf, slotRun, isPaused: false, isRestoring: false, now: NOW, writeId: "w1", ...change };
+  const memberRun = ({ run, agent }: { run: string; agent: string }): string => `${run}${agent.replaceAll("-", "")}`;
+  return {
+    agents: looked,
+    stateOf,
+    slotRun,
+    memberRun,
+    isPaused: false,
+    isRestoring: false,
+    now: NOW,
+    writeId: "w1",
+    ...change,
+  };
 }
 
 export function viewOf(...runs: readonly Run[]): JobView {

@@ -98,6 +98,7 @@ export function viewOf(changes: Partial<RunView> = {}): RunView {
     sentence: "Running on web-1.",
     on: "web-1",
     overlap: "reject",
+    priority: 5,
     submittedBy: "ada",
     times: { submittedAt: "2026-11-23T10:00:00.000Z", ...changes.times },
     ...changes,

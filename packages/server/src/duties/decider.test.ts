@@ -7,7 +7,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { AgentsProjection } from "../projection/agents-projection.ts";
 import { HistoryIndex } from "../projection/history-index.ts";
 import { JobsProjection } from "../projection/jobs-projection.ts";
-import { Decider, type Decided } from "./decider.ts";
+import type { Decided } from "./decided.ts";
+import { Decider } from "./decider.ts";
 
 const NOW = "2026-03-01T12:00:00.000Z";
 let nats: NatsFixture;
@@ -36,7 +37,13 @@ async function serverWithStaleView(assertMayDecide = (): void => undefined): Pro
   await ensureTopology(link, () => 1);
   const monotonicMs = (): number => performance.now();
   const jobs = new JobsProjection({ monotonicMs });
-  const agents = new AgentsProjection({ monotonicMs, now: () => NOW, assignedTo: () => 0, countsForMs: () => 0 });
+  const agents = new AgentsProjection({
+    monotonicMs,
+    now: () => NOW,
+    assignedTo: () => 0,
+    usedAtMs: () => undefined,
+    countsForMs: () => 0,
+  });
   const store = new JobStore(link);
   const history = new HistoryStore(link);
   const stopping = new AbortController();
@@ -136,6 +143,33 @@ test("a submission that comes again after its run went to HISTORY and left no tr
   });
   const { entries } = await one.store.read("nightly");
   expect(entries.map(({ kind }) => kind)).toEqual(["marker"]);
+});
+
+test("a definition is deleted once, whoever deletes it too, and leaves a marker; what is said later begins anew", async () => {
+  const [one, other] = [await serverWithStaleView(), await serverWithStaleView()];
+  const schedules = [{ id: "main", every: { ms: 60_000 } }];
+  const task = { target: submission().target, payload: submission().payload, digest: "d" };
+  await one.decider.define("nightly", { by: "ada", task, schedules });
+  await one.decider.define("nightly", { by: "ada", pause: {} });
+  expect(await other.decider.delete("nightly")).toEqual({ isNew: false, sequence: 0 }); // its view is empty
+  const { sequence: before } = await other.decider.define("nightly", { by: "bob", policy: { overlap: "queue" } });
+  expect(await one.decider.delete("nightly")).toEqual({ isNew: true, sequence: before + 1 });
+  expect((await one.store.read("nightly")).entries).toMatchObject([{ kind: "marker", sequence: before + 1 }]);
+  expect(one.jobs.view("nightly")).toMatchObject({ definition: undefined, guard: before + 1, isUnreadable: false });
+  const { definition } = await other.decider.define("nightly", { by: "bob", policy: { queueLimit: 2 } });
+  expect(definition).toMatchObject({ policy: { queueLimit: 2 } });
+  expect(definition).not.toHaveProperty("paused");
+  expect(definition).not.toHaveProperty("schedules");
+});
+
+test("a job with a live run is not deleted, also when its run was not in the view", async () => {
+  const [one, other] = [await serverWithStaleView(), await serverWithStaleView()];
+  await one.decider.define("nightly", { by: "ada", policy: {} });
+  await other.decider.submit(submission());
+  const refusal = { code: "job-busy", details: { run: "run00001" } };
+  await expect(one.decider.delete("nightly")).rejects.toMatchObject(refusal);
+  expect((await one.store.read("nightly")).entries.map(({ kind }) => kind)).toEqual(["definition", "run"]);
+  await expect(one.decider.alone("nightly", ({ runs }) => Promise.resolve(runs.length))).resolves.toBe(1);
 });
 
 test("a server that may not decide writes nothing", async () => {

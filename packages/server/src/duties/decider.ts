@@ -12,6 +12,7 @@ import { randomUUID } from "node:crypto";
 import { currentAttempt, hasEnded, JobsError, type Evidence, type JobDefinition, type Run } from "@jobs/core";
 import {
   decideDefine,
+  decideDelete,
   decideEvidence,
   decideSubmit,
   reconcile,
@@ -23,12 +24,15 @@ import {
 import { entryOf, type HistoryStore, type JobRecord, type JobStore, type WriteOutcome } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import type { AgentsProjection } from "../projection/agents-projection.ts";
+import type { GuardedView } from "../projection/guarded-view.ts";
 import type { HistoryIndex } from "../projection/history-index.ts";
-import type { GuardedView, JobsProjection } from "../projection/jobs-projection.ts";
+import type { JobsProjection } from "../projection/jobs-projection.ts";
 import type { StateOf } from "../projection/run-states.ts";
 import type { Silence } from "../projection/silence.ts";
-import { slotRunOf } from "../submission/run-id.ts";
+import { memberRunOf, slotRunOf } from "../submission/run-id.ts";
+import { answered, recordOf, unreadable, writeIdOf, type Decided, type Settled } from "./decided.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
+import { Reservations } from "./reservations.ts";
 
 export interface DeciderOptions {
   readonly store: JobStore;
@@ -53,21 +57,6 @@ export interface DeciderOptions {
   readonly signal: AbortSignal;
 }
 
-/** A run's record as it is stored now. */
-export interface Decided {
-  readonly run: Run;
-  readonly sequence: number;
-  /** False when what was asked for already was so. */
-  readonly isNew: boolean;
-}
-
-/** What a decision came to: a record that is stored now. */
-interface Settled {
-  readonly record: JobRecord;
-  readonly sequence: number;
-  readonly isNew: boolean;
-}
-
 type KnownOutcome = Exclude<WriteOutcome, { kind: "unknown" | "refused" }>;
 
 const MAX_CONFLICTS = 50;
@@ -78,8 +67,7 @@ const RESEND_FOR_MS = 60_000;
 export class Decider {
   readonly #options: DeciderOptions;
   readonly #queue = new KeyedQueue();
-  /** Attempts in writes under way, an agent: they count as assigned before they are. */
-  readonly #reserved = new Map<string, number>();
+  readonly #reservations = new Reservations();
 
   constructor(options: DeciderOptions) {
     this.#options = options;
@@ -118,11 +106,40 @@ export class Decider {
     job: string,
     change: DefinitionChange,
   ): Promise<Omit<Settled, "record"> & { definition?: JobDefinition }> {
+    // What is due by what was said before has its runs first.
+    await this.reconcile(job);
     const settled = await this.#decide(job, (view, context) => decideDefine(view, change, context));
     if (settled?.record.kind === "definition")
       return { isNew: settled.isNew, sequence: settled.sequence, definition: settled.record.definition };
     const { definition } = this.#options.jobs.view(job);
     return { isNew: false, sequence: 0, ...(definition === undefined ? {} : { definition }) };
+  }
+
+  /** False while each of its slots has an attempt, or is about to. */
+  hasRoom(agent: string): boolean {
+    const known = this.#options.agents.get(agent);
+    const view = known === undefined ? undefined : this.#reservations.on(known);
+    return view !== undefined && view.assigned < view.slots;
+  }
+
+  /** Nothing is said of the job any more. Throws `job-busy` while a run of it lives. */
+  async delete(job: string): Promise<Omit<Settled, "record">> {
+    let isAsked = false;
+    const settled = await this.#decide(job, (view) => {
+      const decision = decideDelete(view);
+      isAsked ||= decision.kind === "delete"; // gone after a conflict: by our write, or by another one like it
+      return decision;
+    });
+    return { isNew: isAsked, sequence: settled?.sequence ?? 0 };
+  }
+
+  /** Does something while nothing of the job is decided here; it is read first. */
+  alone<T>(job: string, act: (view: GuardedView, context: DecisionContext) => Promise<T>): Promise<T> {
+    return this.#queue.run(job, async () => {
+      await this.#readAgain(job);
+      this.#options.assertMayDecide();
+      return act(this.#options.jobs.view(job), this.#context());
+    });
   }
 
   async onEvidence(agent: string, evidence: Evidence): Promise<void> {
@@ -178,7 +195,8 @@ export class Decider {
           if (record.kind === "run") this.#options.onStored?.(record.run, findRun(view, record.run));
           return { record, sequence: outcome.sequence, isNew: true };
         }
-        written.add(writeIdOf(record));
+        const writeId = writeIdOf(record);
+        if (writeId !== undefined) written.add(writeId);
         await this.#readAgain(job);
       }
       throw new JobsError("store-unavailable", `“${job}” is being changed by somebody else all the time: try again.`);
@@ -194,20 +212,17 @@ export class Decider {
   }
 
   #settled(record: JobRecord, isNew: boolean): Settled {
-    const sequence = record.kind === "definition" ? 0 : this.#options.jobs.find(record.run.run)?.sequence;
+    const sequence = record.kind === "run" ? this.#options.jobs.find(record.run.run)?.sequence : 0;
     return { record, sequence: sequence ?? 0, isNew };
   }
 
   async #write(record: JobRecord, guard: number): Promise<KnownOutcome> {
     const { store } = this.#options;
     if (record.kind === "definition") return this.#resolved(() => store.writeDefinition(record.definition, guard));
-    const agent = this.#newlyAssigned(record.run);
-    if (agent !== undefined) this.#reserved.set(agent, (this.#reserved.get(agent) ?? 0) + 1);
-    try {
-      return await this.#resolved(() => store.write(record.run, guard));
-    } finally {
-      if (agent !== undefined) this.#reserved.set(agent, (this.#reserved.get(agent) ?? 0) - 1);
-    }
+    if (record.kind === "definition-marker") return this.#resolved(() => store.removeDefinition(record.job, guard));
+    return this.#reservations.during(this.#newlyAssigned(record.run), () =>
+      this.#resolved(() => store.write(record.run, guard)),
+    );
   }
 
   #newlyAssigned(run: Run): string | undefined {
@@ -253,6 +268,7 @@ export class Decider {
     const { agents, jobs, silence, stateOf, now } = this.#options;
     return {
       slotRun: slotRunOf,
+      memberRun: memberRunOf,
       stateOf,
       now: now(),
       writeId: randomUUID(),
@@ -261,9 +277,9 @@ export class Decider {
       agents: {
         get: (id) => {
           const agent = agents.get(id);
-          const reserved = this.#reserved.get(id) ?? 0;
-          return agent === undefined || reserved === 0 ? agent : { ...agent, assigned: agent.assigned + reserved };
+          return agent === undefined ? undefined : this.#reservations.on(agent);
         },
+        list: () => [...agents.views()].map((agent) => this.#reservations.on(agent)),
         liveOf: (job) => agents.liveOf(job),
         silentMs: (held) => silence.silentMs(held),
       },
@@ -271,28 +287,6 @@ export class Decider {
   }
 }
 
-function recordOf(decision: Extract<Decision, { kind: "write" | "define" }>): JobRecord {
-  if (decision.kind === "define") return { kind: "definition", definition: decision.definition };
-  return { kind: "run", run: decision.run };
-}
-
 function findRun({ runs }: GuardedView, { run }: Run): Run | undefined {
   return runs.find((one) => one.run === run);
-}
-
-function writeIdOf(record: JobRecord): string {
-  return record.kind === "definition" ? record.definition.writeId : record.run.writeId;
-}
-
-function answered(settled: Settled | undefined): Decided {
-  if (settled === undefined || settled.record.kind === "definition")
-    throw new Error("what is asked is always answered");
-  const { record, sequence, isNew } = settled;
-  return { run: record.run, sequence, isNew };
-}
-
-function unreadable(job: string): JobsError {
-  return new JobsError("store-unavailable", `A record of “${job}” is of a newer version: upgrade this server.`, {
-    field: "name",
-  });
 }

@@ -2,7 +2,16 @@
  * All that only the deciding server does: takes evidence, reconciles, sends messages, settles, releases. It begins when
  * the lease is gained and stops when it is lost; nothing is kept beside what the streams hold.
  */
-import { hasEnded, isWaiting, type Beat, type Evidence, type HostReport, type Run, type Service } from "@jobs/core";
+import {
+  currentAttempt,
+  hasEnded,
+  isWaiting,
+  type Beat,
+  type Evidence,
+  type HostReport,
+  type Run,
+  type Service,
+} from "@jobs/core";
 import { nextDueMs, wantedFor } from "@jobs/core/decide";
 import type { EvidenceStore, StreamWatch } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
@@ -13,6 +22,7 @@ import type { Decider } from "./decider.ts";
 import { DueClock } from "./due-clock.ts";
 import type { Enroller } from "./enroller.ts";
 import type { EvidenceDesk } from "./evidence-desk.ts";
+import type { HistoryEraser } from "./history-eraser.ts";
 import type { HistoryKeeper } from "./history-keeper.ts";
 import type { Messenger } from "./messenger.ts";
 import type { Releaser } from "./releaser.ts";
@@ -30,12 +40,16 @@ export interface DecidingOptions {
   readonly releaser: Releaser;
   readonly enroller: Enroller;
   readonly historyKeeper: HistoryKeeper;
+  readonly eraser: HistoryEraser;
   readonly nowMs: () => number;
   readonly log: Logger;
 }
 
-/** How often every live run is looked at, milliseconds. */
+/** How often every run that hosts have is looked at, milliseconds. */
 const ROUND_MS = 1_000;
+/** Of jobs whose runs only wait so many in a round: there may be very many, and what happens to them is heard of. */
+const WAITING_A_ROUND = 2_000;
+const FOR_A_HOST: ReadonlySet<Run["waitingFor"]> = new Set(["agent", "slot", "all-paused"]);
 const SWEEP_MS = 60_000;
 
 export class Deciding {
@@ -93,6 +107,11 @@ export class Deciding {
     if (isBack) this.#reconcileWaitingFor(agent);
   }
 
+  /** Its record has changed: it may drain, or take on runs again. */
+  onAgent(agent: string): void {
+    if (this.#isActive) this.#reconcileWaitingFor(agent);
+  }
+
   onReport(agent: string, report: HostReport): void {
     if (this.#isActive) void this.#options.enroller.onReport(agent, report);
   }
@@ -126,9 +145,14 @@ export class Deciding {
     this.#next(run, sequence);
     this.#setClock(run.job);
     if (hasEnded(run)) for (const { job } of this.#options.dependents.of(run.run)) this.#reconcile(job);
-    if (hasEnded(run)) this.#reconcileWaitingFor(run.target.agent);
-    // It may go on, or make room, or ask others to.
-    if (hasEnded(run) || isWaiting(run)) this.#reconcile(run.job);
+    // An attempt that is over, or never was, leaves its place to others.
+    const last = run.attempts.at(-1);
+    if (last !== undefined && (hasEnded(run) || currentAttempt(run) === undefined))
+      this.#reconcileWaitingFor(last.agent);
+    // It may go on, or make room, or ask others to. One that is alone and waits for a host goes on by that host.
+    const isAlone =
+      isWaiting(run) && FOR_A_HOST.has(run.waitingFor) && this.#options.jobs.view(run.job).runs.length === 1;
+    if (!isAlone && (hasEnded(run) || isWaiting(run) || run.fanOut !== undefined)) this.#reconcile(run.job);
   }
 
   #onDefined(job: string): void {
@@ -152,7 +176,16 @@ export class Deciding {
   }
 
   #reconcileWaitingFor(agent: string): void {
-    for (const job of this.#options.jobs.jobsWaitingFor(agent)) this.#reconcile(job);
+    const view = this.#options.agents.get(agent);
+    if (view === undefined) return;
+    const jobs = new Set<string>();
+    // Each takes its place at once, if it may have one; then there are fewer.
+    for (const { job } of this.#options.jobs.waitingFor(view)) {
+      if (!this.#options.decider.hasRoom(agent)) return;
+      if (jobs.has(job)) continue;
+      jobs.add(job);
+      this.#reconcile(job);
+    }
   }
 
   #reconcile(job: string): void {
@@ -162,18 +195,27 @@ export class Deciding {
     });
   }
 
-  /** Looks at every live run: what a crash, a lost message or a lost evidence left undone is done now. */
+  /**
+   * Looks at every run that hosts have, and at some that wait: what a crash, a lost message or a lost evidence left undone
+   * is done now.
+   */
   #round(): void {
     if (!this.#isActive) return;
     for (const [agent, report] of this.#options.agents.reports()) void this.#options.enroller.onReport(agent, report);
     for (const [agent, beat] of this.#options.agents.withoutInbox()) void this.#options.enroller.onBeat(agent, beat);
-    for (const { run, sequence } of this.#options.jobs.runs()) {
+    const { agents, jobs } = this.#options;
+    const toReconcile = new Set<string>();
+    for (const { run, sequence } of jobs.handed()) {
       this.#next(run, sequence);
+      toReconcile.add(run.job);
       const undecided = this.#options.desk.findUndecided(run);
       const of = run.attempts.find(({ number }) => number === undecided?.attempt);
       if (undecided !== undefined && of !== undefined) void this.#decideOn(of.agent, undecided);
     }
-    this.#reconcileAll();
+    this.#options.eraser.round();
+    for (const { id } of agents.views()) this.#reconcileWaitingFor(id);
+    for (const job of jobs.nextLiveJobs(WAITING_A_ROUND)) toReconcile.add(job);
+    for (const job of toReconcile) this.#reconcile(job);
   }
 
   #reconcileAll(): void {

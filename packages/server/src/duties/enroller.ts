@@ -1,5 +1,5 @@
-/** Makes a record for each agent that is heard, and the consumer that it pulls its inbox from. */
-import type { AgentRecord, Beat, HostReport } from "@jobs/core";
+/** Makes a record for each agent that is heard, and the consumer that it pulls its inbox from; keeps what is said of an agent. */
+import { JobsError, type AgentRecord, type Beat, type HostReport } from "@jobs/core";
 import type { AgentStore, InboxStore } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import type { AgentsProjection } from "../projection/agents-projection.ts";
@@ -33,6 +33,7 @@ export class Enroller {
       return;
     if (this.#enrolling.has(agent)) return;
     this.#enrolling.add(agent);
+    // What is not about the report, it keeps: the guard says that nobody else wrote meanwhile.
     const record: AgentRecord = {
       v: 1,
       enrolledAt: this.#options.now(),
@@ -44,13 +45,38 @@ export class Enroller {
       epoch,
     };
     try {
-      await this.#options.store.put(record);
+      const outcome = await this.#options.store.put(record, this.#options.agents.sequenceOf(agent));
+      if (outcome.kind !== "stored") throw new Error(`its outcome is: ${outcome.kind}`);
+      this.#options.agents.onRecord(record, outcome.sequence);
       this.#options.log.info({ agent, name }, known === undefined ? "an agent enrolled" : "an agent changed");
     } catch (error) {
       this.#options.log.warn({ err: error, agent }, "an agent's record was not stored; the next round tries it again");
     } finally {
       this.#enrolling.delete(agent);
     }
+  }
+
+  /**
+   * Throws `store-unavailable` when somebody else wrote just now, or when the outcome is not known: ask again. `isNew`:
+   * false when it was so already.
+   */
+  async change(
+    agent: string,
+    next: (before: AgentRecord) => AgentRecord,
+  ): Promise<{ readonly agent: AgentRecord; readonly sequence: number; readonly isNew: boolean }> {
+    const { agents, store } = this.#options;
+    const before = agents.findRecord(agent);
+    const previous = agents.sequenceOf(agent);
+    if (before === undefined) throw new JobsError("agent-unknown", `There is no agent “${agent}”.`, { field: "agent" });
+    const record = next(before);
+    if (record === before) return { agent: before, sequence: previous, isNew: false };
+    const outcome = await store.put(record, previous);
+    if (outcome.kind !== "stored") {
+      const message = "Nobody knows whether it was stored, or somebody else changed it just now: look, and try again.";
+      throw new JobsError("store-unavailable", message);
+    }
+    agents.onRecord(record, outcome.sequence);
+    return { agent: record, sequence: outcome.sequence, isNew: true };
   }
 
   async onBeat(agent: string, beat: Beat): Promise<void> {

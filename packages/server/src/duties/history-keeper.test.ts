@@ -70,7 +70,8 @@ async function openSite() {
       await new Promise<void>((onReady) =>
         watches.push(
           history.watch({
-            onRun: (run) => index.add(run),
+            onRun: (run, sequence) => index.add(run, sequence),
+            onErasure: () => undefined,
             onUnreadable: (job, run) => index.addUnreadable(job, run),
             onRemoved: (run) => index.remove(run),
             onForgotten: (forgotten, sequence) => index.onForgotten(forgotten, sequence),
@@ -88,8 +89,7 @@ async function openSite() {
         },
         finished: index,
         artifacts,
-        keptFor: kept,
-        retentionOf: (job) => (job === "kept for ever" ? { days: null, runs: null } : undefined),
+        keptFor: (job) => (job === "kept for ever" ? { days: null, runs: null } : kept),
         isNeeded: (run) => needed.includes(run),
         assertMayDecide: () => {
           if (!mayDecide()) throw new JobsError("no-deciding-server", "Not this one.");
@@ -149,6 +149,30 @@ test("what was kept for long enough goes with its files, from every server; what
   for (const one of [index, other.index, later.index]) expect([...one.endings()]).toEqual(endings);
 });
 
+test("the parts of a run stay as long as the whole, count for nothing, and go with it", async () => {
+  await using site = await openSite();
+  const part = (nth: number, of: number, days: number): Run =>
+    finished(nth, days, { partOf: `run${String(of).padStart(5, "0")}` });
+  for (const run of [
+    part(1, 3, 90), // their whole is too old
+    part(2, 3, 70),
+    finished(3, 70),
+    part(6, 8, 90),
+    part(7, 8, 70), // a live run waits for it
+    finished(8, 70),
+    part(4, 5, 90),
+    finished(5, 50), // not too old
+    finished(9, 45),
+  ])
+    await site.write(run);
+  const { index, keeper } = await site.server({ kept: { days: 60, runs: 3 }, needed: ["run00007"] });
+  await keeper.round();
+  expect(listed(index)).toEqual(["5", "8", "9"]);
+  const there = (nth: number): boolean => index.has(`run${String(nth).padStart(5, "0")}`);
+  expect([1, 2, 3, 4, 5, 6, 7, 8, 9].filter(there)).toEqual([4, 5, 6, 7, 8, 9]);
+  expect(await readdir(join(site.directory, "runs", "nightly"))).toHaveLength(6);
+});
+
 test("a removal that broke off is ended by the next server, and counted once", async () => {
   await using site = await openSite();
   for (let nth = 1; nth <= 4; nth++) await site.write(finished(nth, 100 - nth));
@@ -169,7 +193,7 @@ test("a run that has the id of one that was removed is another one", async () =>
   const { index, keeper } = await site.server();
   await keeper.round();
   expect(listed(index)).toEqual([]);
-  index.add(finished(1, 0));
+  index.add(finished(1, 0), 99);
   await keeper.round();
   expect(listed(index)).toEqual(["1"]);
   expect([...index.endings()]).toEqual([{ state: "failed", reason: "exit", count: 2 }]);

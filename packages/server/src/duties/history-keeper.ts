@@ -5,23 +5,21 @@
  *
  * What is named there goes first, also when another server has named it: each step may be done again.
  */
-import type { Forgotten, KeptFor, Retention, Run, Service } from "@jobs/core";
+import type { Forgotten, KeptFor, Service } from "@jobs/core";
 import { runPrefix, type ArtifactStore } from "@jobs/core/artifacts";
-import { keptFor } from "@jobs/core/decide";
 import type { HistoryStore } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import { Endings } from "../projection/endings.ts";
 import type { FinishedEnd, HistoryIndex } from "../projection/history-index.ts";
+import { fewAtOnce } from "./few-at-once.ts";
 
 export interface HistoryKeeperOptions {
   readonly history: Pick<HistoryStore, "remove" | "writeForgotten">;
   readonly finished: HistoryIndex;
   readonly artifacts: Pick<ArtifactStore, "removeAll">;
-  /** What holds for a job that says nothing itself. */
-  readonly keptFor: KeptFor;
-  readonly retentionOf: (job: string) => Retention | undefined;
-  /** A live run waits for it, or is it. */
-  readonly isNeeded: (run: Run["run"]) => boolean;
+  readonly keptFor: (job: string) => KeptFor;
+  /** A live run waits for it, or is it or a part of it. */
+  readonly isNeeded: (run: string, job: string) => boolean;
   readonly assertMayDecide: () => void;
   readonly nowMs: () => number;
   readonly log: Logger;
@@ -30,7 +28,6 @@ export interface HistoryKeeperOptions {
 const ROUND_MS = 60_000;
 /** So many are named at once: they stand in one message. */
 const AT_ONCE = 500;
-const IN_FLIGHT = 16;
 
 export class HistoryKeeper implements Service {
   readonly #options: HistoryKeeperOptions;
@@ -99,12 +96,8 @@ export class HistoryKeeper implements Service {
   }
 
   #due(): FinishedEnd[] {
-    const { finished, retentionOf, isNeeded, nowMs } = this.#options;
-    const rule = {
-      keptFor: (job: string) => keptFor(retentionOf(job), this.#options.keptFor),
-      isNeeded,
-      nowMs: nowMs(),
-    };
+    const { finished, keptFor, isNeeded, nowMs } = this.#options;
+    const rule = { keptFor, isNeeded, nowMs: nowMs() };
     const due: FinishedEnd[] = [];
     for (const one of finished.pastRetention(rule)) if (due.push(one) === AT_ONCE) break;
     return due;
@@ -112,17 +105,11 @@ export class HistoryKeeper implements Service {
 
   async #remove(due: Forgotten["removing"]): Promise<void> {
     const { finished, history, artifacts } = this.#options;
-    const left = due.values();
-    const some = async (): Promise<void> => {
-      for (const { job, run } of left) {
-        // The record last: while it is there it says that there may be something left to remove.
-        await artifacts.removeAll(runPrefix(job, run));
-        await history.remove(job, run);
-        finished.remove(run);
-      }
-    };
-    // All come to an end, also when one fails: nothing is under way once this server has stopped.
-    const results = await Promise.allSettled(Array.from({ length: IN_FLIGHT }, some));
-    for (const result of results) if (result.status === "rejected") throw result.reason;
+    await fewAtOnce(due, async ({ job, run }) => {
+      // The record last: while it is there it says that there may be something left to remove.
+      await artifacts.removeAll(runPrefix(job, run));
+      await history.remove(job, run);
+      finished.remove(run);
+    });
   }
 }

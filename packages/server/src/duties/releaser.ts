@@ -33,14 +33,14 @@ export class Releaser {
   /** Releases the attempts of a run that has just come into HISTORY; sooner than the next beat would. */
   onFinished(run: string): void {
     for (const { agent, number } of this.#options.history.find(run)?.attempts ?? [])
-      this.#release({ agent, run, attempt: number });
+      this.#releaseInTime({ agent, run, attempt: number });
   }
 
   onBeat(agent: string, beat: Beat): void {
     const held = new Set(beat.held.map(({ run, attempt }) => keyOf({ agent, run, attempt })));
     for (const { job, run, attempt, isOver } of beat.held) {
       if (isOver !== true && this.#isEnded(agent, run, attempt)) this.#end(job, { agent, run, attempt });
-      else if (this.#isSettled(agent, run, attempt)) this.#release({ agent, run, attempt });
+      else if (this.#isSettled(agent, run, attempt)) this.#releaseInTime({ agent, run, attempt });
     }
     for (const [key, address] of this.#released) {
       if (address.agent === agent && !held.has(key)) void this.#tidy(key, address);
@@ -85,10 +85,16 @@ export class Releaser {
       });
   }
 
-  #release(address: AttemptAddress): void {
+  /** Tells a host to forget an attempt. Throws when that was not stored. */
+  async release(address: AttemptAddress): Promise<void> {
     this.#released.set(keyOf(address), address);
     const { agent, run, attempt } = address;
-    this.#options.inbox.put(agent, { v: 1, kind: "release", run, attempt }).catch((error: unknown) => {
+    await this.#options.inbox.put(agent, { v: 1, kind: "release", run, attempt });
+  }
+
+  #releaseInTime(address: AttemptAddress): void {
+    this.release(address).catch((error: unknown) => {
+      const { run } = address;
       this.#options.log.debug({ err: error, run }, "a release was not stored; the next beat asks for it again");
     });
   }

@@ -32,6 +32,8 @@ export class SettingsKeeper {
       throw new JobsError("store-unavailable", message);
     }
     jobs.applySettings(settings, outcome.sequence);
+    // Another one that decides by now has seen it, or will before it decides anything; if this one does, nobody else did yet.
+    assertMayDecide();
     return { settings, sequence: outcome.sequence, isNew: true };
   }
 }

@@ -42,8 +42,12 @@ export interface SettlerOptions {
   readonly desk: EvidenceDesk;
   /** It ended, and must stay a live run all the same. */
   readonly isOpen: (run: Run) => boolean;
+  /** It is in HISTORY. */
+  readonly isFinished: (run: string) => boolean;
+  /** It is settled, and must stay a live run all the same. */
+  readonly isKept: (run: Run) => boolean;
   /** It is in HISTORY: known before the watch tells it. */
-  readonly onFinished: (run: Run) => void;
+  readonly onFinished: (run: Run, sequence: number) => void;
   readonly now: () => string;
   readonly monotonicMs: () => number;
   readonly log: Logger;
@@ -84,12 +88,8 @@ export class Settler {
     if (this.#underWay.has(run.run) || isBusy(run) || this.#options.isOpen(run)) return;
     this.#underWay.add(run.run);
     try {
-      const output = await this.#output(run);
-      if (output === undefined) return;
-      const settled: Run = { ...run, output, times: { ...run.times, settledAt: this.#options.now() } };
-      const outcome = await this.#options.history.write(settled);
-      if (outcome.kind !== "stored" && !(await this.#isThere(run, outcome.kind))) return; // the next round writes it again
-      if (outcome.kind === "stored") this.#options.onFinished(settled);
+      if (!this.#options.isFinished(run.run) && !(await this.#finish(run))) return; // the next round tries it again
+      if (this.#options.isKept(run)) return;
       await this.#options.decider.remove(run);
       this.#asked.delete(run.run);
     } catch (error) {
@@ -97,6 +97,16 @@ export class Settler {
     } finally {
       this.#underWay.delete(run.run);
     }
+  }
+
+  /** Writes it to HISTORY once all that it left is kept; true when it is there. */
+  async #finish(run: Run): Promise<boolean> {
+    const output = await this.#output(run);
+    if (output === undefined) return false;
+    const settled: Run = { ...run, output, times: { ...run.times, settledAt: this.#options.now() } };
+    const outcome = await this.#options.history.write(settled);
+    if (outcome.kind === "stored") this.#options.onFinished(settled, outcome.sequence);
+    return outcome.kind === "stored" || this.#isThere(run, outcome.kind);
   }
 
   /** A conflict may also mean that another write is under way, which may come to nothing: only what can be read is there. */

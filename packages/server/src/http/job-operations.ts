@@ -1,5 +1,6 @@
 /** What the operations on jobs do: their tasks, schedules, policies and pauses. */
 import {
+  hasEnded,
   JobsError,
   type JobDefinition,
   type JobView,
@@ -7,33 +8,48 @@ import {
   type SlotView,
   type StoredSchedule,
 } from "@jobs/core";
+import { decideDefine, type DefinitionChange } from "@jobs/core/decide";
 import { findScheduleFault, previewOf } from "@jobs/core/schedule";
+import { listJobs } from "../projection/job-list.ts";
 import { acceptWork } from "../submission/accept.ts";
 import { taskOf, taskViewOf, workOfTask } from "../submission/task.ts";
 import type { Handlers, OperationsOptions } from "./handlers.ts";
 
 type JobHandlers = Pick<
   Handlers,
-  "getJob" | "saveJob" | "runJob" | "previewSchedule" | "pauseJob" | "resumeJob" | "pauseAll" | "resumeAll" | "getPause"
+  | "listJobs"
+  | "getJob"
+  | "saveJob"
+  | "deleteJob"
+  | "runJob"
+  | "previewSchedule"
+  | "pauseJob"
+  | "resumeJob"
+  | "pauseAll"
+  | "resumeAll"
+  | "getPause"
 >;
 
+/** How long the end of a job's last runs is waited for before its history is deleted, milliseconds. */
+const SETTLED_WITHIN_MS = 10_000;
+const AGAIN_MS = 100;
 /** So many next slots of each schedule a job shows. */
 const NEXT_SLOTS = 3;
 
 export function jobHandlers(options: OperationsOptions): JobHandlers {
   const { commands, runs, jobs, presenter, nowMs } = options;
-  const viewOf = async (job: string): Promise<JobView> => {
+  const viewOf = async (job: string, definition = jobs.findDefinition(job)): Promise<JobView> => {
     const { runs: live } = jobs.view(job);
-    const definition = jobs.findDefinition(job);
-    const { policy = {}, paused, updatedAt, updatedBy } = definition ?? {};
+    const { policy = {}, paused, appliedFrom, updatedAt, updatedBy } = definition ?? {};
     return {
       job,
       policy,
       ...(paused === undefined ? {} : { paused }),
       ...(definition?.task === undefined ? {} : { task: await taskViewOf(definition.task, options) }),
       ...(definition?.schedules === undefined ? {} : { schedules: schedulesOf(definition, nowMs()) }),
+      ...(appliedFrom === undefined ? {} : { appliedFrom }),
       ...(updatedAt === undefined || updatedBy === undefined ? {} : { updatedAt, updatedBy }),
-      runs: live.map((run) => presenter.present(run)),
+      runs: live.filter(({ partOf }) => partOf === undefined).map((run) => presenter.present(run)),
     };
   };
   const isKnown = (job: string): boolean => {
@@ -46,26 +62,65 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
     if (isKnown(job)) return;
     throw new JobsError("job-unknown", `There is no job “${job}”: nothing of that name has run.`, { field: "name" });
   };
+  /** What has ended a moment ago comes into the history first. */
+  const deleteHistory = async (job: string, by: string): Promise<void> => {
+    const untilMs = nowMs() + SETTLED_WITHIN_MS;
+    for (;;) {
+      try {
+        await commands.deleteHistory(job, by);
+        return await runs.catchUp();
+      } catch (error) {
+        const mayPass = error instanceof JobsError && error.code === "job-busy";
+        if (!mayPass || nowMs() > untilMs || jobs.view(job).runs.some((run) => !hasEnded(run))) throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    }
+  };
+  /** As far as this server knows: what is said of the job once the change is made. */
+  const wouldBe = (job: string, change: DefinitionChange): JobDefinition | undefined => {
+    const definition = jobs.findDefinition(job);
+    const now = new Date(nowMs()).toISOString();
+    const decision = decideDefine({ job, runs: [], definition }, change, { now, writeId: "" });
+    if (decision.kind === "reject") throw decision.error;
+    return decision.kind === "define" ? decision.definition : definition;
+  };
   const paused = (pause: OperationOutput<"getPause">["paused"]): OperationOutput<"getPause"> =>
     pause === undefined ? {} : { paused: pause };
   return {
+    listJobs: (filter) => Promise.resolve({ jobs: listJobs({ jobs, nowMs }, filter) }),
     async getJob({ name }) {
       await known(name);
       return viewOf(name);
     },
-    async saveJob({ name, policy, task, schedules }, by) {
+    async saveJob({ name, policy, task, schedules, appliedFrom, dryRun = false }, by) {
       if (policy === undefined && task === undefined && schedules === undefined) {
         const message = "Nothing is said of the job: give it a task, schedules or a policy.";
         throw new JobsError("invalid-request", message, { field: "policy" });
       }
       checkSchedules(schedules);
-      await commands.define(name, {
+      const change = {
         by,
         ...(policy === undefined ? {} : { policy }),
-        ...(task === undefined ? {} : { task: task === null ? null : await taskOf(task, options) }),
+        ...(task === undefined
+          ? {}
+          : { task: task === null ? null : await taskOf(task, { ...options, isDryRun: dryRun }) }),
         ...(schedules === undefined ? {} : { schedules }),
-      });
+        ...(appliedFrom === undefined ? {} : { appliedFrom }),
+      };
+      if (dryRun) return viewOf(name, wouldBe(name, change));
+      await commands.define(name, change);
       return viewOf(name);
+    },
+    async deleteJob({ name, history }, by) {
+      await known(name);
+      const isAnything = jobs.findDefinition(name) !== undefined || jobs.view(name).runs.some((run) => !hasEnded(run));
+      if (!isAnything && history === "keep") {
+        const message = `Nothing is said of “${name}”: there is only its history, which can be deleted, too.`;
+        throw new JobsError("job-unknown", message, { field: "name" });
+      }
+      await commands.delete(name, by);
+      if (history === "delete") await deleteHistory(name, by);
+      return { job: name, history };
     },
     async runJob(input, by) {
       if (jobs.findDefinition(input.name)?.task === undefined) await runs.catchUp();

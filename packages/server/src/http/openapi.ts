@@ -13,7 +13,7 @@ export function openApiDocument(version: string): Schema {
     };
     const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] as string);
     const others = Object.keys(input.properties ?? {}).filter((key) => !inPath.includes(key));
-    const isQuery = operation.method === "GET";
+    const isQuery = operation.method !== "POST";
     const parameters = [...inPath, ...(isQuery ? others : [])].map((key) => ({
       name: key,
       in: inPath.includes(key) ? "path" : "query",

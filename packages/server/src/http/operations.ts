@@ -1,10 +1,11 @@
 /** What each operation of the table does. */
-import { JobsError, type OperationOutput } from "@jobs/core";
+import { JobsError, type AgentSummary, type OperationOutput } from "@jobs/core";
 import type { RunAction } from "../commands.ts";
 import { accept, type WorkInput } from "../submission/accept.ts";
 import { repeat } from "../submission/repeat.ts";
 import { submitAll } from "../submission/submit-all.ts";
 import type { Handlers, OperationsOptions, Parsed } from "./handlers.ts";
+import { hostsOf, notCompletedOf } from "./host-operations.ts";
 import { jobHandlers } from "./job-operations.ts";
 
 type RunHandlers = Pick<
@@ -14,6 +15,7 @@ type RunHandlers = Pick<
   | "getRun"
   | "listRuns"
   | "countRuns"
+  | "listHosts"
   | "cancelRun"
   | "holdRun"
   | "releaseRun"
@@ -25,19 +27,34 @@ type RunHandlers = Pick<
 
 /** Handlers by operation name; inputs are parsed already. */
 export function operationHandlers(options: OperationsOptions): Handlers {
-  const { agents, audit } = options;
+  const { agents, audit, commands } = options;
+  const summaryOf = (agent: string): AgentSummary => {
+    const summary = [...agents.summaries()].find(({ id }) => id === agent);
+    if (summary === undefined) throw new Error("an agent that was resolved is known");
+    return summary;
+  };
   return {
     ...runHandlers(options),
     ...jobHandlers(options),
     listAudit: async ({ limit }) => ({ entries: [...(await audit.list(limit))] }),
     listAgents: () => Promise.resolve({ agents: [...agents.list()] }),
+    async drainAgent({ agent, note }, by) {
+      const { id } = agents.resolveName(agent, "agent");
+      await commands.drain(id, by, note);
+      return summaryOf(id);
+    },
+    async undrainAgent({ agent }, by) {
+      const { id } = agents.resolveName(agent, "agent");
+      await commands.undrain(id, by);
+      return summaryOf(id);
+    },
   };
 }
 
 function runHandlers(options: OperationsOptions): RunHandlers {
   const { commands, runs, presenter, artifacts } = options;
   const submit = async (
-    input: Parsed<"submitRun"> & Pick<WorkInput, "given">,
+    input: Parsed<"submitRun"> & Pick<WorkInput, "given" | "only">,
     by: string,
     rerunOf?: string,
   ): Promise<OperationOutput<"submitRun">> => {
@@ -65,12 +82,15 @@ function runHandlers(options: OperationsOptions): RunHandlers {
     getRun: ({ run }) => runs.get(run),
     listRuns: ({ limit, after, ...filter }) => runs.list(filter, { limit, after }),
     countRuns: (filter) => Promise.resolve(runs.count(filter)),
+    listHosts: async ({ run }) => ({ hosts: [...(await hostsOf(await runs.getRecord(run), options))] }),
     cancelRun: ({ run }, by) => act("cancel", { run, by }),
     holdRun: ({ run }, by) => act("hold", { run, by }),
     releaseRun: ({ run }, by) => act("release", { run, by }),
     resolveRun: ({ run, note }, by) => act("resolve", { run, by, note }),
-    async rerunRun({ run, ...changes }, by) {
-      return submit(await repeat(await runs.getRecord(run), changes, artifacts), by, run);
+    async rerunRun({ run, onlyFailed, ...changes }, by) {
+      const record = await runs.getRecord(run);
+      const only = onlyFailed === true ? { only: notCompletedOf(record, changes) } : {};
+      return submit({ ...(await repeat(record, changes, artifacts)), ...only }, by, run);
     },
     listOverdue: () => Promise.resolve({ runs: [...runs.overdue()] }),
     async listArtifacts({ run, attempt }) {

@@ -62,7 +62,8 @@ function server() {
   const agents = new AgentsProjection({
     monotonicMs,
     now: () => later(clock.ms),
-    assignedTo: (agent) => jobs.assignedTo(agent),
+    assignedTo: (agent) => jobs.occupancy.of(agent),
+    usedAtMs: (agent) => jobs.occupancy.usedAtMs(agent),
     countsForMs: (held, listedAtMs) => countsForMs(held, listedAtMs, { jobs, finished }),
   });
   trackAttempts(jobs, silence);
@@ -137,8 +138,8 @@ test("silent, overdue and left-over runs are counted, each with the owner of its
 
 test("agents and their slots are summed by contact; what hosts run without a record is counted", async () => {
   const { clock, agents, store, finished, figures } = server();
-  agents.onRecord(record);
-  agents.onRecord({ ...record, id: "beta", name: "beta", slots: 5 });
+  agents.onRecord(record, 1);
+  agents.onRecord({ ...record, id: "beta", name: "beta", slots: 5 }, 2);
   store(running);
   agents.onBeat("alpha", beat({ job: "nightly", run: "run00001", attempt: 1 }), 0);
   let seen = await figures();
@@ -151,7 +152,7 @@ test("agents and their slots are summed by contact; what hosts run without a rec
   agents.onBeat("alpha", beat({ job: "nightly", run: "run00001", attempt: 1 }, foreign), 0);
   seen = await figures();
   expect(seen.get("jobs_attempts_unaccounted")).toBe("1");
-  finished.add(run({ ...running, ...foreign, attempts: [{ ...attempt, exit: { exitCode: 0 } }], times: ended }));
+  finished.add(run({ ...running, ...foreign, attempts: [{ ...attempt, exit: { exitCode: 0 } }], times: ended }), 1);
   expect((await figures()).get("jobs_attempts_unaccounted")).toBe("0"); // its end is known by now
   clock.ms = CONTACT_MS;
   expect((await figures()).get('jobs_agents{contact="no"}')).toBe("2");
@@ -162,12 +163,12 @@ test("finished runs are those in HISTORY: each once, and never fewer than were s
   const series = 'jobs_runs_finished_total{state="failed",reason="lost"}';
   const lost = (id: string): Run => run({ run: id, state: "failed", reason: "lost", times: ended });
   expect((await figures()).get(series)).toBe("0");
-  for (const id of ["run00001", "run00002", "run00002"]) finished.add(lost(id));
+  for (const id of ["run00001", "run00002", "run00002"]) finished.add(lost(id), 1);
   expect((await figures()).get(series)).toBe("2");
   finished.reset();
-  finished.add(lost("run00001"));
+  finished.add(lost("run00001"), 1);
   expect((await figures()).get(series)).toBe("2");
-  for (const id of ["run00002", "run00003"]) finished.add(lost(id));
+  for (const id of ["run00002", "run00003"]) finished.add(lost(id), 1);
   expect((await figures()).get(series)).toBe("3");
 });
 

@@ -1,6 +1,15 @@
 /** The agents in memory: their records, last beats and host reports. */
-import type { AgentRecord, AgentSummary, Beat, HostReport } from "@jobs/core";
-import { JobsError } from "@jobs/core";
+import {
+  fitsRecord,
+  JobsError,
+  matches,
+  type AgentRecord,
+  type AgentSummary,
+  type Beat,
+  type HostReport,
+  type Target,
+  type TargetInput,
+} from "@jobs/core";
 import type { AgentView, LiveOnHost } from "@jobs/core/decide";
 import { ListedAttempts } from "./listed-attempts.ts";
 
@@ -12,6 +21,8 @@ export const CONTACT_MS = 13_000;
 
 interface Known {
   record?: AgentRecord;
+  /** Of the record. */
+  sequence?: number;
   report?: HostReport;
   beat?: Beat;
   beatAtMonotonicMs?: number;
@@ -23,6 +34,8 @@ export interface AgentsProjectionOptions {
   readonly now: () => string;
   /** Attempts assigned to the agent, all jobs together. */
   readonly assignedTo: (agent: string) => number;
+  /** When it was assigned something last, or something on it ended, monotonic ms. */
+  readonly usedAtMs: (agent: string) => number | undefined;
   /** See {@link ListedAttempts}. */
   readonly countsForMs: (held: LiveOnHost, listedAtMs: number) => number;
 }
@@ -38,8 +51,20 @@ export class AgentsProjection {
     this.#listed = new ListedAttempts({ monotonicMs, nowMs: () => Date.parse(now()), countsForMs });
   }
 
-  onRecord(record: AgentRecord): void {
-    this.#of(record.id).record = record;
+  /** Older than what is known: ignored. */
+  onRecord(record: AgentRecord, sequence: number): void {
+    const known = this.#of(record.id);
+    if (sequence > (known.sequence ?? 0)) Object.assign(known, { record, sequence });
+  }
+
+  /** The records come again, of another store maybe. */
+  resetRecords(): void {
+    for (const known of this.#agents.values()) delete known.sequence;
+  }
+
+  /** Of the agent's record; 0 when there is none. */
+  sequenceOf(agent: string): number {
+    return this.#agents.get(agent)?.sequence ?? 0;
   }
 
   onReport(agent: string, report: HostReport): void {
@@ -99,6 +124,9 @@ export class AgentsProjection {
     return {
       id,
       name,
+      labels: known.report?.labels ?? known.record.labels,
+      isDraining: known.record.drain !== undefined,
+      usedAtMs: this.#options.usedAtMs(id),
       slots: known.report?.slots ?? slots,
       assigned: this.#options.assignedTo(agent),
       held: known.beat?.held ?? [],
@@ -107,6 +135,13 @@ export class AgentsProjection {
         : { sinceBeatMs: this.#options.monotonicMs() - known.beatAtMonotonicMs }),
       ...(licence === undefined ? {} : { licence }),
     };
+  }
+
+  *views(): Iterable<AgentView> {
+    for (const agent of this.#agents.keys()) {
+      const view = this.get(agent);
+      if (view !== undefined) yield view;
+    }
   }
 
   /** Agents known from an earlier epoch of the store that were not heard in this one: nobody knows what runs on their hosts. */
@@ -144,40 +179,72 @@ export class AgentsProjection {
         slots: report?.slots ?? record.slots,
         assigned: this.#options.assignedTo(record.id),
         labels: report?.labels ?? record.labels,
+        ...(record.drain === undefined ? {} : { drain: record.drain }),
         ...(beatAt === undefined ? {} : { lastBeatAt: beatAt }),
         ...(report === undefined ? {} : { version: report.version }),
       };
     }
   }
 
-  /** The agent that a submission names by name or id, or the only one there is; throws when that is not one. */
-  resolve(on: string | undefined): AgentRecord {
-    const records = [...this.#agents.values()].flatMap(({ record }) => (record === undefined ? [] : [record]));
-    if (on === undefined) {
-      const [only, ...others] = records;
-      if (only !== undefined && others.length === 0) return only;
-      const message =
-        only === undefined
-          ? "There is no agent yet: start one first."
-          : `Say with \`on\` which agent is to run it: ${names(records)}.`;
-      throw new JobsError("target-required", message, { field: "on" });
+  /** Where a submission is to go; throws when there is no such agent. Left out: to the only one there is. */
+  resolve(on: TargetInput | undefined): Target {
+    if (on !== undefined && typeof on !== "string") return this.#resolveLabels(on);
+    const { id, name } = on === undefined ? this.#only() : this.resolveName(on, "on");
+    return { kind: "agent", agent: id, name };
+  }
+
+  #only(): AgentRecord {
+    const records = this.#records();
+    const [only, ...others] = records;
+    if (only !== undefined && others.length === 0) return only;
+    const message =
+      only === undefined
+        ? "There is no agent yet: start one first."
+        : `Say with \`on\` which agent is to run it: ${names(records)}.`;
+    throw new JobsError("target-required", message, { field: "on" });
+  }
+
+  #resolveLabels(on: Exclude<TargetInput, string>): Target {
+    const target = labelTarget(on);
+    const matching = this.matching(target);
+    if (matching.length === 0) {
+      const message = `No agent matches “${target.labels}”. Known: ${names(this.#records()) || "none"}.`;
+      throw new JobsError("agent-unknown", message, { field: "on" });
     }
-    const matching = records.filter((record) => record.id === on || record.name === on);
+    if (target.kind === "all" && !fitsRecord(matching.map(({ id }) => id))) {
+      const message = `${matching.length} agents match “${target.labels}”: that is more than one run can be for. Submit several, each for a part of them.`;
+      throw new JobsError("invalid-request", message, { field: "on", details: { agents: matching.length } });
+    }
+    return target;
+  }
+
+  /** The agents that a run of this target may go to, in contact or not. */
+  matching(target: Target): readonly AgentRecord[] {
+    return this.#records().filter((record) => {
+      if (target.kind === "agent") return record.id === target.agent;
+      return matches(target.labels, { ...record, labels: this.findReport(record.id)?.labels ?? record.labels });
+    });
+  }
+
+  /** The agent of this name or id; throws when there is none, or more than one. */
+  resolveName(agent: string, field: string): AgentRecord {
+    const records = this.#records();
+    const matching = records.filter(({ id, name }) => id === agent || name === agent);
     const [one, ...others] = matching;
     if (one === undefined) {
-      throw new JobsError("agent-unknown", `There is no agent “${on}”. Known: ${names(records) || "none"}.`, {
-        field: "on",
-      });
+      const message = `There is no agent “${agent}”. Known: ${names(records) || "none"}.`;
+      throw new JobsError("agent-unknown", message, { field });
     }
     if (others.length > 0) {
-      const ids = matching.map((record) => record.id).join(", ");
-      throw new JobsError(
-        "agent-ambiguous",
-        `${matching.length} agents are named “${on}”: use one of their ids, ${ids}.`,
-        { field: "on" },
-      );
+      const ids = matching.map(({ id }) => id).join(", ");
+      const message = `${matching.length} agents are named “${agent}”: use one of their ids, ${ids}.`;
+      throw new JobsError("agent-ambiguous", message, { field });
     }
     return one;
+  }
+
+  #records(): AgentRecord[] {
+    return [...this.#agents.values()].flatMap(({ record }) => (record === undefined ? [] : [record]));
   }
 
   #of(agent: string): Known {
@@ -185,6 +252,20 @@ export class AgentsProjection {
     this.#agents.set(agent, known);
     return known;
   }
+}
+
+function labelTarget(on: Exclude<TargetInput, string>): Exclude<Target, { kind: "agent" }> {
+  if ("any" in on) {
+    const { any: labels, prefer = [] } = on;
+    return { kind: "any", labels, ...(prefer.length === 0 ? {} : { prefer }) };
+  }
+  const { all: labels, atOnce, maxFailed } = on;
+  return {
+    kind: "all",
+    labels,
+    ...(atOnce === undefined ? {} : { atOnce }),
+    ...(maxFailed === undefined ? {} : { maxFailed }),
+  };
 }
 
 function names(records: readonly AgentRecord[]): string {

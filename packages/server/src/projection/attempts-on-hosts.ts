@@ -1,7 +1,8 @@
 /** What is known of attempts on their hosts from the records, beside what the hosts' beats say. */
 import { currentAttempt, type Run } from "@jobs/core";
 import type { LiveOnHost } from "@jobs/core/decide";
-import { finishedAttempt, type FinishedAttempt, type HistoryIndex } from "./history-index.ts";
+import { finishedAttempt, type FinishedAttempt } from "./finished-attempt.ts";
+import type { HistoryIndex } from "./history-index.ts";
 import type { JobsProjection } from "./jobs-projection.ts";
 import type { Silence } from "./silence.ts";
 

@@ -34,3 +34,11 @@ export class Dependents {
     }
   }
 }
+
+/** Whether a live run is this run, a part of it, or waits for it. */
+export function isNeededBy(jobs: JobsProjection, dependents: Dependents): (run: string, job: string) => boolean {
+  return (run, job) =>
+    jobs.find(run) !== undefined ||
+    dependents.of(run).length > 0 ||
+    jobs.view(job).runs.some(({ partOf }) => partOf === run);
+}

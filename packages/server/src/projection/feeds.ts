@@ -24,12 +24,16 @@ export interface FeedsOptions {
   readonly agents: AgentsProjection;
   readonly silence: Silence;
   readonly mark: ViewMark;
-  readonly onFinished: (run: Run) => void;
-  /** `isBack`: the agent was not in contact before this beat. */
-  readonly onBeat: (agent: string, beat: Beat, isBack: boolean) => void;
-  readonly onReport: (agent: string, report: HostReport) => void;
-  readonly onLease: (lease: Lease, sequence: number) => void;
-  readonly onBeatsReset: () => void;
+  /** What else hears of it. */
+  readonly duties: {
+    onFinished(run: Run): void;
+    /** `isBack`: the agent was not in contact before this beat. */
+    onBeat(agent: string, beat: Beat, isBack: boolean): void;
+    /** An agent's record has changed. */
+    onAgent(agent: string): void;
+    onReport(agent: string, report: HostReport): void;
+  };
+  readonly lease: { onLease(lease: Lease, sequence: number): void; reset(): void };
   readonly log: Logger;
 }
 
@@ -67,12 +71,13 @@ function jobsFeed({ stores, jobs, mark, log }: FeedsOptions): Feed {
   );
 }
 
-function historyFeed({ stores, runs, finished, records, mark, onFinished, log }: FeedsOptions): Feed {
+function historyFeed({ stores, runs, finished, records, mark, duties, log }: FeedsOptions): Feed {
   return feed((onReady) =>
     stores.history.watch({
-      onRun: (run) => {
-        runs.onFinished(run);
-        onFinished(run);
+      onErasure: (job, before, isDone) => (isDone ? finished.erased(job, before) : finished.erase(job, before)),
+      onRun: (run, sequence) => {
+        runs.onFinished(run, sequence);
+        duties.onFinished(run);
       },
       onUnreadable: (job, run) => {
         finished.addUnreadable(job, run);
@@ -83,7 +88,10 @@ function historyFeed({ stores, runs, finished, records, mark, onFinished, log }:
         records.forget(run);
       },
       onForgotten: (forgotten, sequence) => finished.onForgotten(forgotten, sequence),
-      onReady,
+      onReady: () => {
+        finished.onReady();
+        onReady();
+      },
       onMark: (server, text) => mark.onMark(stores.history, server, text),
       onReset: () => {
         mark.invalidate();
@@ -95,10 +103,14 @@ function historyFeed({ stores, runs, finished, records, mark, onFinished, log }:
   );
 }
 
-function agentsFeed({ stores, agents, log }: FeedsOptions): Feed {
+function agentsFeed({ stores, agents, duties, log }: FeedsOptions): Feed {
   return feed((onReady) =>
     stores.agents.watch({
-      onAgent: (record) => agents.onRecord(record),
+      onAgent: (record, sequence) => {
+        agents.onRecord(record, sequence);
+        duties.onAgent(record.id);
+      },
+      onReset: () => agents.resetRecords(),
       onReady,
       onError: (error) => log.warn({ err: error }, "the watch of the agents broke and begins again"),
     }),
@@ -106,25 +118,25 @@ function agentsFeed({ stores, agents, log }: FeedsOptions): Feed {
 }
 
 function beatsFeed(options: FeedsOptions): Feed {
-  const { stores, agents, silence, log } = options;
+  const { stores, agents, silence, duties, lease, log } = options;
   return feed((onReady) =>
     stores.beats.watch({
       onBeat: (agent, beat, ageMs) => {
         const isBack = !agents.isInContact(agent) || agents.findBeat(agent)?.licence.number !== beat.licence.number;
         agents.onBeat(agent, beat, ageMs);
         silence.onBeat(agent, beat, ageMs);
-        options.onBeat(agent, beat, isBack);
+        duties.onBeat(agent, beat, isBack);
       },
       onHost: (agent, report) => {
         agents.onReport(agent, report);
-        options.onReport(agent, report);
+        duties.onReport(agent, report);
       },
-      onLease: (lease, sequence) => options.onLease(lease, sequence),
+      onLease: (one, sequence) => lease.onLease(one, sequence),
       onReady,
       onReset: () => {
         agents.resetBeats();
         silence.reset();
-        options.onBeatsReset();
+        lease.reset();
       },
       onError: (error) => log.warn({ err: error }, "the watch of the beats broke and begins again"),
     }),

@@ -15,6 +15,9 @@ interface Sample {
   readonly state: RunState;
   readonly reason: Reason | undefined;
   readonly afterMs: number;
+  /** Undefined: it may go to any host, and went to these. */
+  readonly hosts?: readonly number[] | undefined;
+  readonly isPart?: boolean;
 }
 
 const sample: fc.Arbitrary<Sample> = fc.record({
@@ -24,6 +27,8 @@ const sample: fc.Arbitrary<Sample> = fc.record({
   state: fc.constantFrom(...RunState.options),
   reason: fc.constantFrom(...REASONS),
   afterMs: fc.nat(20),
+  hosts: fc.option(fc.array(fc.nat(2), { maxLength: 3 }), { nil: undefined }),
+  isPart: fc.boolean(),
 });
 
 const filter: fc.Arbitrary<RunFilter> = fc.record(
@@ -50,7 +55,7 @@ test("a list has exactly the runs that its filter lets through, page by page, wh
         const index = new HistoryIndex();
         const runs = samples.map(runOf);
         for (const [at, run] of runs.entries()) {
-          index.add(run);
+          index.add(run, at + 1);
           if (at % 7 === 0) index.list({}, { limit: 1 }); // in order so far
         }
         const kept = runs.filter(({ run }, at) => (at % 6 === nth ? (index.remove(run), false) : true));
@@ -72,6 +77,24 @@ test("a list has exactly the runs that its filter lets through, page by page, wh
   );
 });
 
+test("a run that went to several hosts is found by each of them, one for all hosts by none, its parts by their id alone", () => {
+  const index = new HistoryIndex();
+  const some = { job: 0, agent: 0, by: 0, state: "failed", reason: "exit", afterMs: 0 } as const;
+  const went = runOf({ ...some, hosts: [0, 0, 2] }, 1);
+  const whole: Run = { ...runOf(some, 2), target: { kind: "all", labels: "web" }, fanOut: { agents: ["agent-0"] } };
+  const part: Run = { ...runOf(some, 3), partOf: whole.run };
+  for (const [at, run] of [went, part, whole].entries()) index.add(run, at + 1);
+  const on = (agent: string): string[] => index.list({ agent }, { limit: 9 }).map(({ run }) => run);
+  expect(["host-0", "agent-0", "agent-2", "host-2"].map(on)).toEqual(Array(4).fill([went.run]));
+  expect(on("host-1")).toEqual([]);
+  expect(index.list({}, { limit: 9 }).map(({ run }) => run)).toEqual([whole.run, went.run]);
+  expect(index.list({ name: "job" }, { limit: 9 })).toHaveLength(2);
+  let total = 0;
+  index.count({ job: "Job 0" }, (_, count) => (total += count));
+  expect(total).toBe(2);
+  expect(index.find(part.run)).toMatchObject({ job: "Job 0", state: "failed" });
+});
+
 test("of a run it is known what hosts may still hold of it", () => {
   const index = new HistoryIndex();
   const attempt = { number: 1, agent: "agent-0", licence: { session: "s", number: 1 }, assignedAt: instant(0) };
@@ -81,7 +104,7 @@ test("of a run it is known what hosts may still hold of it", () => {
     ...runOf({ job: 0, agent: 0, by: 0, state: "failed", reason: "exit", afterMs: 0 }, nth),
     attempts,
   }));
-  for (const run of runs) index.add(run);
+  for (const [at, run] of runs.entries()) index.add(run, at + 1);
   expect(runs.map(({ run }) => index.find(run)?.attempts)).toEqual([
     [{ agent: "agent-0", number: 1, isOver: true, lostAfterMs: null }],
     [{ agent: "agent-0", number: 1, isOver: false, lostAfterMs: null, endDecidedAt: undefined }],
@@ -100,7 +123,7 @@ test("rows of removed runs are used again", () => {
     const runs = Array.from({ length: 2_000 }, (_, nth) =>
       runOf({ job: nth % 3, agent: 0, by: 0, state: "completed", reason: "exit", afterMs: nth }, round * 10_000 + nth),
     );
-    for (const run of runs) index.add(run);
+    for (const [at, run] of runs.entries()) index.add(run, round * 10_000 + at + 1);
     expect(index.list({}, { limit: 5_000 })).toHaveLength(2_000);
     for (const { run } of runs) index.remove(run);
     expect(index.list({}, { limit: 5_000 })).toEqual([]);
@@ -123,7 +146,7 @@ function placeOfRun({ run, times }: Run): { run: string; submittedAtMs: number }
   return { run, submittedAtMs: Date.parse(times.submittedAt) };
 }
 
-function runOf({ job, agent, by, state, reason, afterMs }: Sample, nth: number): Run {
+function runOf({ job, agent, by, state, reason, afterMs, hosts, isPart = false }: Sample, nth: number): Run {
   return {
     v: 1,
     job: `Job ${job}`,
@@ -132,11 +155,23 @@ function runOf({ job, agent, by, state, reason, afterMs }: Sample, nth: number):
     state,
     ...(reason === undefined ? {} : { reason }),
     overlap: "allow",
-    target: { kind: "agent", agent: `agent-${agent}`, name: `host-${agent}` },
+    target:
+      hosts === undefined
+        ? { kind: "agent", agent: `agent-${agent}`, name: `host-${agent}` }
+        : { kind: "any", labels: "web" },
+    ...(isPart ? { partOf: "whole0001" } : {}),
     payload: { form: "plain", sha256: "0".repeat(64), sizeBytes: 2, body: "{}" },
     requestDigest: "d",
     submittedBy: `user-${by}`,
     times: { submittedAt: instant(afterMs), endedAt: instant(afterMs) },
-    attempts: [],
+    attempts: (hosts ?? []).map((host, at) => ({
+      number: at + 1,
+      agent: `agent-${host}`,
+      name: `host-${host}`,
+      licence: { session: "s", number: 1 },
+      assignedAt: instant(0),
+      lostAfterMs: null,
+      graceMs: 0,
+    })),
   };
 }

@@ -1,9 +1,12 @@
 /** An index of HISTORY in memory, for lists and look-ups by id. The records themselves stay in HISTORY. */
-import { isOverOnHost, RunState, type Forgotten, type KeptFor, type Run, type RunFilter } from "@jobs/core";
+import { RunState, type Forgotten, type KeptFor, type Run, type RunFilter } from "@jobs/core";
 import { isPastRetention, isPromised } from "@jobs/core/decide";
 import { unreadableRun } from "@jobs/core/jetstream";
 import { Endings, type Ending, type EndingCount } from "./endings.ts";
+import { Erasures, type ErasedRun, type Erasure } from "./erasures.ts";
+import { finishedAttempt, type FinishedAttempt } from "./finished-attempt.ts";
 import { HistoryRows, type JobRows, type Place, type Row } from "./history-rows.ts";
+import { Parts } from "./parts.ts";
 import { isNameLike } from "./run-matches.ts";
 import { selectRows } from "./select-rows.ts";
 
@@ -12,25 +15,6 @@ export interface FinishedRun {
   readonly state: RunState;
   /** The attempts that hosts may still hold, until they were told to forget them. */
   readonly attempts: readonly FinishedAttempt[];
-}
-
-export interface FinishedAttempt {
-  readonly agent: string;
-  readonly number: number;
-  /** Its host has said that nothing of it runs. */
-  readonly isOver: boolean;
-  readonly lostAfterMs: number | null;
-  /** When its end was decided without its host, RFC 3339. */
-  readonly endDecidedAt?: string | undefined;
-}
-
-/** What is to be known of an attempt of a run once the run has gone to HISTORY. */
-export function finishedAttempt(
-  { resolved }: Pick<Run, "resolved">,
-  attempt: Run["attempts"][number],
-): FinishedAttempt {
-  const { agent, number, lostAfterMs, lost } = attempt;
-  return { agent, number, isOver: isOverOnHost(attempt), lostAfterMs, endDecidedAt: lost?.at ?? resolved?.at };
 }
 
 /** A run that is to go, and how it had ended. */
@@ -43,7 +27,7 @@ export interface FinishedEnd extends Ending {
 export interface RetentionRule {
   readonly keptFor: (job: string) => KeptFor;
   /** A live run needs it. */
-  readonly isNeeded: (run: string) => boolean;
+  readonly isNeeded: (run: string, job: string) => boolean;
   readonly nowMs: number;
 }
 
@@ -71,18 +55,20 @@ export class HistoryIndex {
   readonly #attempts = new Map<string, readonly FinishedAttempt[]>();
   /** The jobs of runs whose records this version cannot read, by run. */
   readonly #unreadable = new Map<string, string>();
+  readonly #parts = new Parts();
+  readonly #erasures = new Erasures();
   readonly #endings = new Endings();
   #said = NOTHING_SAID;
 
-  /** A record in HISTORY does not change: one that is known is as it was. */
-  add(run: Run): void {
-    if (this.has(run.run)) return;
+  /** A record in HISTORY does not change: one that is known is as it was. `sequence`: of the record. */
+  add(run: Run, sequence: number): void {
+    if (this.has(run.run) || this.#erasures.isDeleted(run.job, sequence)) return;
     this.#endings.add(run, 1);
-    this.#rows.add(run);
+    this.#rows.add(run, sequence);
     const attempts = run.attempts.map((one) => finishedAttempt(run, one));
-    const [first, ...more] = attempts;
-    const isUsual = first?.number === 1 && first.agent === run.target.agent && first.isOver && more.length === 0;
+    const isUsual = attempts.length === 1 && attempts[0]?.number === 1 && attempts[0].isOver;
     if (!isUsual) this.#attempts.set(run.run, attempts);
+    if (run.partOf !== undefined) this.#parts.add(run.partOf, run.run);
   }
 
   /** It is in HISTORY no more. */
@@ -90,8 +76,56 @@ export class HistoryIndex {
     const row = this.#rows.rowOf(run);
     if (row === 0) return;
     this.#endings.add(this.#endOf(row), -1);
+    this.#forget(row);
+  }
+
+  #forget(row: Row): void {
+    const run = this.#rows.ids[row] ?? "";
     this.#rows.remove(row);
     this.#attempts.delete(run);
+    this.#parts.remove(run);
+  }
+
+  /** The runs of the job whose records are older than this are forgotten; known until {@link erased}. */
+  erase(job: string, sequence: number): void {
+    this.#erasures.begin(job, sequence, () => {
+      const unreadable = [...this.#unreadable].filter(([, of]) => of === job);
+      for (const [run] of unreadable) this.#unreadable.delete(run);
+      return [...unreadable.map(([run]) => ({ run, attempts: [] })), ...this.#forgetAll(job, sequence)];
+    });
+  }
+
+  /** The same, and nothing of them is in HISTORY any more. */
+  erased(job: string, sequence: number): void {
+    this.#forgetAll(job, sequence);
+    this.#erasures.end(job, sequence);
+  }
+
+  /** Where the job's history was last deleted: a sequence of HISTORY; 0: never. */
+  erasedAt(job: string): number {
+    return this.#erasures.at(job);
+  }
+
+  erasures(): Iterable<[string, Erasure]> {
+    return this.#erasures.underWay();
+  }
+
+  /** True while deleted runs of the job are in HISTORY. */
+  isErasing(job: string): boolean {
+    return this.#erasures.isUnderWay(job);
+  }
+
+  /** How they have ended stays counted. */
+  #forgetAll(job: string, sequence: number): readonly ErasedRun[] {
+    const rows = [...this.#rows.rowsOf(job)].filter((row) => (this.#rows.sequences[row] ?? 0) < sequence);
+    const removing = new Set(this.removing().map(({ run }) => run));
+    return rows.map((row) => {
+      const run = this.#rows.ids[row] ?? "";
+      const forgotten = { run, attempts: this.#attemptsOf(row) };
+      if (removing.has(run)) this.remove(run); // counted among those that were removed
+      else this.#forget(row);
+      return forgotten;
+    });
   }
 
   /** There is such a run, but this version cannot read its record. */
@@ -109,8 +143,15 @@ export class HistoryIndex {
     this.#rows = new HistoryRows();
     this.#attempts.clear();
     this.#unreadable.clear();
+    this.#parts.clear();
+    this.#erasures.reset();
     this.#endings.clear();
     this.#said = NOTHING_SAID;
+  }
+
+  /** All that was in HISTORY when it was begun to be read has been told. */
+  onReady(): void {
+    this.#erasures.onReady();
   }
 
   /** How all runs have ended that ever were in HISTORY, also those that were removed. */
@@ -137,23 +178,33 @@ export class HistoryIndex {
     if (sequence > this.#said.sequence) this.#said = { forgotten, sequence };
   }
 
-  /** Runs that are to go, the oldest of each job first. */
+  /** Runs that are to go, the oldest of each job first; a run for several hosts goes with its parts, after them. */
   *pastRetention({ keptFor, isNeeded, nowMs }: RetentionRule): Generator<FinishedEnd> {
     const rows = this.#rows;
     for (const job of rows.jobs()) {
       const kept = keptFor(job.name);
-      let newer = job.count;
-      for (let row = job.oldest; row !== 0; row = rows.newerOf(row)) {
+      let newer = job.count - job.parts;
+      for (const row of rows.rowsOf(job.name)) {
+        if (rows.isPart[row] === 1) continue;
         newer--;
-        const endedAtMs = rows.endedAtMs[row] ?? 0;
-        const facts = { endedAtMs, isOfSlot: rows.ofSlot[row] === 1, newer };
+        const facts = { endedAtMs: rows.endedAtMs[row] ?? 0, isOfSlot: rows.ofSlot[row] === 1, newer };
         if (!isPastRetention(facts, kept, nowMs)) break; // those that came later are newer, too
-        const run = rows.ids[row] ?? "";
-        const mayRun = this.#attempts.get(run)?.some(({ isOver }) => !isOver) === true;
-        if (!isPromised(facts, nowMs) && !mayRun && !isNeeded(run))
-          yield { job: job.name, run, endedAtMs, ...this.#endOf(row) };
+        if (isPromised(facts, nowMs)) continue;
+        const all = [...this.#parts.of(rows.ids[row] ?? "").map((part) => rows.rowOf(part)), row];
+        const isFree = all.every((one) => !this.#mayRun(one) && !isNeeded(rows.ids[one] ?? "", job.name));
+        if (isFree) yield* all.map((one) => this.#finishedEnd(one));
       }
     }
+  }
+
+  #mayRun(row: Row): boolean {
+    return this.#attempts.get(this.#rows.ids[row] ?? "")?.some(({ isOver }) => !isOver) === true;
+  }
+
+  #finishedEnd(row: Row): FinishedEnd {
+    const rows = this.#rows;
+    const run = rows.ids[row] ?? "";
+    return { job: rows.jobOf(row).name, run, endedAtMs: rows.endedAtMs[row] ?? 0, ...this.#endOf(row) };
   }
 
   #endOf(row: Row): Ending {
@@ -168,12 +219,13 @@ export class HistoryIndex {
     const rows = this.#rows;
     const row = rows.rowOf(run);
     if (row === 0) return undefined;
-    const usual = (): FinishedAttempt[] => {
-      const agent = rows.agents.textOf(rows.agentIds[row] ?? 0);
-      return [{ agent, number: 1, isOver: true, lostAfterMs: null }];
-    };
-    const attempts = this.#attempts.get(run) ?? usual();
-    return { job: rows.jobOf(row).name, state: rows.stateOf(row), attempts };
+    return { job: rows.jobOf(row).name, state: rows.stateOf(row), attempts: this.#attemptsOf(row) };
+  }
+
+  #attemptsOf(row: Row): readonly FinishedAttempt[] {
+    const { ids, agents, agentIds } = this.#rows;
+    const known = this.#attempts.get(ids[row] ?? "");
+    return known ?? [{ agent: agents.textOf(agentIds[row] ?? 0), number: 1, isOver: true, lostAfterMs: null }];
   }
 
   /** The newest ones that the filter lets through, of those that are older than `after`. */
@@ -216,8 +268,7 @@ export class HistoryIndex {
   }
 
   #rowsOf(jobs: readonly JobRows[]): Row[] {
-    const rows: Row[] = [];
-    for (const { oldest } of jobs) for (let row = oldest; row !== 0; row = this.#rows.newerOf(row)) rows.push(row);
+    const rows = jobs.flatMap(({ name }) => [...this.#rows.rowsOf(name)]);
     return rows.sort((one, other) => this.#rows.compare(one, other));
   }
 }

@@ -6,6 +6,7 @@
  */
 import { Reason, RunState, type Run } from "@jobs/core";
 import { Names } from "./names.ts";
+import { hostsThatHad } from "./run-matches.ts";
 
 /** A row's number, from 1; 0: none. */
 export type Row = number;
@@ -16,6 +17,8 @@ export interface JobRows {
   /** From 1; that of a job with no runs left is given to another one. */
   readonly number: number;
   count: number;
+  /** How many of them are parts of others. */
+  parts: number;
   /** As they came into HISTORY. */
   oldest: Row;
   newest: Row;
@@ -54,9 +57,16 @@ export class HistoryRows {
   states = new Uint8Array(FIRST_CAPACITY);
   /** 1 + the place in `Reason.options`; 0: none. */
   reasons = new Uint8Array(FIRST_CAPACITY);
+  /** Of the host that had it first, or may have it; of none: an empty text. */
   agentNames = new Uint32Array(FIRST_CAPACITY);
   agentIds = new Uint32Array(FIRST_CAPACITY);
   submittedBy = new Uint32Array(FIRST_CAPACITY);
+  /** The numbers of the other hosts that had it, their names and ids: few runs go to several. */
+  readonly otherAgents = new Map<Row, readonly number[]>();
+  /** Of its record in HISTORY. */
+  sequences = new Float64Array(FIRST_CAPACITY);
+  /** 1: it is the part of another run on one host. */
+  isPart = new Uint8Array(FIRST_CAPACITY);
   /** 1: it stands for a slot of a schedule. */
   ofSlot = new Uint8Array(FIRST_CAPACITY);
   #older = new Uint32Array(FIRST_CAPACITY);
@@ -95,6 +105,11 @@ export class HistoryRows {
     return this.#jobOf.length;
   }
 
+  /** Those of a job as they came into HISTORY. */
+  *rowsOf(job: string): Generator<Row> {
+    for (let row = this.#jobs.get(job)?.oldest ?? 0; row !== 0; row = this.newerOf(row)) yield row;
+  }
+
   /** The run of the same job that came into HISTORY before this one; 0: none. */
   olderOf(row: Row): Row {
     return this.#older[row] ?? 0;
@@ -117,7 +132,8 @@ export class HistoryRows {
   }
 
   /** Adds a run that is not there yet. */
-  add({ run, job, state, reason, target, submittedBy, slot, times }: Run): Row {
+  add(record: Run, sequence: number): Row {
+    const { run, job, state, reason, submittedBy, slot, partOf, times } = record;
     const row = this.#free.pop() ?? this.#length++;
     if (row >= this.states.length) this.#grow();
     this.ids[row] = run;
@@ -125,8 +141,9 @@ export class HistoryRows {
     this.endedAtMs[row] = Date.parse(times.endedAt ?? times.submittedAt);
     this.states[row] = 1 + RunState.options.indexOf(state);
     this.reasons[row] = reason === undefined ? 0 : 1 + Reason.options.indexOf(reason);
-    this.agentNames[row] = this.agents.numberOf(target.name);
-    this.agentIds[row] = this.agents.numberOf(target.agent);
+    this.#noteHosts(row, record);
+    this.sequences[row] = sequence;
+    this.isPart[row] = partOf === undefined ? 0 : 1;
     this.submittedBy[row] = this.submitters.numberOf(submittedBy);
     this.ofSlot[row] = slot === undefined ? 0 : 1;
     this.#rowOf.set(run, row);
@@ -136,8 +153,18 @@ export class HistoryRows {
     return row;
   }
 
+  #noteHosts(row: Row, run: Run): void {
+    const [first, ...others] = hostsThatHad(run);
+    this.agentIds[row] = this.agents.numberOf(first?.agent ?? "");
+    this.agentNames[row] = this.agents.numberOf(first?.name ?? "");
+    const further = others.filter(({ agent }) => agent !== first?.agent);
+    const numbers = further.flatMap(({ agent, name }) => [this.agents.numberOf(agent), this.agents.numberOf(name)]);
+    if (numbers.length > 0) this.otherAgents.set(row, numbers);
+  }
+
   remove(row: Row): void {
     this.#rowOf.delete(this.ids[row] ?? "");
+    this.otherAgents.delete(row);
     this.#unlink(row);
     this.states[row] = REMOVED;
     this.#removed++;
@@ -204,6 +231,7 @@ export class HistoryRows {
     this.#newer[job.newest] = row;
     job.newest = row;
     job.count++;
+    job.parts += this.isPart[row] ?? 0;
   }
 
   #unlink(row: Row): void {
@@ -214,6 +242,7 @@ export class HistoryRows {
     if (newer === 0) job.newest = older;
     else this.#older[newer] = older;
     job.count--;
+    job.parts -= this.isPart[row] ?? 0;
     if (job.count > 0) return;
     this.#jobs.delete(job.name);
     this.#jobOf[job.number] = undefined;
@@ -222,7 +251,7 @@ export class HistoryRows {
 
   #addJob(name: string, oldest: Row): JobRows {
     const number = this.#freeNumbers.pop() ?? this.#jobOf.length;
-    const job = { name, number, count: 0, oldest, newest: 0 };
+    const job = { name, number, count: 0, parts: 0, oldest, newest: 0 };
     this.#jobOf[number] = job;
     this.#jobs.set(name, job);
     return job;
@@ -237,6 +266,8 @@ export class HistoryRows {
     this.agentNames = grown(this.agentNames);
     this.agentIds = grown(this.agentIds);
     this.submittedBy = grown(this.submittedBy);
+    this.sequences = grown(this.sequences);
+    this.isPart = grown(this.isPart);
     this.ofSlot = grown(this.ofSlot);
     this.#older = grown(this.#older);
     this.#newer = grown(this.#newer);

@@ -1,5 +1,5 @@
 import type { Run } from "@jobs/core";
-import { MARKER_TTL_SECONDS, subjectOfRun, type JobEntry } from "@jobs/core/jetstream";
+import { entryOf, MARKER_TTL_SECONDS, subjectOfRun, type JobEntry } from "@jobs/core/jetstream";
 import { expect, test } from "vitest";
 import { JobsProjection } from "./jobs-projection.ts";
 
@@ -99,15 +99,17 @@ test("a marker is forgotten when its time is over, and with it the job; other ke
 
 test("attempts count for their agent while they are not known to have ended, and waiting runs for the agent they wait for", () => {
   const { jobs } = projection();
+  const waiting = (): string[] =>
+    [...jobs.waitingFor({ id: "alpha", name: "alpha", labels: {} })].map(({ job }) => job);
   jobs.apply(stored(1));
-  expect([jobs.assignedTo("alpha"), jobs.jobsWaitingFor("alpha")]).toEqual([0, ["nightly"]]);
+  expect([jobs.occupancy.of("alpha"), waiting()]).toEqual([0, ["nightly"]]);
   jobs.apply(stored(2, run({ attempts: [attempt] })));
-  expect([jobs.assignedTo("alpha"), jobs.jobsWaitingFor("alpha")]).toEqual([1, []]);
+  expect([jobs.occupancy.of("alpha"), waiting()]).toEqual([1, []]);
   jobs.apply(stored(3, run({ attempts: [attempt], state: "completed", times: { submittedAt: AT, endedAt: AT } })));
-  expect(jobs.assignedTo("alpha")).toBe(0);
+  expect(jobs.occupancy.of("alpha")).toBe(0);
   jobs.apply(stored(4, run({ run: "run00002", attempts: [attempt] })));
   jobs.applySnapshot("nightly", { asOf: 9, entries: [] });
-  expect(jobs.assignedTo("alpha")).toBe(0);
+  expect(jobs.occupancy.of("alpha")).toBe(0);
 });
 
 test("a view is as fresh as what was applied last, however often it was looked at before", () => {
@@ -131,6 +133,24 @@ test("a run that another server has stored is found, and raises no guard before 
   expect(jobs.view("nightly").guard).toBe(9);
   jobs.apply({ ...marker(11), subject: subjectOfRun(run({ run: "run00003" })) });
   expect(jobs.find("run00003")).toBeUndefined();
+});
+
+test("a definition that another server has deleted is gone at once, and its marker goes by itself", () => {
+  const { jobs, clock } = projection();
+  const definition = { v: 1, job: "nightly", writeId: "w", policy: {}, updatedAt: AT, updatedBy: "ada" } as const;
+  const defined: string[] = [];
+  jobs.on("defined", (job) => void defined.push(job));
+  jobs.apply(entryOf({ kind: "definition", definition }, 3));
+  jobs.announce({ kind: "definition-marker", job: "nightly" }, 5);
+  jobs.announce({ kind: "definition", definition }, 4); // it comes late
+  expect(jobs.findDefinition("nightly")).toBeUndefined();
+  expect(jobs.view("nightly").definition).toBeDefined();
+  jobs.apply(entryOf({ kind: "definition-marker", job: "nightly" }, 5));
+  expect(jobs.view("nightly")).toMatchObject({ definition: undefined, guard: 5 });
+  expect(defined).toEqual(["nightly", "nightly"]);
+  clock.ms += MARKER_TTL_SECONDS * 1_000 + 1;
+  jobs.sweep();
+  expect([...jobs.names()]).toEqual([]);
 });
 
 test("an own write is put on top of the view that it was decided on, and of no other", () => {

@@ -3,7 +3,8 @@ import { EventEmitter } from "node:events";
  * The jobs and their live runs in memory, filled by watching the bucket `jobs`; never the truth. Of each job it keeps
  * the guard: the last sequence that was read of it, which the next write must name.
  */
-import { currentAttempt, hasEnded, isAhead, isWaiting, type JobDefinition, type Run, type Settings } from "@jobs/core";
+import { hasEnded, isAhead, type JobDefinition, type Run, type Settings } from "@jobs/core";
+import { byLine } from "@jobs/core/decide";
 import {
   entryOf,
   MARKER_TTL_SECONDS,
@@ -12,16 +13,10 @@ import {
   type JobRecord,
   type JobSnapshot,
 } from "@jobs/core/jetstream";
-import { bySubmission } from "./line-order.ts";
-
-interface Entry {
-  readonly kind: JobEntry["kind"];
-  readonly sequence: number;
-  readonly run?: Run;
-  readonly definition?: JobDefinition;
-  /** When it was seen, monotonic ms: after its TTL a marker is gone from the store without a word. */
-  readonly seenAtMs: number;
-}
+import { Announced } from "./announced.ts";
+import { viewOf, type Entry, type GuardedView } from "./guarded-view.ts";
+import { Occupancy } from "./occupancy.ts";
+import { WaitingLines } from "./waiting-lines.ts";
 
 const NO_SETTINGS = { settings: { v: 1 }, sequence: 0 } as const;
 
@@ -33,18 +28,6 @@ interface JobState {
   view?: GuardedView | undefined;
 }
 
-/** One job as it was read, and the guard that a write made from this view must carry. */
-export interface GuardedView {
-  readonly job: string;
-  readonly runs: readonly Run[];
-  readonly definition: JobDefinition | undefined;
-  readonly guard: number;
-  /** True when there is a record that this version cannot read: nothing may be decided of the job. */
-  readonly isUnreadable: boolean;
-  /** How often everything was forgotten before it was read. */
-  readonly generation: number;
-}
-
 export interface LiveRun {
   readonly run: Run;
   /** Sequence of the record. */
@@ -54,7 +37,7 @@ export interface LiveRun {
 interface Events {
   run: [Run];
   removed: [Run];
-  /** The definition of this job has changed. */
+  /** The definition of this job has changed, or is gone. */
   defined: [string];
   /** What holds for all jobs has changed. */
   settings: [];
@@ -64,17 +47,21 @@ export class JobsProjection extends EventEmitter<Events> {
   readonly #monotonicMs: () => number;
   readonly #jobs = new Map<string, JobState>();
   readonly #runs = new Map<string, LiveRun>();
-  readonly #assigned = new Map<string, number>();
-  readonly #waiting = new Map<string, Set<string>>();
+  readonly #handed = new Map<string, LiveRun>();
+  /** Attempts that agents have. */
+  readonly occupancy: Occupancy;
+  readonly #waiting = new WaitingLines();
+  /** Whose turn it is to be looked at. */
+  #turn = this.#jobs.keys();
   #settings: { readonly settings: Settings; readonly sequence: number } = NO_SETTINGS;
-  /** What other servers said they have stored and that no watch has delivered yet, by subject. */
-  readonly #announced = new Map<string, JobEntry>();
+  readonly #announced = new Announced();
   #generation = 0;
 
   constructor(options: { monotonicMs: () => number }) {
     super();
     this.setMaxListeners(0);
     this.#monotonicMs = options.monotonicMs;
+    this.occupancy = new Occupancy(options.monotonicMs);
   }
 
   /**
@@ -137,13 +124,13 @@ export class JobsProjection extends EventEmitter<Events> {
 
   /** Every job that something is known of. */
   names(): Iterable<string> {
-    return this.#jobs.keys();
+    return new Set([...this.#jobs.keys(), ...this.#announced.jobs()]);
   }
 
-  /** Jobs with a run that is due and has not ended, the one whose run is the oldest first: so is a free slot given to who came first. */
+  /** Jobs with a run that is due and has not ended, the one whose run is first in line first: so is a free slot given to who came first. */
   liveJobs(): Iterable<string> {
     const runs = [...this.#runs.values()].map(({ run }) => run).filter((run) => !hasEnded(run) && !isAhead(run));
-    return new Set(runs.sort(bySubmission).map(({ job }) => job));
+    return new Set(runs.sort(byLine).map(({ job }) => job));
   }
 
   /** Forgets everything: the store is another one. */
@@ -151,7 +138,8 @@ export class JobsProjection extends EventEmitter<Events> {
     this.#settings = NO_SETTINGS;
     this.#jobs.clear();
     this.#runs.clear();
-    this.#assigned.clear();
+    this.#handed.clear();
+    this.occupancy.clear();
     this.#waiting.clear();
     this.#announced.clear();
     this.#generation++;
@@ -162,7 +150,7 @@ export class JobsProjection extends EventEmitter<Events> {
     const generation = this.#generation;
     if (state === undefined) return { job, runs: [], definition: undefined, guard: 0, isUnreadable: false, generation };
     this.#forgetExpiredMarkers(state);
-    return (state.view ??= { ...viewOf(job, state), generation });
+    return (state.view ??= { ...viewOf(job, state.entries), generation });
   }
 
   /** True while a marker stands in the place of this run's record: it has ended and is in HISTORY. */
@@ -180,32 +168,45 @@ export class JobsProjection extends EventEmitter<Events> {
 
   find(run: string): LiveRun | undefined {
     const known = this.#runs.get(run);
-    for (const { run: announced, sequence } of this.#announced.values())
-      if (announced?.run === run && sequence > (known?.sequence ?? 0)) return { run: announced, sequence };
-    return known;
+    const announced = this.#announced.findRun(run);
+    return announced !== undefined && announced.sequence > (known?.sequence ?? 0) ? announced : known;
   }
 
   /** What is said of a job as a whole, as far as this server knows. */
   findDefinition(job: string): JobDefinition | undefined {
-    for (const { definition } of this.#announced.values()) if (definition?.job === job) return definition;
-    return this.view(job).definition;
+    const announced = this.#announced.findDefinition(job) ?? this.view(job).definition;
+    return announced === "deleted" ? undefined : announced;
+  }
+
+  /** Runs for which something is to be told to a host, or to be done: those that hosts have, or had. */
+  handed(): Iterable<LiveRun> {
+    return this.#handed.values();
+  }
+
+  /** Of all jobs with a run that is due and has not ended, the next so many; each comes again and again. */
+  nextLiveJobs(limit: number): readonly string[] {
+    const next: string[] = [];
+    for (let left = this.#jobs.size; left > 0 && next.length < limit; left--) {
+      const { value: job, done } = this.#turn.next();
+      if (done === true) this.#turn = this.#jobs.keys();
+      else if (this.#hasDueRun(job)) next.push(job);
+    }
+    return next;
+  }
+
+  #hasDueRun(job: string): boolean {
+    for (const { run } of this.#jobs.get(job)?.entries.values() ?? [])
+      if (run !== undefined && !hasEnded(run) && !isAhead(run)) return true;
+    return false;
   }
 
   runs(): Iterable<LiveRun> {
     return this.#runs.values();
   }
 
-  /** Attempts of live runs that are assigned to an agent and not known to have ended. */
-  assignedTo(agent: string): number {
-    return this.#assigned.get(agent) ?? 0;
-  }
-
-  /** Jobs with a run that waits for this agent, the one that waits longest first. */
-  jobsWaitingFor(agent: string): readonly string[] {
-    const first = (job: string): Run | undefined =>
-      this.view(job).runs.find((run) => isWaiting(run) && run.target.agent === agent);
-    const waiting = [...(this.#waiting.get(agent) ?? [])].flatMap((job) => first(job) ?? []);
-    return waiting.sort(bySubmission).map(({ job }) => job);
+  /** The runs that this agent could help, in line; nothing may change while they are gone through. */
+  waitingFor(agent: Parameters<WaitingLines["of"]>[0]): Iterable<Run> {
+    return this.#waiting.of(agent);
   }
 
   #stateOf(job: string): JobState {
@@ -217,9 +218,9 @@ export class JobsProjection extends EventEmitter<Events> {
   }
 
   #set(state: JobState, entry: JobEntry): void {
-    const before = state.entries.get(entry.subject)?.run;
+    const { run: before, definition } = state.entries.get(entry.subject) ?? {};
     if (before !== undefined) this.#unindex(before);
-    if ((this.#announced.get(entry.subject)?.sequence ?? 0) <= entry.sequence) this.#announced.delete(entry.subject);
+    this.#announced.delivered(entry);
     state.entries.set(entry.subject, {
       kind: entry.kind,
       sequence: entry.sequence,
@@ -228,7 +229,7 @@ export class JobsProjection extends EventEmitter<Events> {
       ...(entry.definition === undefined ? {} : { definition: entry.definition }),
     });
     state.view = undefined;
-    if (entry.kind === "definition") this.emit("defined", entry.job);
+    if (entry.kind === "definition" || definition !== undefined) this.emit("defined", entry.job);
     if (entry.run === undefined) {
       if (before !== undefined) this.emit("removed", before);
       return;
@@ -238,9 +239,10 @@ export class JobsProjection extends EventEmitter<Events> {
   }
 
   #drop(state: JobState, subject: string): void {
-    const before = state.entries.get(subject)?.run;
+    const { run: before, definition } = state.entries.get(subject) ?? {};
     state.entries.delete(subject);
     state.view = undefined;
+    if (definition !== undefined) this.emit("defined", definition.job);
     if (before === undefined) return;
     this.#unindex(before);
     this.emit("removed", before);
@@ -248,23 +250,16 @@ export class JobsProjection extends EventEmitter<Events> {
 
   #index(run: Run, sequence: number): void {
     this.#runs.set(run.run, { run, sequence });
-    const agent = occupiedAgent(run);
-    if (agent !== undefined) this.#assigned.set(agent, this.assignedTo(agent) + 1);
-    if (isWaiting(run)) {
-      const jobs = this.#waiting.get(run.target.agent) ?? new Set();
-      this.#waiting.set(run.target.agent, jobs.add(run.job));
-    }
+    if (hasEnded(run) || run.attempts.length > 0) this.#handed.set(run.run, { run, sequence });
+    this.#waiting.add(run);
+    this.occupancy.add(run);
   }
 
   #unindex(run: Run): void {
     this.#runs.delete(run.run);
-    const agent = occupiedAgent(run);
-    if (agent !== undefined) this.#assigned.set(agent, this.assignedTo(agent) - 1);
-    if (!isWaiting(run)) return;
-    const others = this.view(run.job).runs.some(
-      (other) => other.run !== run.run && isWaiting(other) && other.target.agent === run.target.agent,
-    );
-    if (!others) this.#waiting.get(run.target.agent)?.delete(run.job);
+    this.#handed.delete(run.run);
+    this.#waiting.remove(run);
+    this.occupancy.remove(run);
   }
 
   #forgetExpiredMarkers(state: JobState): void {
@@ -275,22 +270,4 @@ export class JobsProjection extends EventEmitter<Events> {
       state.entries.delete(subject);
     }
   }
-}
-
-function viewOf(job: string, { entries }: JobState): Omit<GuardedView, "generation"> {
-  let guard = 0;
-  const runs: Run[] = [];
-  let definition: JobDefinition | undefined;
-  let isUnreadable = false;
-  for (const entry of entries.values()) {
-    guard = Math.max(guard, entry.sequence);
-    if (entry.run !== undefined) runs.push(entry.run);
-    definition ??= entry.definition;
-    isUnreadable ||= entry.kind === "unreadable";
-  }
-  return { job, runs: runs.sort(bySubmission), definition, guard, isUnreadable };
-}
-
-function occupiedAgent(run: Run): string | undefined {
-  return hasEnded(run) ? undefined : currentAttempt(run)?.agent;
 }

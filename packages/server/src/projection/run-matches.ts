@@ -1,16 +1,30 @@
-import type { Run, RunFilter } from "@jobs/core";
+import { hostOf, type Run, type RunFilter } from "@jobs/core";
 
-/** Whether a run's record is one that the filter lets through. */
+interface Host {
+  readonly agent: string;
+  readonly name: string;
+}
+
+/** The hosts that had a run, or the one that alone may have it; a run for several has none itself: its parts have. */
+export function hostsThatHad(run: Run): readonly Host[] {
+  const { target } = run;
+  const had = run.attempts.map((attempt) => ({ agent: attempt.agent, name: hostOf(run, attempt) }));
+  const isNamed = target.kind === "agent" && had.every(({ agent }) => agent !== target.agent);
+  return isNamed ? [...had, target] : had;
+}
+
+/** Whether a run's record is one that the filter lets through. The parts of a run are found through it alone. */
 export function runTest(filter: RunFilter): (run: Run) => boolean {
   const { job, name, state, reason, agent, submittedBy, since, until } = filter;
   const isNamed = name === undefined ? undefined : isNameLike(name);
   const sinceMs = since === undefined ? undefined : Date.parse(since);
   const untilMs = until === undefined ? undefined : Date.parse(until);
   return (run) =>
+    run.partOf === undefined &&
     (job === undefined || run.job === job) &&
     (state === undefined || state.includes(run.state)) &&
     (reason === undefined || (run.reason !== undefined && reason.includes(run.reason))) &&
-    (agent === undefined || run.target.name === agent || run.target.agent === agent) &&
+    (agent === undefined || hostsThatHad(run).some((host) => host.agent === agent || host.name === agent)) &&
     (submittedBy === undefined || run.submittedBy === submittedBy) &&
     (isNamed === undefined || isNamed(run.job)) &&
     (sinceMs === undefined || Date.parse(run.times.submittedAt) >= sinceMs) &&

@@ -68,10 +68,15 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
   }
 
   /** A run came into HISTORY. */
-  onFinished(run: Run): void {
-    this.#options.history.add(run);
+  onFinished(run: Run, sequence: number): void {
+    this.#options.history.add(run, sequence);
     this.#options.records.note(run);
     if (this.listenerCount(run.run) > 0) this.emit(run.run, viewOfRun(run));
+  }
+
+  /** Where the job's history was last deleted: a sequence of HISTORY; 0: never. */
+  erasedAt(job: string): number {
+    return this.#options.history.erasedAt(job);
   }
 
   /** True once it is in HISTORY, as far as this server knows. */
@@ -79,7 +84,8 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
     return this.#options.history.has(id);
   }
 
-  async #find(id: string): Promise<RunView | undefined> {
+  /** Undefined when this server knows of none; throws `store-unavailable` when its record cannot be read. */
+  async find(id: string): Promise<RunView | undefined> {
     const { history, records, jobs, presenter } = this.#options;
     const finished = history.find(id);
     const record = finished === undefined ? undefined : await records.find(finished.job, id);
@@ -93,10 +99,10 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
    * now; `store-unavailable` when it cannot see that, or cannot read the run's record.
    */
   async get(id: string): Promise<RunView> {
-    const known = await this.#find(id);
+    const known = await this.find(id);
     if (known !== undefined) return known;
     await this.catchUp();
-    const found = await this.#find(id);
+    const found = await this.find(id);
     if (found !== undefined) return found;
     this.#options.history.assertReadable(id);
     throw unknown(id, "run");
@@ -186,7 +192,7 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
       const view = await changed;
       if (view === undefined) return;
       changed = this.#nextChange(id, signal);
-      yield (await this.#find(id)) ?? view;
+      yield (await this.find(id)) ?? view;
     }
   }
 

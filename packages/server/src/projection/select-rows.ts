@@ -14,7 +14,7 @@ export interface Selection {
 const ALL = 0xffff_ffff;
 const [UNKNOWN, YES, NO] = [0, 1, 2];
 
-/** Calls `take` with each row that the filter lets through, the newest first, until it says false. */
+/** Calls `take` with each row that the filter lets through, the newest first, until it says false; parts of other runs are in no list. */
 export function selectRows(
   rows: HistoryRows,
   { candidates, filter, after }: Selection,
@@ -54,7 +54,7 @@ function countWhile(candidates: ArrayLike<Row>, holds: (row: Row) => boolean): n
 
 /** Undefined when no row can be wanted. */
 function test(rows: HistoryRows, filter: RunFilter): ((row: Row) => boolean) | undefined {
-  const { states, reasons, agentNames, agentIds, submittedBy, jobNumbers } = rows;
+  const { states, reasons, agentNames, agentIds, otherAgents, submittedBy, jobNumbers, isPart } = rows;
   // Bit 0 of a state is that of rows that were removed.
   const stateBits = bits(filter.state, RunState.options) & ~1;
   const reasonBits = bits(filter.reason, Reason.options);
@@ -64,9 +64,13 @@ function test(rows: HistoryRows, filter: RunFilter): ((row: Row) => boolean) | u
   if (agent === undefined || by === undefined) return undefined;
   const isNamed = filter.name === undefined ? undefined : nameTest(rows, filter.name);
   return (row) =>
+    isPart[row] === 0 &&
     ((stateBits >>> (states[row] ?? 0)) & 1) === 1 &&
     ((reasonBits >>> (reasons[row] ?? 0)) & 1) === 1 &&
-    (agent < 0 || agentNames[row] === agent || agentIds[row] === agent) &&
+    (agent < 0 ||
+      agentNames[row] === agent ||
+      agentIds[row] === agent ||
+      otherAgents.get(row)?.includes(agent) === true) &&
     (by < 0 || submittedBy[row] === by) &&
     (job === undefined || jobNumbers[row] === job.number) &&
     (isNamed === undefined || isNamed(jobNumbers[row] ?? 0));

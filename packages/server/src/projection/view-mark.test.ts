@@ -108,3 +108,19 @@ test("a view that lagged for most of a marker's life is read anew before it coun
   await late.done;
   expect(view.isCurrent()).toBe(true);
 });
+
+test("a mark that another one took the place of before it was delivered is confirmed with that one, and a later one is not", async () => {
+  const { clock, view, jobs, history, confirm, bringBack } = marked();
+  const first = confirm();
+  clock.ms += 100;
+  const second = confirm();
+  const third = confirm();
+  await bringBack(jobs, jobs.marks[1]);
+  await bringBack(history, history.marks[0]);
+  expect([first.isConfirmed, second.isConfirmed, view.ageMs()]).toEqual([true, false, 100]);
+  await bringBack(history, history.marks[1]);
+  await second.done;
+  expect([third.isConfirmed, view.ageMs()]).toEqual([false, 0]);
+  for (const store of [jobs, history]) await bringBack(store);
+  await third.done;
+});

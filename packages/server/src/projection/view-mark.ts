@@ -63,8 +63,9 @@ export class ViewMark implements Service {
     return this.stop();
   }
 
-  isCurrent(): boolean {
-    return this.ageMs() < CONFIRMED_FOR_MS;
+  /** `sinceMs`: it was so at some time after this one, too, monotonic ms. */
+  isCurrent(sinceMs = Number.NEGATIVE_INFINITY): boolean {
+    return this.ageMs() < CONFIRMED_FOR_MS && this.#confirmedAtMs >= sinceMs;
   }
 
   /** How long ago the view was certainly current, milliseconds; infinite when nobody can tell. */
@@ -111,12 +112,21 @@ export class ViewMark implements Service {
     return settled;
   }
 
-  /** A mark came back through the watch of `store`. */
+  /**
+   * A mark came back through the watch of `store`, and with it those that were sent before: a store keeps the last one
+   * alone, which may have taken the place of another before that was delivered.
+   */
   onMark(store: Markable, server: string, mark: string): void {
-    const waiting = server === this.#options.server ? this.#waiting.get(mark) : undefined;
-    if (waiting === undefined || !waiting.missing.delete(store) || waiting.missing.size > 0) return;
+    if (server !== this.#options.server || !this.#waiting.has(mark)) return;
+    for (const [sent, waiting] of this.#waiting) {
+      waiting.missing.delete(store);
+      if (waiting.missing.size === 0 && this.#waiting.delete(sent)) this.#cameBack(waiting);
+      if (sent === mark) return;
+    }
+  }
+
+  #cameBack(waiting: SentMark): void {
     const hasLagged = this.#confirmedAtMs !== Number.NEGATIVE_INFINITY && this.ageMs() > HOLES_AFTER_MS;
-    this.#waiting.delete(mark);
     if (hasLagged) {
       this.invalidate();
       this.#options.onHoles();

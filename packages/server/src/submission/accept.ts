@@ -5,10 +5,12 @@ import {
   checkScript,
   interpreterOf,
   JobsError,
+  nameOfTarget,
   PAYLOAD_INLINE_MAX_BYTES,
   PolicySettings,
   programOf,
   shownParameters,
+  targetKey,
   variablesOf,
   type ParameterValues,
   type SubmitInput,
@@ -16,6 +18,7 @@ import {
   type HostReport,
   type Payload,
   type PayloadContent,
+  type Target,
 } from "@jobs/core";
 import { payloadKey, type ArtifactStore } from "@jobs/core/artifacts";
 import type { Submission } from "@jobs/core/decide";
@@ -31,15 +34,21 @@ export interface AcceptOptions {
   readonly agents: AgentsProjection;
   readonly syntax: ShellSyntax;
   readonly artifacts: ArtifactStore;
-  readonly runs: Pick<Runs, "get" | "latestOf" | "catchUp">;
+  readonly runs: Pick<Runs, "get" | "latestOf" | "catchUp" | "erasedAt">;
   readonly nowMs: () => number;
+  /** Nothing is stored. */
+  readonly isDryRun?: boolean;
 }
 
 /** Where a run goes, and what it does there. */
 export type Work = Pick<Submission, "target" | "payload" | "parameters">;
 
 /** A script and where it runs, with what it was given: values that were checked already. */
-export type WorkInput = z.output<typeof TaskInput> & { readonly given?: ParameterValues | undefined };
+export type WorkInput = z.output<typeof TaskInput> & {
+  readonly given?: ParameterValues | undefined;
+  /** Of all agents that match only these. */
+  readonly only?: string[];
+};
 
 type SubmitParsed = z.output<typeof SubmitInput>;
 
@@ -62,7 +71,7 @@ export async function acceptWork(
   const asked = { ...time, ...(input.after === undefined ? {} : { after: input.after }) };
   return {
     job: input.name,
-    run: runIdOf(input.name, input.key),
+    run: runIdOf(input.name, input.key, options.runs.erasedAt(input.name)),
     policy,
     ...(isHeld ? { isHeld } : {}),
     ...time,
@@ -71,7 +80,7 @@ export async function acceptWork(
     payload,
     ...(parameters === undefined ? {} : { parameters }),
     requestDigest: sha256(
-      JSON.stringify([payload.sha256, target.agent, sortedEntries(policy), isHeld, ...sortedEntries(asked)]),
+      JSON.stringify([payload.sha256, targetKey(target), sortedEntries(policy), isHeld, ...sortedEntries(asked)]),
     ),
     submittedBy: by,
   };
@@ -80,38 +89,49 @@ export async function acceptWork(
 export async function workOf(input: WorkInput, options: AcceptOptions): Promise<Work> {
   checkScript(input.script);
   const interpreter = input.interpreter ?? interpreterOf(input.script);
-  const agent = options.agents.resolve(input.on);
+  const resolved = options.agents.resolve(input.on);
+  const target = resolved.kind === "all" && input.only !== undefined ? { ...resolved, only: input.only } : resolved;
   // With a PATH of its own only the host itself can tell.
-  if (input.env?.["PATH"] === undefined)
-    checkProgram(programOf(interpreter), agent.name, options.agents.findReport(agent.id));
+  if (input.env?.["PATH"] === undefined) checkProgram(programOf(interpreter), target, options.agents);
   await options.syntax.check(input.script, programOf(interpreter));
   const { given } = input;
   const env = Object.fromEntries(sortedEntries({ ...input.env, ...variablesOf(given ?? {}) }));
   const parameters = given === undefined ? {} : { parameters: given };
   const content: PayloadContent = { v: 1, script: input.script, interpreter: [...interpreter], env, ...parameters };
   return {
-    target: { kind: "agent", agent: agent.id, name: agent.name },
-    payload: await payloadOf(content, options.artifacts),
+    target,
+    payload: await payloadOf(content, options, target.kind === "all" ? MEMBER_INLINE_MAX_BYTES : undefined),
     ...(given === undefined ? {} : { parameters: shownParameters(given) }),
   };
 }
 
-/** A program on the host's PATH, or in one of its folders, must be there; of others only the host itself can tell. */
-function checkProgram(program: string, host: string, report: HostReport | undefined): void {
-  if (report === undefined) return;
-  const isOnPath = !program.includes("/");
-  const name = isOnPath ? program : program.slice(dirname(program).length + 1);
-  const isKnowable = isOnPath || report.path.includes(dirname(program));
-  if (!isKnowable || report.programs.includes(name)) return;
-  const message = `${host} has no “${program}”: install it there, or name another interpreter.`;
+/** A program on the PATH of a host that may take it, or in one of its folders, must be there; of others only the host itself can tell. */
+function checkProgram(program: string, target: Target, agents: AgentsProjection): void {
+  const reports = agents.matching(target).map(({ id }) => agents.findReport(id));
+  if (reports.length === 0 || reports.some((report) => report === undefined || mayHave(report, program))) return;
+  const message = `${nameOfTarget(target)} has no “${program}”: install it there, or name another interpreter.`;
   throw new JobsError("interpreter-missing", message, { field: "script" });
 }
 
-async function payloadOf(content: PayloadContent, artifacts: ArtifactStore): Promise<Payload> {
+function mayHave({ path, programs }: HostReport, program: string): boolean {
+  const isOnPath = !program.includes("/");
+  const name = isOnPath ? program : program.slice(dirname(program).length + 1);
+  const isKnowable = isOnPath || path.includes(dirname(program));
+  return !isKnowable || programs.includes(name);
+}
+
+/** In a record that names very many agents, and in one for each of them. */
+const MEMBER_INLINE_MAX_BYTES = 2 * 1024;
+
+async function payloadOf(
+  content: PayloadContent,
+  { artifacts, isDryRun = false }: Pick<AcceptOptions, "artifacts" | "isDryRun">,
+  inlineMaxBytes = PAYLOAD_INLINE_MAX_BYTES,
+): Promise<Payload> {
   const body = JSON.stringify(content);
   const bytes = Buffer.from(body);
   const payload: Payload = { form: "plain", sha256: sha256(body), sizeBytes: bytes.length };
-  if (bytes.length <= PAYLOAD_INLINE_MAX_BYTES) return { ...payload, body };
+  if (isDryRun || bytes.length <= inlineMaxBytes) return { ...payload, body };
   const underWay = storing.get(artifacts) ?? new Map<string, Promise<void>>();
   storing.set(artifacts, underWay);
   const key = payloadKey(payload.sha256);

@@ -2,6 +2,7 @@
 import {
   JobsError,
   PolicySettings,
+  targetInputOf,
   type ParameterValues,
   type PayloadContent,
   type Run,
@@ -26,7 +27,7 @@ export async function repeat(run: Run, changes: Changes, artifacts: ArtifactStor
   // Another script brings its own interpreter along.
   const asItWas = changes.script === undefined ? { script, interpreter } : {};
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
-  const before = { ...asItWas, env, on: run.target.agent, ...PolicySettings.parse(run) };
+  const before = { ...asItWas, env, on: targetInputOf(run.target), ...PolicySettings.parse(run) };
   return { ...before, ...given, name: run.job, ...(parameters === undefined ? {} : { given: parameters }) } as Repeated;
 }
 

@@ -9,12 +9,13 @@ function desk() {
   const rejected: string[] = [];
   const events = { ended: 0 };
   const options = {
-    agents: { resolve: () => ({ id: "alpha", name: "alpha" }), findReport: () => undefined },
+    agents: { resolve: () => ({ kind: "agent", agent: "alpha", name: "alpha" }), matching: () => [] },
     syntax: { check: () => Promise.resolve() },
     artifacts: {},
     runs: {
       latestOf: (job: string) => [{ job, run: `latest of ${job} after ${events.ended}`, state: "pending" }],
       catchUp: () => Promise.resolve(),
+      erasedAt: () => 0,
     },
     nowMs: () => 0,
     commands: {

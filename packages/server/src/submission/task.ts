@@ -5,8 +5,11 @@ import {
   parametersFault,
   parametersJsonSchema,
   shownParameters,
+  targetInputOf,
+  targetKey,
   type JobView,
   type Parameter,
+  type TargetInput,
   type Task,
   type TaskInput,
 } from "@jobs/core";
@@ -30,7 +33,7 @@ export async function taskOf(input: z.output<typeof TaskInput>, options: AcceptO
 /** The work of one run. Throws `parameters-invalid`, `agent-unknown`, `payload-gone`. */
 export async function workOfTask(
   task: Task,
-  { on, parameters: given = {} }: { readonly on?: string | undefined; readonly parameters?: unknown },
+  { on, parameters: given = {} }: { readonly on?: TargetInput | undefined; readonly parameters?: unknown },
   options: AcceptOptions,
 ): Promise<Work> {
   const { parameters = [], target } = task;
@@ -44,7 +47,13 @@ export async function workOfTask(
     };
   const { script, interpreter, env } = await contentOf(task, options);
   return workOf(
-    { script, interpreter, env, on: on ?? target.agent, ...(task.parameters === undefined ? {} : { given: values }) },
+    {
+      script,
+      interpreter,
+      env,
+      on: on ?? targetInputOf(target),
+      ...(task.parameters === undefined ? {} : { given: values }),
+    },
     options,
   );
 }
@@ -57,7 +66,7 @@ export async function taskViewOf(
   const { script, interpreter, env } = await contentOf(task, options);
   const { target, parameters } = task;
   const declared = parameters === undefined ? {} : { parameters, parametersSchema: parametersJsonSchema(parameters) };
-  return { on: target.name, script, interpreter, env, ...declared };
+  return { on: target.kind === "agent" ? target.name : targetInputOf(target), script, interpreter, env, ...declared };
 }
 
 /** What the task itself says: the variables that its parameters became are not of its environment. */
@@ -76,7 +85,7 @@ async function contentOf(
 }
 
 function taskWith({ target, payload }: Work, parameters?: readonly Parameter[]): Task {
-  const said = [payload.sha256, target.agent, ...(parameters === undefined ? [] : [parameters])];
+  const said = [payload.sha256, targetKey(target), ...(parameters === undefined ? [] : [parameters])];
   return {
     target,
     payload,

@@ -1,0 +1,62 @@
+import { expect, test } from "vitest";
+import type { Run } from "../domain/run.ts";
+import { sampleRun } from "../testing/sample-runs.ts";
+import { estimateStarts, type EstimateInput } from "./estimate.ts";
+
+const MINUTE = 60_000;
+const run = (id: string, job: string, change: Partial<Run> = {}): Run =>
+  sampleRun({ run: id, job, overlap: "queue", ...change });
+
+function estimate(change: Partial<EstimateInput>): Record<string, number> {
+  const durations: Record<string, number> = { short: MINUTE, long: 10 * MINUTE };
+  const starts = estimateStarts({
+    nowMs: 0,
+    agents: [{ id: "a", slots: 1 }],
+    running: [],
+    waiting: [],
+    durationMs: (job) => durations[job.split(" ")[0] ?? ""],
+    ...change,
+  });
+  return Object.fromEntries([...starts].map(([id, ms]) => [id, ms / MINUTE]));
+}
+
+test("runs take the slots as they come free, in line", () => {
+  const waiting = ["short 1", "long 2", "short 3"].map((job, index) => ({
+    run: run(`run${index}`, job),
+    agents: ["a"],
+  }));
+  const running = [{ run: run("running1", "short 0"), agent: "a", sinceMs: -MINUTE / 2 }];
+  expect(estimate({ running, waiting })).toEqual({ run0: 0.5, run1: 1.5, run2: 11.5 });
+  expect(estimate({ running, waiting, agents: [{ id: "a", slots: 2 }] })).toEqual({ run0: 0, run1: 0.5, run2: 1 });
+});
+
+test("a run that takes longer than others did is about to end", () => {
+  const running = [{ run: run("running1", "short 0"), agent: "a", sinceMs: -5 * MINUTE }];
+  expect(estimate({ running, waiting: [{ run: run("next", "short 1"), agents: ["a"] }] })).toEqual({ next: 0 });
+});
+
+test("a run waits for those of its own job, unless both may overlap", () => {
+  const agents = [{ id: "a", slots: 9 }];
+  const waiting = ["one", "two"].map((id) => ({ run: run(id, "long"), agents: ["a"] }));
+  expect(estimate({ agents, waiting })).toEqual({ one: 0, two: 10 });
+  const allow = waiting.map(({ run: one }) => ({ run: { ...one, overlap: "allow" as const }, agents: ["a"] }));
+  expect(estimate({ agents, waiting: allow })).toEqual({ one: 0, two: 0 });
+});
+
+test("a run that may go to several goes to the first that is free", () => {
+  const agents = ["a", "b"].map((id) => ({ id, slots: 1 }));
+  const running = [{ run: run("running1", "long 0"), agent: "a", sinceMs: 0 }];
+  const waiting = ["one", "two"].map((id) => ({ run: run(id, `short ${id}`), agents: ["a", "b"] }));
+  expect(estimate({ agents, running, waiting })).toEqual({ one: 0, two: 1 });
+});
+
+test("of what nobody can tell there is no estimate, nor of what waits for it", () => {
+  const waiting = [
+    { run: run("here", "unknown"), agents: ["a"] },
+    { run: run("behind", "short 1"), agents: ["a"] },
+    { run: run("nowhere", "short 2"), agents: ["gone"] },
+    { run: run("chained", "short 2"), agents: ["b"] },
+    { run: run("later", "short 3"), agents: ["b"], notBeforeMs: 3 * MINUTE },
+  ];
+  expect(estimate({ agents: ["a", "b"].map((id) => ({ id, slots: 1 })), waiting })).toEqual({ here: 0, later: 3 });
+});

@@ -1,0 +1,62 @@
+import type { Run } from "../domain/run.ts";
+/** Which agent takes a run. */
+import { matches } from "../domain/selector.ts";
+import type { AgentView, DecisionContext } from "./view.ts";
+
+type Licensed = AgentView & Required<Pick<AgentView, "licence">>;
+
+/** The agent that takes a run now, or what it waits for instead. */
+export type Place =
+  | { readonly agent: Licensed }
+  | { readonly waitingFor: "agent" | "draining" | "slot"; readonly agent?: undefined };
+
+/** An agent without a live licence is assigned nothing; neither is one that drains, or whose slots are all taken. */
+export function findPlace(run: Pick<Run, "target" | "excluded">, context: DecisionContext): Place {
+  const known = candidatesOf(run, context);
+  const ready = known.filter(isLicensed).filter(({ isDraining }) => !isDraining);
+  if (ready.length === 0)
+    return { waitingFor: known.some((agent) => isLicensed(agent) && agent.isDraining) ? "draining" : "agent" };
+  const free = ready.filter(({ assigned, slots }) => assigned < slots);
+  const agent = best(free, run.target.kind === "any" ? (run.target.prefer ?? []) : []);
+  return agent === undefined ? { waitingFor: "slot" } : { agent };
+}
+
+/** True when an agent that the run may go to is there, with a free slot or without. */
+export function isAnyAvailable(run: Pick<Run, "target">, context: DecisionContext): boolean {
+  return candidatesOf(run, context).some((agent) => isLicensed(agent) && !agent.isDraining);
+}
+
+/** The agents that a run may go to, whether they are there or not. */
+export function candidatesOf({ target, excluded = [] }: Pick<Run, "target" | "excluded">, { agents }: DecisionContext) {
+  if (target.kind === "agent") {
+    const agent = agents.get(target.agent);
+    return agent === undefined ? [] : [agent];
+  }
+  const only = target.kind === "all" && target.only !== undefined ? new Set(target.only) : undefined;
+  return [...agents.list()]
+    .filter((agent) => matches(target.labels, agent) && !excluded.includes(agent.id))
+    .filter(({ id }) => only?.has(id) !== false);
+}
+
+function isLicensed(agent: AgentView): agent is Licensed {
+  return agent.licence !== undefined;
+}
+
+/** The one that is preferred, of those the least loaded, of those the one that was idle for longest. */
+function best(agents: readonly Licensed[], prefer: readonly string[]): Licensed | undefined {
+  if (agents.length < 2) return agents[0];
+  const rank = (agent: Licensed): readonly (number | string)[] => [
+    ...prefer.map((selector) => (matches(selector, agent) ? 0 : 1)),
+    agent.assigned / agent.slots,
+    agent.usedAtMs ?? 0,
+    agent.id,
+  ];
+  return agents
+    .map((agent) => ({ agent, rank: rank(agent) }))
+    .reduce((one, other) => (isBefore(other.rank, one.rank) ? other : one)).agent;
+}
+
+function isBefore(one: readonly (number | string)[], other: readonly (number | string)[]): boolean {
+  const differs = one.findIndex((value, index) => value !== other[index]);
+  return differs >= 0 && (one[differs] ?? 0) < (other[differs] ?? 0);
+}

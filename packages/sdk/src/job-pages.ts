@@ -1,0 +1,21 @@
+import type { JobSummary, OperationInput } from "@jobs/core";
+import { call, type CallOptions } from "./call.ts";
+import type { Connection } from "./connection.ts";
+
+const PAGE = 1_000;
+
+/** All jobs by name, a page at a time. */
+export async function* pagesOfJobs(
+  connection: Connection,
+  filter: Omit<OperationInput<"listJobs">, "limit" | "after">,
+  options: CallOptions,
+): AsyncGenerator<readonly JobSummary[]> {
+  let after: string | undefined;
+  for (;;) {
+    const input = { ...filter, limit: PAGE, ...(after === undefined ? {} : { after }) };
+    const { jobs } = await call(connection, { operation: "listJobs", input }, options);
+    yield jobs;
+    if (jobs.length < PAGE) return;
+    after = jobs.at(-1)?.job;
+  }
+}

@@ -1,0 +1,50 @@
+/** What a decision came to: the record that is stored now. */
+import { JobsError, type Run } from "@jobs/core";
+import type { Decision } from "@jobs/core/decide";
+import type { JobRecord } from "@jobs/core/jetstream";
+
+/** A run's record as it is stored now. */
+export interface Decided {
+  readonly run: Run;
+  readonly sequence: number;
+  /** False when what was asked for already was so. */
+  readonly isNew: boolean;
+}
+
+export interface Settled {
+  readonly record: JobRecord;
+  readonly sequence: number;
+  readonly isNew: boolean;
+}
+
+/** The record that a decision asks for. */
+export function recordOf(decision: Extract<Decision, { kind: "write" | "define" | "delete" }>): JobRecord {
+  switch (decision.kind) {
+    case "write":
+      return { kind: "run", run: decision.run };
+    case "define":
+      return { kind: "definition", definition: decision.definition };
+    case "delete":
+      return { kind: "definition-marker", job: decision.job };
+  }
+}
+
+/** Names the write; undefined of a marker, which names none. */
+export function writeIdOf(record: JobRecord): string | undefined {
+  if (record.kind === "definition") return record.definition.writeId;
+  return record.kind === "run" ? record.run.writeId : undefined;
+}
+
+/** For what somebody asked of a run: that is always answered. */
+export function answered(settled: Settled | undefined): Decided {
+  if (settled?.record.kind !== "run") throw new Error("what is asked is always answered");
+  const { record, sequence, isNew } = settled;
+  return { run: record.run, sequence, isNew };
+}
+
+/** There is a record of the job that this version cannot read. */
+export function unreadable(job: string): JobsError {
+  return new JobsError("store-unavailable", `A record of “${job}” is of a newer version: upgrade this server.`, {
+    field: "name",
+  });
+}

@@ -1,0 +1,103 @@
+import { JobsError, type Beat, type Run } from "@jobs/core";
+import type { AttemptAddress } from "@jobs/core/jetstream";
+import { pino } from "pino";
+import { expect, test } from "vitest";
+import { HistoryIndex } from "../projection/history-index.ts";
+import type { Decider } from "./decider.ts";
+import { HistoryEraser } from "./history-eraser.ts";
+
+const AT = "2026-03-01T12:00:00.000Z";
+
+function run(id: string, agents: readonly string[]): Run {
+  return {
+    v: 1,
+    job: "nightly",
+    run: id,
+    writeId: "w",
+    state: "completed",
+    overlap: "reject",
+    target: { kind: "agent", agent: "alpha", name: "alpha" },
+    payload: { form: "plain", sha256: "00", sizeBytes: 2 },
+    requestDigest: "d",
+    submittedBy: "ada",
+    times: { submittedAt: AT, endedAt: AT },
+    attempts: agents.map((agent, index) => ({
+      number: index + 1,
+      agent,
+      licence: { session: "s", number: 1 },
+      assignedAt: AT,
+      lostAfterMs: null,
+      graceMs: 1,
+    })),
+  };
+}
+
+/** A job with three runs; of its hosts one holds nothing, one holds an attempt, one is not in contact. */
+function eraser(runs: readonly Run[] = []) {
+  const finished = new HistoryIndex();
+  finished.add(run("run00001", ["free", "holding"]), 1);
+  finished.add(run("run00002", ["holding"]), 2);
+  finished.add(run("run00003", ["gone"]), 3);
+  const released: AttemptAddress[] = [];
+  const purged: number[] = [];
+  const removed: string[] = [];
+  const fault = { isThere: false };
+  const held = [{ job: "nightly", run: "run00001", attempt: 2, isOver: true }];
+  const alone: Decider["alone"] = (job, act) =>
+    act({ job, runs, definition: undefined, guard: 0, isUnreadable: false, generation: 0 }, {
+      agents: { liveOf: () => [] },
+    } as unknown as Parameters<typeof act>[1]);
+  const history = {
+    erase: () => Promise.resolve(9),
+    purge: (_: string, before: number) => {
+      if (fault.isThere) return Promise.reject(new Error("NATS is away"));
+      purged.push(before);
+      return Promise.resolve();
+    },
+  };
+  const made = new HistoryEraser({
+    decider: { alone },
+    history,
+    releaser: { release: (address) => Promise.resolve(void released.push(address)) },
+    finished,
+    artifacts: { removeAll: (prefix) => Promise.resolve(void removed.push(prefix)) },
+    agents: {
+      isInContact: (agent) => agent !== "gone",
+      findBeat: (agent) => ({ held: agent === "holding" ? held : [] }) as unknown as Beat,
+    },
+    log: pino({ level: "silent" }),
+  });
+  return { eraser: made, finished, released, removed, purged, fault };
+}
+
+test("the runs are forgotten at once, the hosts that may hold something are told, then it is purged", async () => {
+  const { eraser: made, finished, released, removed, purged } = eraser();
+  await made.erase("nightly");
+  expect(finished.list({}, { limit: 9 })).toEqual([]);
+  await expect.poll(() => finished.isErasing("nightly")).toBe(false);
+  expect(released).toEqual([
+    { agent: "holding", run: "run00001", attempt: 2 },
+    { agent: "gone", run: "run00003", attempt: 1 },
+  ]);
+  expect(removed).toEqual([1, 2, 3].map((nth) => `runs/nightly/run0000${nth}`));
+  expect(purged).toEqual([9]);
+});
+
+test("what could not be done is done by a later round", async () => {
+  const { eraser: made, finished, purged, fault } = eraser();
+  fault.isThere = true;
+  await made.erase("nightly");
+  made.round();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([finished.isErasing("nightly"), purged]).toEqual([true, []]);
+  fault.isThere = false;
+  made.round();
+  await expect.poll(() => finished.isErasing("nightly")).toBe(false);
+  expect(purged).toEqual([9]);
+});
+
+test("nothing is deleted while there is a record of a run", async () => {
+  const { eraser: made, finished } = eraser([run("run00004", [])]);
+  await expect(made.erase("nightly")).rejects.toBeInstanceOf(JobsError);
+  expect(finished.list({}, { limit: 9 })).toHaveLength(3);
+});

@@ -1,0 +1,80 @@
+/**
+ * Deletes the finished runs of a job from HISTORY:
+ *
+ *   erasure ──every watch forgets them──► hosts told to forget what they hold ──► files removed ──► purged ──► the erasure says that it is done
+ *
+ * The erasure is a record of HISTORY itself: what a crash left undone the next deciding server does. It stays: a key that is
+ * used again makes another run's id than before it, since hosts and streams may still hold something of the old one. Until
+ * it is done no run of the job settles.
+ */
+import { runPrefix, type ArtifactStore } from "@jobs/core/artifacts";
+import { findHistoryObstacle } from "@jobs/core/decide";
+import type { HistoryStore } from "@jobs/core/jetstream";
+import type { Logger } from "pino";
+import type { AgentsProjection } from "../projection/agents-projection.ts";
+import type { Erasure } from "../projection/erasures.ts";
+import type { HistoryIndex } from "../projection/history-index.ts";
+import type { Decider } from "./decider.ts";
+import { fewAtOnce } from "./few-at-once.ts";
+import type { Releaser } from "./releaser.ts";
+
+export interface HistoryEraserOptions {
+  readonly decider: Pick<Decider, "alone">;
+  readonly history: Pick<HistoryStore, "erase" | "purge">;
+  readonly releaser: Pick<Releaser, "release">;
+  readonly finished: HistoryIndex;
+  readonly artifacts: Pick<ArtifactStore, "removeAll">;
+  readonly agents: Pick<AgentsProjection, "isInContact" | "findBeat">;
+  readonly log: Logger;
+}
+
+export class HistoryEraser {
+  readonly #options: HistoryEraserOptions;
+  readonly #underWay = new Set<string>();
+
+  constructor(options: HistoryEraserOptions) {
+    this.#options = options;
+  }
+
+  /** Every finished run of the job is forgotten. Throws `job-busy` while there is a record of a run, or a host runs one. */
+  async erase(job: string): Promise<void> {
+    const { decider, history, finished } = this.#options;
+    await decider.alone(job, async (view, context) => {
+      const obstacle = findHistoryObstacle(view, context);
+      if (obstacle !== undefined) throw obstacle;
+      finished.erase(job, await history.erase(job));
+    });
+    this.round();
+  }
+
+  /** Carries out what has not been yet. */
+  round(): void {
+    for (const [job, erasure] of this.#options.finished.erasures()) void this.#carryOut(job, erasure);
+  }
+
+  async #carryOut(job: string, { sequence, runs }: Erasure): Promise<void> {
+    if (this.#underWay.has(job)) return;
+    this.#underWay.add(job);
+    const { releaser, history, finished, artifacts, log } = this.#options;
+    try {
+      for (const { run, attempts } of runs) {
+        for (const { agent, number } of attempts)
+          if (this.#mayHold(agent, run, number)) await releaser.release({ agent, run, attempt: number });
+      }
+      await fewAtOnce(runs, ({ run }) => artifacts.removeAll(runPrefix(job, run)));
+      await history.purge(job, sequence);
+      finished.erased(job, sequence);
+    } catch (error) {
+      log.warn({ err: error, job }, "deleting a job's history failed; it is tried again");
+    } finally {
+      this.#underWay.delete(job);
+    }
+  }
+
+  /** Whether its host may still hold the attempt: nobody will know it when a later beat lists it. */
+  #mayHold(agent: string, run: string, attempt: number): boolean {
+    const { agents } = this.#options;
+    if (!agents.isInContact(agent)) return true;
+    return agents.findBeat(agent)?.held.some((held) => held.run === run && held.attempt === attempt) ?? true;
+  }
+}
