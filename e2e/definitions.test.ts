@@ -1,4 +1,6 @@
 /** Jobs as they are listed, deleted, applied from files and exported. */
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { runCli } from "./support/cli.ts";
 import { freshName, startStack, TOKEN, type Stack } from "./support/stack.ts";
@@ -76,13 +78,13 @@ test("a job is deleted, and its history stays: no schedule fires any more, its k
   for (const each of [run, keyed]) await each.result();
   await one.pauseJob(name);
   await one.saveJob(name, { schedules: [{ id: "main", every: { ms: 1_000 } }] });
-  const slots = async () => (await two.listRuns({ job: name, limit: 1_000 })).filter(({ slot }) => slot !== undefined);
+  const slots = async () => (await two.listRuns({ job: name, limit: 500 })).filter(({ slot }) => slot !== undefined);
   // While it is paused its slots are skipped: one range, which is open when the job goes.
   await expect.poll(async () => (await slots())[0]?.slot?.count ?? 0, { timeout: 15_000 }).toBeGreaterThan(1);
   await two.deleteJob(name);
   expect(await two.getJob(name)).toEqual({ job: name, policy: {}, runs: expect.anything() as unknown });
   await expect.poll(async () => (await slots()).map(({ times }) => times.settledAt !== undefined)).toEqual([true]);
-  expect((await two.listJobs({ limit: 1_000 })).map(({ job }) => job)).not.toContain(name);
+  expect((await two.listJobs({ limit: 500 })).map(({ job }) => job)).not.toContain(name);
   const [before] = await slots();
   await expect(two.runJob(name)).rejects.toMatchObject({ code: "task-missing" });
   await expect(one.submitJob({ name, ...TASK, key: "once" })).resolves.toMatchObject({ id: keyed.id });
@@ -120,6 +122,9 @@ test("a job with its history is deleted: its runs are unknown to every server, a
   expect(again.id).not.toBe(first.id);
   await expect(one.submitJob({ name, ...TASK, key: "once" })).resolves.toMatchObject({ id: again.id, known: true });
   expect(await again.result()).toMatchObject({ state: "completed" });
+  const left = await readdir(join(stack.directory, "artifacts"), { recursive: true });
+  const isLeft = (run: string): boolean => left.some((path) => path.includes(run));
+  expect([first.id, again.id, other.id].map(isLeft)).toEqual([false, true, true]);
   // What is left is history alone.
   await two.deleteJob(name, { history: "delete" });
   await expect(two.getRun(again.id)).rejects.toMatchObject({ code: "run-unknown" });

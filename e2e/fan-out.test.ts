@@ -58,6 +58,10 @@ test("it goes to each of them, so many at a time; each has its log and its files
   expect(await textOf(part)).toMatch(/^out of /);
   // In lists, and for the next submission, there is one run.
   expect((await client.listRuns({ job: name })).map(({ run: id }) => id)).toEqual([run.id]);
+  expect((await client.listRuns({ name: name.toUpperCase() })).map(({ run: id }) => id)).toEqual([run.id]);
+  expect(await client.countRuns({ job: name })).toMatchObject({ total: 1, states: { completed: 1 } });
+  expect(await client.countRuns({ agent: "h3" })).toMatchObject({ total: 0 });
+  expect((await client.getRun(part.id)).partOf).toBe(run.id);
   expect((await runCli(stack, "logs", run.id, "--host", "h3")).stdout).toMatch(/^out of /);
   expect((await runCli(stack, "hosts", run.id)).stdout).toMatch(/h1 +completed[\s\S]*h4 +completed/);
   const elsewhere = stack.clientOf(stack.servers[1]!);

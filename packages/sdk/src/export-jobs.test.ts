@@ -13,7 +13,7 @@ const VIEWS: readonly JobView[] = [
     task: { on: "web-1", script: "#!/bin/sh\n", interpreter: ["/bin/sh"], env: {} },
   },
   { ...said, job: "b", task: { on: "web-1", script: "true", interpreter: ["sh", "-e"], env: { A: "1" } } },
-  { ...said, job: "c", appliedFrom: "db", policy: { overlap: "queue" } },
+  { ...said, job: "c", appliedFrom: "db", policy: { overlap: "queue", retention: { runs: 5 } } },
   { job: "only runs", policy: {}, runs: [] },
 ];
 
@@ -37,7 +37,10 @@ test("jobs are given in the shape in which they are applied, without what would 
       a: { task: { on: "web-1", script: "#!/bin/sh\n" } },
     },
   });
-  expect(await client.exportJobs({ set: "db" })).toEqual({ set: "db", jobs: { c: { policy: { overlap: "queue" } } } });
+  expect(await client.exportJobs({ set: "db" })).toEqual({
+    set: "db",
+    jobs: { c: { policy: { overlap: "queue", retention: { runs: 5 } } } },
+  });
   await expect(client.exportJobs()).rejects.toMatchObject({ code: "invalid-request", field: "set" });
 });
 

@@ -28,8 +28,9 @@ test("jobs are a map by name or a list with names; names are as everywhere", () 
   });
   const odd = JSON.parse('{"jobs":{"__proto__":{}}}') as unknown;
   expect(parseJobsFile(odd)).toEqual({ jobs: [{ name: "__proto__", path: ["jobs", "__proto__"] }] });
-  expect(parseJobsFile({ jobs: [{ name: "a", policy: { overlap: "queue" } }] })).toEqual({
-    jobs: [{ name: "a", path: ["jobs", 0], policy: { overlap: "queue" } }],
+  const policy = { overlap: "queue", retention: { days: 365, runs: null } };
+  expect(parseJobsFile({ jobs: [{ name: "a", policy }] })).toEqual({
+    jobs: [{ name: "a", path: ["jobs", 0], policy }],
   });
 });
 
@@ -52,6 +53,7 @@ test.each<[string, unknown, string[]]>([
     ["jobs.a b.schedules[1].cron"],
   ],
   ["a wrong policy", { jobs: [{ name: "a", policy: { overlap: "never" } }] }, ["jobs[0].policy.overlap"]],
+  ["a wrong retention", { jobs: { a: { policy: { retention: { days: 0 } } } } }, ["jobs.a.policy.retention.days"]],
   ["a list without names", { jobs: [{ task }] }, ["jobs[0].name"]],
   ["an empty name", { jobs: { " ": { task } } }, ["jobs. "]],
   ["two jobs with one name", { jobs: [{ name: "a" }, { name: "b" }, { name: "a" }] }, ["jobs[2]"]],
