@@ -63,6 +63,8 @@ export class HistoryRows {
   submittedBy = new Uint32Array(FIRST_CAPACITY);
   /** The numbers of the other hosts that had it, their names and ids: few runs go to several. */
   readonly otherAgents = new Map<Row, readonly number[]>();
+  /** 1: there are such. */
+  hasOtherAgents = new Uint8Array(FIRST_CAPACITY);
   /** Of its record in HISTORY. */
   sequences = new Float64Array(FIRST_CAPACITY);
   /** 1: it is the part of another run on one host. */
@@ -159,6 +161,7 @@ export class HistoryRows {
     this.agentNames[row] = this.agents.numberOf(first?.name ?? "");
     const further = others.filter(({ agent }) => agent !== first?.agent);
     const numbers = further.flatMap(({ agent, name }) => [this.agents.numberOf(agent), this.agents.numberOf(name)]);
+    this.hasOtherAgents[row] = numbers.length > 0 ? 1 : 0;
     if (numbers.length > 0) this.otherAgents.set(row, numbers);
   }
 
@@ -266,6 +269,7 @@ export class HistoryRows {
     this.agentNames = grown(this.agentNames);
     this.agentIds = grown(this.agentIds);
     this.submittedBy = grown(this.submittedBy);
+    this.hasOtherAgents = grown(this.hasOtherAgents);
     this.sequences = grown(this.sequences);
     this.isPart = grown(this.isPart);
     this.ofSlot = grown(this.ofSlot);

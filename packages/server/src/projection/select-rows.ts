@@ -54,7 +54,8 @@ function countWhile(candidates: ArrayLike<Row>, holds: (row: Row) => boolean): n
 
 /** Undefined when no row can be wanted. */
 function test(rows: HistoryRows, filter: RunFilter): ((row: Row) => boolean) | undefined {
-  const { states, reasons, agentNames, agentIds, otherAgents, submittedBy, jobNumbers, isPart } = rows;
+  const { states, reasons, agentNames, agentIds, submittedBy, jobNumbers, isPart } = rows;
+  const { hasOtherAgents, otherAgents } = rows;
   // Bit 0 of a state is that of rows that were removed.
   const stateBits = bits(filter.state, RunState.options) & ~1;
   const reasonBits = bits(filter.reason, Reason.options);
@@ -70,7 +71,7 @@ function test(rows: HistoryRows, filter: RunFilter): ((row: Row) => boolean) | u
     (agent < 0 ||
       agentNames[row] === agent ||
       agentIds[row] === agent ||
-      otherAgents.get(row)?.includes(agent) === true) &&
+      (hasOtherAgents[row] === 1 && otherAgents.get(row)?.includes(agent) === true)) &&
     (by < 0 || submittedBy[row] === by) &&
     (job === undefined || jobNumbers[row] === job.number) &&
     (isNamed === undefined || isNamed(jobNumbers[row] ?? 0));
