@@ -23,6 +23,7 @@ import { exportJobs, type ExportedJobs, type ExportOptions } from "./export-jobs
 import type { JobDifference } from "./job-difference.ts";
 import { noted } from "./noted.ts";
 import { RunHandle } from "./run-handle.ts";
+import { SubmissionGroup } from "./submission-group.ts";
 import { submit, type SubmitOptions } from "./submission.ts";
 import type { Transport } from "./transport.ts";
 
@@ -44,10 +45,12 @@ export type RerunChanges = Omit<OperationInput<"rerunRun">, "run">;
  */
 export class JobsClient {
   readonly #connection: ReturnType<typeof makeConnection>;
+  readonly #group: SubmissionGroup;
 
   /** Use `connect()`. */
   constructor(options: ConnectOptions, platform: Transport) {
     this.#connection = makeConnection(options, platform);
+    this.#group = new SubmissionGroup(this.#connection);
   }
 
   /** The server's address, without a slash at its end. */
@@ -65,7 +68,7 @@ export class JobsClient {
    * const run = await client.submitJob({ name: "hello", script: "echo hello", on: "web-1" });
    */
   async submitJob(input: SubmitInput, options: SubmitOptions = {}): Promise<RunHandle> {
-    const { run, known } = await submit(this.#connection, { operation: "submitRun", input }, options);
+    const { run, known } = await this.#group.submit(input, options);
     return new RunHandle({ connection: this.#connection, view: run, known });
   }
 
@@ -216,8 +219,7 @@ export class JobsClient {
    * const run = await client.runJob("deploy", { parameters: { REGION: "eu", DRY_RUN: true } });
    */
   async runJob(name: string, given: RunJobOptions = {}, options: SubmitOptions = {}): Promise<RunHandle> {
-    const request = { operation: "runJob", input: { ...given, name } } as const;
-    const { run, known } = await submit(this.#connection, request, options);
+    const { run, known } = await submit(this.#connection, { operation: "runJob", input: { ...given, name } }, options);
     return new RunHandle({ connection: this.#connection, view: run, known });
   }
 
