@@ -30,13 +30,30 @@ test("those that are made at once share requests, and each has its own run", asy
   const jobs = connect(server);
   const runs = await Promise.all(names(50).map((name) => jobs.submitJob(named(name))));
   expect(runs.map(({ job }) => job)).toEqual(names(50));
-  expect(server.requests.map((request) => jobsOf(request).length)).toEqual([1, 1, 48]);
+  expect(server.requests.map((request) => jobsOf(request).length)).toEqual([50]);
   const keys = server.requests.flatMap(({ path, body }) =>
     path === "/v1/runs/bulk"
       ? (body as { runs: { key: string }[] }).runs.map(({ key }) => key)
       : [(body as { key: string }).key],
   );
   expect(new Set(keys).size).toBe(50);
+});
+
+test("those that come while requests are under way go together once one is answered; a request takes no more than a server does", async () => {
+  let answerAll: () => void = () => undefined;
+  const mayAnswer = new Promise<void>((resolve) => (answerAll = resolve));
+  await using server = await startContractServer({ answer: (request) => mayAnswer.then(() => acceptAll(request)) });
+  const jobs = connect(server);
+  const runs: Promise<unknown>[] = [];
+  for (const name of names(3)) {
+    runs.push(jobs.submitJob(named(name)));
+    await Promise.resolve(); // each in a turn of its own
+    await Promise.resolve();
+  }
+  runs.push(...names(20).map((name) => jobs.submitJob(named(name))));
+  answerAll();
+  await Promise.all(runs);
+  expect(server.requests.map((request) => jobsOf(request).length)).toEqual([1, 1, 21]);
 });
 
 test("what is wrong with one harms no other", async () => {
@@ -61,6 +78,7 @@ test("when a shared request is lost, each is sent again with its key", async () 
   const jobs = connect(server);
   const runs = await Promise.all(names(5).map((name) => jobs.submitJob(named(name))));
   expect(runs.map(({ job }) => job)).toEqual(names(5));
+  expect(server.requests.map(({ path }) => path).filter((path) => path === "/v1/runs")).toHaveLength(5);
   const ofThird = server.requests.flatMap(({ path, body }) =>
     (path === "/v1/runs/bulk"
       ? (body as { runs: { name: string; key: string }[] }).runs
@@ -73,36 +91,24 @@ test("when a shared request is lost, each is sent again with its key", async () 
 
 test("what no submission alone is to blame for is told to all of them", async () => {
   await using server = await startContractServer({
-    answer: ({ path }) => ({
-      status: path === "/v1/runs/bulk" ? 401 : 503,
-      body: { error: { code: path === "/v1/runs/bulk" ? "unauthenticated" : "agent-stopped", message: "No." } },
-    }),
+    answer: () => ({ status: 401, body: { error: { code: "unauthenticated", message: "No." } } }),
   });
-  const settled = await Promise.allSettled(names(4).map((name) => connectOnce(server).submitJob(named(name))));
-  expect(settled.map((one) => (one.status === "rejected" ? (one.reason as { code: string }).code : ""))).toEqual([
-    "agent-stopped",
-    "agent-stopped",
-    "unauthenticated",
-    "unauthenticated",
-  ]);
+  const jobs = connect(server);
+  const settled = await Promise.allSettled(names(4).map((name) => jobs.submitJob(named(name))));
+  const codes = settled.map((one) => (one.status === "rejected" ? (one.reason as { code: string }).code : ""));
+  expect(codes).toEqual(names(4).map(() => "unauthenticated"));
 });
 
 test("one that is given up while it waits is not sent", async () => {
   await using server = await startContractServer({ answer: acceptAll });
   const jobs = connect(server);
   const stop = new AbortController();
-  const [first, second] = [jobs.submitJob(named("a")), jobs.submitJob(named("b"))];
-  const third = jobs.submitJob(named("c"), { signal: stop.signal });
+  const runs = [named("a"), named("b")].map((input) => jobs.submitJob(input));
+  const given = jobs.submitJob(named("c"), { signal: stop.signal });
   stop.abort(new Error("enough"));
-  await expect(third).rejects.toThrow("enough");
-  await Promise.all([first, second]);
+  await expect(given).rejects.toThrow("enough");
+  await expect(jobs.submitJob(named("e"), { signal: stop.signal })).rejects.toThrow("enough");
+  await Promise.all(runs);
   await jobs.submitJob(named("d"));
   expect(server.requests.flatMap(jobsOf).toSorted()).toEqual(["a", "b", "d"]);
 });
-
-let client: ReturnType<typeof connect> | undefined;
-
-/** The same client for all. */
-function connectOnce(server: Parameters<typeof connect>[0]): ReturnType<typeof connect> {
-  return (client ??= connect(server));
-}

@@ -1,6 +1,7 @@
 /**
- * Single submissions that are made at once share requests: the first ones go alone, those that come while they are under
- * way go together as soon as one of them is answered. So a lone one waits for nobody, and many cost little each.
+ * Single submissions that are made at once share requests: those of one turn of the event loop go together, and so do those
+ * that come while requests are under way, as soon as one of these is answered. So a lone one waits for nobody, and many
+ * cost little each.
  */
 import { JobsError, type SubmitInput } from "@jobs/core";
 import { requestsOf, tryOnce, type Pending, type Submitted } from "./bulk.ts";
@@ -28,13 +29,11 @@ export class SubmissionGroup {
   }
 
   /** As {@link submit}. */
-  async submit(given: SubmitInput, options: SubmitOptions = {}): Promise<Submitted> {
+  submit(given: SubmitInput, options: SubmitOptions = {}): Promise<Submitted> {
     const input = { ...given, key: given.key ?? randomKey() };
-    if (this.#underWay < UNDER_WAY_MAX)
-      return this.#during(() => submit(this.#connection, { operation: "submitRun", input }, options));
     const { signal, timeoutMs = TIMEOUT_MS } = options;
-    signal?.throwIfAborted();
     return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
       const giveUpAt = performance.now() + timeoutMs;
       const onAbort = (): void => reject(signal?.reason as Error);
       signal?.addEventListener("abort", onAbort, { once: true });
@@ -45,38 +44,40 @@ export class SubmissionGroup {
         };
       };
       this.#waiting.push({ input, options, giveUpAt, resolve: done(resolve), reject: done(reject) });
+      if (this.#waiting.length === 1) queueMicrotask(() => void this.#sendWaiting());
     });
-  }
-
-  async #during<T>(act: () => Promise<T>): Promise<T> {
-    this.#underWay++;
-    try {
-      return await act();
-    } finally {
-      this.#underWay--;
-      if (this.#waiting.length > 0) void this.#during(() => this.#sendWaiting());
-    }
   }
 
   /** All that wait, as far as they fit into one request; the others wait on. */
   async #sendWaiting(): Promise<void> {
     const waiting = this.#waiting.filter(({ options }) => options.signal?.aborted !== true);
+    if (waiting.length === 0 || this.#underWay >= UNDER_WAY_MAX) return;
     const [inputs = []] = requestsOf(waiting.map(({ input }) => input));
     this.#waiting = waiting.slice(inputs.length);
-    const group = waiting.slice(0, inputs.length);
+    this.#underWay++;
+    await this.#send(waiting.slice(0, inputs.length));
+    this.#underWay--;
+    // Those who were answered may ask for more at once: let them join.
+    if (this.#waiting.length > 0) queueMicrotask(() => void this.#sendWaiting());
+  }
+
+  /** Never rejects. */
+  async #send(group: readonly Waiting[]): Promise<void> {
+    const [first, ...others] = group;
+    if (first !== undefined && others.length === 0) return this.#again(first);
     const pending = group.map((one): Pending => ({ input: one.input, settle: (result) => settle(one, result) }));
     try {
       const left = await tryOnce(this.#connection, pending, { signal: undefined, timeoutMs: TRY_MS });
       // From here each goes its own way, for as long as it was given.
-      for (const [at, one] of group.entries()) if (left.pending.includes(pending[at]!)) this.#again(one);
+      for (const [at, one] of group.entries()) if (left.pending.includes(pending[at]!)) void this.#again(one);
     } catch (error) {
       for (const { reject } of group) reject(error);
     }
   }
 
-  #again({ input, options, giveUpAt, resolve, reject }: Waiting): void {
+  #again({ input, options, giveUpAt, resolve, reject }: Waiting): Promise<void> {
     const timeoutMs = Math.max(1, giveUpAt - performance.now());
-    submit(this.#connection, { operation: "submitRun", input }, { ...options, timeoutMs }).then(resolve, reject);
+    return submit(this.#connection, { operation: "submitRun", input }, { ...options, timeoutMs }).then(resolve, reject);
   }
 }
 
