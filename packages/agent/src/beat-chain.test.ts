@@ -130,6 +130,22 @@ test("a nats-server that lost its memory gets a new chain from the same session"
   expect(await host.last()).toMatchObject({ beat: { session: "two" } });
 });
 
+test("what changes before the chain is joined sends no beat, and takes no earlier one for another agent's", async () => {
+  await using host = await BeatHost.open();
+  await (await host.agent("one")).stop();
+  const two = host.build("two");
+  let answer: () => void = () => undefined;
+  two.beats.beforeLast = new Promise((resolve) => (answer = resolve));
+  const started = two.chain.start();
+  two.chain.beatNow();
+  for (let turn = 0; turn < 20; turn++) await host.last();
+  expect(two.beats.sent).toBe(0);
+  answer();
+  await started;
+  expect(two.broken).toBeUndefined();
+  expect(await host.last()).toMatchObject({ beat: { session: "two", number: 1 } });
+});
+
 test("nats-servers that lost acknowledged beats are followed from the beat of an earlier session that they still have", async () => {
   await using host = await BeatHost.open();
   const one = await host.agent("one");
@@ -325,10 +341,15 @@ class FaultyBeats extends AgentBeats {
   /** Answers of a replica that lags, given before true ones. */
   oldReads: ({ beat: Beat; sequence: number } | undefined)[] = [];
   onStored: () => void = () => undefined;
+  /** How many were sent. */
+  sent = 0;
+  /** No answer comes before it. */
+  beforeLast: Promise<void> = Promise.resolve();
   #onBeat: () => void = () => undefined;
 
   override async beat(beat: Beat, previous: number): Promise<WriteOutcome> {
     const cut = { kind: "unknown", cause: new Error("cut") } as const;
+    this.sent++;
     if (this.isCut) return cut;
     const { pretended } = this;
     this.pretended = undefined;
@@ -340,6 +361,7 @@ class FaultyBeats extends AgentBeats {
   }
 
   override async last(): Promise<{ beat: Beat; sequence: number } | undefined> {
+    await this.beforeLast;
     return this.oldReads.length > 0 ? this.oldReads.shift() : super.last();
   }
 

@@ -84,6 +84,7 @@ export class BeatChain {
   #isUnsaved = false;
   #hasSaveFailed = false;
   #timer: NodeJS.Timeout | undefined;
+  #isJoined = false;
   #isBeating = false;
   #isWanted = false;
   #isStopped = false;
@@ -107,6 +108,7 @@ export class BeatChain {
     this.#state = { v: 1, session, number: 0, sequence: last?.sequence ?? 0, licence: this.#licence.number, before };
     this.#follows = this.#state.sequence;
     await file.save(this.#state);
+    this.#isJoined = true;
     await this.#beat();
   }
 
@@ -117,7 +119,8 @@ export class BeatChain {
 
   /** Beats at once, because what a beat says has changed. */
   beatNow(): void {
-    if (this.#isStopped) return;
+    // Before it has joined it knows no chain: a beat of its own would follow nothing. The first one says all.
+    if (this.#isStopped || !this.#isJoined) return;
     this.#isWanted = true;
     clearTimeout(this.#timer);
     if (!this.#isBeating) this.#timer = setTimeout(() => void this.#beat(), 0);

@@ -11,7 +11,8 @@ import { givenUp, randomKey, REPEATED, TIMEOUT_MS, type SubmitOptions } from "./
 /** What came of one of them. */
 export type Submitted = Extract<SubmitResult, { run: unknown }>;
 
-interface Pending {
+/** A submission of which nobody knows yet what came. */
+export interface Pending {
   readonly input: SubmitInput & { readonly key: string };
   /** Takes what came of it. */
   readonly settle: (result: Submitted | JobsError) => void;
@@ -29,7 +30,13 @@ export async function submitAll(
 ): Promise<(Submitted | JobsError)[]> {
   const results: (Submitted | JobsError)[] = [];
   let lost: JobsError | undefined;
-  for (const request of requestsOf(inputs, results)) {
+  const keyed = inputs.map((input) => ({ ...input, key: input.key ?? randomKey() }));
+  let index = 0;
+  for (const part of requestsOf(keyed)) {
+    const request = part.map((input): Pending => {
+      const at = index++;
+      return { input, settle: (result) => (results[at] = result) };
+    });
     // When no server answers any more, the rest is not sent either.
     const left =
       lost === undefined ? await submitRequest(connection, request, options) : { pending: request, error: lost };
@@ -69,7 +76,8 @@ interface TryOptions {
   readonly timeoutMs: number;
 }
 
-async function tryOnce(connection: Connection, pending: readonly Pending[], options: TryOptions): Promise<Left> {
+/** One request: settles those of which it is known then what came, and gives the others. */
+export async function tryOnce(connection: Connection, pending: readonly Pending[], options: TryOptions): Promise<Left> {
   const answer = await answerOf(connection, pending, options);
   if (answer instanceof JobsError) return { pending, error: answer };
   const left: Pending[] = [];
@@ -108,21 +116,17 @@ function unsaid(): JobsError {
 }
 
 /** In order, as many at once as one request takes. */
-function* requestsOf(
-  inputs: readonly SubmitInput[],
-  results: (Submitted | JobsError)[],
-): Generator<readonly Pending[]> {
-  let request: Pending[] = [];
+export function* requestsOf<Input extends SubmitInput>(inputs: readonly Input[]): Generator<readonly Input[]> {
+  let request: Input[] = [];
   let sizeBytes = AROUND_BYTES;
-  for (const [index, given] of inputs.entries()) {
-    const input = { ...given, key: given.key ?? randomKey() };
+  for (const input of inputs) {
     const inputBytes = ENCODER.encode(JSON.stringify(input)).length + 1;
     if (request.length === BULK_MAX_RUNS || (request.length > 0 && sizeBytes + inputBytes > REQUEST_MAX_BYTES)) {
       yield request;
       request = [];
       sizeBytes = AROUND_BYTES;
     }
-    request.push({ input, settle: (result) => (results[index] = result) });
+    request.push(input);
     sizeBytes += inputBytes;
   }
   if (request.length > 0) yield request;

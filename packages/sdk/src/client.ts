@@ -21,6 +21,7 @@ import { exportJobs, type ExportedJobs, type ExportOptions } from "./export-jobs
 import type { JobDifference } from "./job-difference.ts";
 import { noted } from "./noted.ts";
 import { RunHandle } from "./run-handle.ts";
+import { SubmissionGroup } from "./submission-group.ts";
 import { submit, type SubmitOptions } from "./submission.ts";
 import type { Transport } from "./transport.ts";
 import { WholeClient } from "./whole-client.ts";
@@ -49,12 +50,14 @@ export type RerunChanges = Omit<OperationInput<"rerunRun">, "run">;
  */
 export class JobsClient extends WholeClient {
   readonly #connection: ReturnType<typeof makeConnection>;
+  readonly #group: SubmissionGroup;
 
   /** Use `connect()`. */
   constructor(options: ConnectOptions, platform: Transport) {
     const connection = makeConnection(options, platform);
     super(connection);
     this.#connection = connection;
+    this.#group = new SubmissionGroup(connection);
   }
 
   /** The server's address, without a slash at its end. */
@@ -72,7 +75,7 @@ export class JobsClient extends WholeClient {
    * const run = await client.submitJob({ name: "hello", script: "echo hello", on: "web-1" });
    */
   async submitJob(input: SubmitInput, options: SubmitOptions = {}): Promise<RunHandle> {
-    const { run, known } = await submit(this.#connection, { operation: "submitRun", input }, options);
+    const { run, known } = await this.#group.submit(input, options);
     return new RunHandle({ connection: this.#connection, view: run, known });
   }
 
@@ -180,11 +183,6 @@ export class JobsClient extends WholeClient {
     return await this.#call("resolveRun", { run: id, ...noted(note) }, options);
   }
 
-  /** Runs whose next step should have been done by now; `next` says who has to do it, and what to do about it. */
-  async listOverdue(options: CallOptions = {}): Promise<RunView[]> {
-    return (await this.#call("listOverdue", {}, options)).runs;
-  }
-
   /** Jobs by name, 100 when no limit is given; `after` takes the last name of the page before. */
   async listJobs(input: OperationInput<"listJobs"> = {}, options: CallOptions = {}): Promise<JobSummary[]> {
     return (await this.#call("listJobs", input, options)).jobs;
@@ -252,8 +250,7 @@ export class JobsClient extends WholeClient {
    * const run = await client.runJob("deploy", { parameters: { REGION: "eu", DRY_RUN: true } });
    */
   async runJob(name: string, given: RunJobOptions = {}, options: SubmitOptions = {}): Promise<RunHandle> {
-    const request = { operation: "runJob", input: { ...given, name } } as const;
-    const { run, known } = await submit(this.#connection, request, options);
+    const { run, known } = await submit(this.#connection, { operation: "runJob", input: { ...given, name } }, options);
     return new RunHandle({ connection: this.#connection, view: run, known });
   }
 

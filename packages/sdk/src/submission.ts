@@ -17,7 +17,7 @@ export interface SubmitOptions {
 
 export const TIMEOUT_MS = 30_000;
 /** One try waits no longer than this for its answer, milliseconds: another server may be quicker. */
-const TRY_MS = 10_000;
+export const TRY_MS = 10_000;
 /** Errors after which nobody knows whether the run was accepted, or that pass by themselves. */
 export const REPEATED: ReadonlySet<ErrorCode> = new Set([
   "server-unreachable",

@@ -1,14 +1,19 @@
-import type { AgentSummary, AuditEntry, OperationOutput, Pause } from "@jobs/core";
+import type { AgentSummary, AuditEntry, OperationOutput, Pause, RunView } from "@jobs/core";
 import { call, type CallOptions } from "./call.ts";
 import type { Connection } from "./connection.ts";
 import { noted } from "./noted.ts";
 
-/** What concerns no one job or run: the pause of everything, the agents, the audit. */
+/** What concerns no one job or run: what is overdue, the pause of everything, the agents, the audit. */
 export class WholeClient {
   readonly #connection: Connection;
 
   constructor(connection: Connection) {
     this.#connection = connection;
+  }
+
+  /** Runs whose next step should have been done by now; `next` says who has to do it, and what to do about it. */
+  async listOverdue(options: CallOptions = {}): Promise<RunView[]> {
+    return (await call(this.#connection, { operation: "listOverdue", input: {} }, options)).runs;
   }
 
   /** No run of any job starts until {@link resumeAll}. */

@@ -48,7 +48,7 @@ export interface DecidingOptions {
 /** How often every run that hosts have is looked at, milliseconds. */
 const ROUND_MS = 1_000;
 /** Of jobs whose runs only wait so many in a round: there may be very many, and what happens to them is heard of. */
-const WAITING_A_ROUND = 2_000;
+const WAITING_A_ROUND = 1_000;
 const FOR_A_HOST: ReadonlySet<Run["waitingFor"]> = new Set(["agent", "slot", "all-paused"]);
 const SWEEP_MS = 60_000;
 

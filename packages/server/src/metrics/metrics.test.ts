@@ -195,6 +195,21 @@ test("lateness is observed once, at the write that lets a run begin; again when 
   ]);
 });
 
+test("each slot that is skipped is counted once, as the range of them grows; a run that came due before anybody decided is late since then", async () => {
+  const { metrics, figures } = server();
+  const skipped = run({ state: "skipped", reason: "missed", slot: { schedule: "night", at: AT, count: 3 } });
+  metrics.onStored(skipped, undefined);
+  metrics.onStored({ ...skipped, slot: { schedule: "night", at: AT, count: 5 } }, skipped);
+  metrics.onStored(run({ state: "skipped", reason: "overlap", slot: { schedule: "night", at: AT } }), undefined);
+  metrics.onStored(run({ state: "skipped", reason: "missed" }), undefined); // of no schedule
+  const times = { submittedAt: AT, dueAt: AT, pendingAt: later(60_000), runningAt: later(61_000) };
+  metrics.onStored(run({ state: "running", attempts: [attempt], times }), run());
+  const seen = await figures();
+  expect(seen.get('jobs_slots_skipped_total{reason="missed"}')).toBe("5");
+  expect(seen.get('jobs_slots_skipped_total{reason="overlap"}')).toBe("1");
+  expect(seen.get("jobs_start_lateness_seconds_sum")).toBe("61");
+});
+
 test("pauses, the lease, the view and NATS are told as they are", async () => {
   const { jobs, metrics, nats, figures } = server();
   const paused = { at: AT, by: "ada" };

@@ -28,12 +28,25 @@ type Outcome = "stored" | "conflict" | "unknown";
 
 const OUTCOMES: readonly Outcome[] = ["stored", "conflict", "unknown"];
 
+/** Why slots of a schedule are skipped. */
+const SLOT_REASONS: readonly Reason[] = ["overlap", "dst-gap", "missed", "paused", "blackout", "no-agent"];
+
 /** How runs end, for series that are there before the first run ends so. Other pairs show once there is one. */
 const ENDINGS: Partial<Record<RunState, readonly Reason[]>> = {
   completed: ["exit"],
-  failed: ["exit", "signal", "lost", "host-restarted", "host-stopped", "supervisor-ended", "refused-by-agent"],
+  failed: [
+    "exit",
+    "signal",
+    "timeout",
+    "lost",
+    "host-restarted",
+    "host-stopped",
+    "supervisor-ended",
+    "refused-by-agent",
+    "hosts-failed",
+  ],
   cancelled: ["cancelled-by", "replaced-by"],
-  skipped: ["replaced-by", "expired-in-queue"],
+  skipped: ["replaced-by", "expired-in-queue", "dependency-failed", ...SLOT_REASONS],
 };
 
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400];
@@ -55,6 +68,10 @@ export class Metrics {
     help: "HTTP requests that this server answered with an error, by its code.",
     labelNames: ["code"],
   });
+  readonly #skipped = this.#counter("jobs_slots_skipped_total", {
+    help: "Slots of schedules that this server skipped, by why.",
+    labelNames: ["reason"],
+  });
   readonly #lateness = this.#histogram("jobs_start_lateness_seconds", "From when a run was due to its start.");
   readonly #handover = this.#histogram(
     "jobs_start_handover_seconds",
@@ -66,6 +83,7 @@ export class Metrics {
   constructor(options: MetricsOptions) {
     this.#options = options;
     for (const outcome of OUTCOMES) this.#decisions.inc({ outcome }, 0);
+    for (const reason of SLOT_REASONS) this.#skipped.inc({ reason }, 0);
     for (const code of ERROR_CODES) this.#rejections.inc({ code }, 0);
     for (const [state, reasons] of Object.entries(ENDINGS))
       for (const reason of reasons) this.#finished.inc({ state, reason }, 0);
@@ -78,9 +96,13 @@ export class Metrics {
 
   /** A record that this server decided on is stored; `before` is what it replaces. */
   onStored(run: Run, before: Run | undefined): void {
-    const { submittedAt, pendingAt = submittedAt, runningAt } = run.times;
+    if (run.state === "skipped" && run.slot !== undefined && run.reason !== undefined)
+      this.#skipped.inc({ reason: run.reason }, slotsOf(run) - (before?.state === "skipped" ? slotsOf(before) : 0));
+    const { submittedAt, dueAt, pendingAt = submittedAt, runningAt } = run.times;
     if (runningAt === undefined || before?.times.runningAt !== undefined) return;
-    this.#lateness.observe(secondsBetween(pendingAt, runningAt));
+    // What came due while no server decided, or is tried again, was due earlier, or later, than it began to wait.
+    const wasDueAt = run.attempts.length > 1 ? pendingAt : (dueAt ?? pendingAt);
+    this.#lateness.observe(secondsBetween(wasDueAt, runningAt));
     const assignedAt = currentAttempt(run)?.assignedAt;
     if (assignedAt !== undefined) this.#handover.observe(secondsBetween(assignedAt, runningAt));
   }
@@ -130,4 +152,9 @@ export class Metrics {
 /** Not below 0: the clock of a server may be set back, and another server's may differ. */
 function secondsBetween(from: string, to: string): number {
   return Math.max(0, Date.parse(to) - Date.parse(from)) / 1000;
+}
+
+/** How many slots of a schedule a record stands for. */
+function slotsOf({ slot }: Run): number {
+  return slot === undefined ? 0 : (slot.count ?? 1);
 }

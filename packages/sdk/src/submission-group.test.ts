@@ -1,0 +1,114 @@
+import type { SubmitInput } from "@jobs/core";
+import { expect, test } from "vitest";
+import { connect } from "./node.ts";
+import { startContractServer, viewOf, type Answer, type Request } from "./testing/index.ts";
+
+const named = (name: string): SubmitInput => ({ name, script: "echo hi" });
+const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `job ${index}`);
+const accepted = (name: string): object => ({ run: viewOf({ job: name }), known: false });
+
+/** The jobs that a request is about. */
+function jobsOf({ path, body }: Request): string[] {
+  if (path !== "/v1/runs/bulk") return [(body as SubmitInput).name];
+  return (body as { runs: SubmitInput[] }).runs.map(({ name }) => name);
+}
+
+function acceptAll(request: Request): Answer {
+  const results = jobsOf(request).map(accepted);
+  return { body: request.path === "/v1/runs/bulk" ? { results } : results[0] };
+}
+
+test("a submission that is alone goes by itself, one after another", async () => {
+  await using server = await startContractServer({ answer: acceptAll });
+  const jobs = connect(server);
+  for (const name of names(3)) expect((await jobs.submitJob(named(name))).job).toBe(name);
+  expect(server.requests.map(({ path }) => path)).toEqual(["/v1/runs", "/v1/runs", "/v1/runs"]);
+});
+
+test("those that are made at once share requests, and each has its own run", async () => {
+  await using server = await startContractServer({ answer: acceptAll });
+  const jobs = connect(server);
+  const runs = await Promise.all(names(50).map((name) => jobs.submitJob(named(name))));
+  expect(runs.map(({ job }) => job)).toEqual(names(50));
+  expect(server.requests.map((request) => jobsOf(request).length)).toEqual([50]);
+  const keys = server.requests.flatMap(({ path, body }) =>
+    path === "/v1/runs/bulk"
+      ? (body as { runs: { key: string }[] }).runs.map(({ key }) => key)
+      : [(body as { key: string }).key],
+  );
+  expect(new Set(keys).size).toBe(50);
+});
+
+test("those that come while requests are under way go together once one is answered; a request takes no more than a server does", async () => {
+  let answerAll: () => void = () => undefined;
+  const mayAnswer = new Promise<void>((resolve) => (answerAll = resolve));
+  await using server = await startContractServer({ answer: (request) => mayAnswer.then(() => acceptAll(request)) });
+  const jobs = connect(server);
+  const runs: Promise<unknown>[] = [];
+  for (const name of names(3)) {
+    runs.push(jobs.submitJob(named(name)));
+    await Promise.resolve(); // each in a turn of its own
+    await Promise.resolve();
+  }
+  runs.push(...names(20).map((name) => jobs.submitJob(named(name))));
+  answerAll();
+  await Promise.all(runs);
+  expect(server.requests.map((request) => jobsOf(request).length)).toEqual([1, 1, 21]);
+});
+
+test("what is wrong with one harms no other", async () => {
+  const refused = { error: { code: "job-busy", message: "Busy.", field: "name", details: { run: "x" } } };
+  await using server = await startContractServer({
+    answer: (request) => {
+      if (request.path !== "/v1/runs/bulk") return acceptAll(request);
+      return { body: { results: jobsOf(request).map((name) => (name === "job 4" ? refused : accepted(name))) } };
+    },
+  });
+  const jobs = connect(server);
+  const settled = await Promise.allSettled(names(6).map((name) => jobs.submitJob(named(name))));
+  expect(settled.map(({ status }) => status)).toEqual([...names(4).map(() => "fulfilled"), "rejected", "fulfilled"]);
+  expect(settled[4]).toMatchObject({ reason: { code: "job-busy", field: "name", details: { run: "x" } } });
+});
+
+test("when a shared request is lost, each is sent again with its key", async () => {
+  let lost = 0;
+  await using server = await startContractServer({
+    answer: (request) => (request.path === "/v1/runs/bulk" && lost++ === 0 ? "cut" : acceptAll(request)),
+  });
+  const jobs = connect(server);
+  const runs = await Promise.all(names(5).map((name) => jobs.submitJob(named(name))));
+  expect(runs.map(({ job }) => job)).toEqual(names(5));
+  expect(server.requests.map(({ path }) => path).filter((path) => path === "/v1/runs")).toHaveLength(5);
+  const ofThird = server.requests.flatMap(({ path, body }) =>
+    (path === "/v1/runs/bulk"
+      ? (body as { runs: { name: string; key: string }[] }).runs
+      : [body as { name: string; key: string }]
+    ).filter(({ name }) => name === "job 3"),
+  );
+  expect(ofThird).toHaveLength(2);
+  expect(new Set(ofThird.map(({ key }) => key)).size).toBe(1);
+});
+
+test("what no submission alone is to blame for is told to all of them", async () => {
+  await using server = await startContractServer({
+    answer: () => ({ status: 401, body: { error: { code: "unauthenticated", message: "No." } } }),
+  });
+  const jobs = connect(server);
+  const settled = await Promise.allSettled(names(4).map((name) => jobs.submitJob(named(name))));
+  const codes = settled.map((one) => (one.status === "rejected" ? (one.reason as { code: string }).code : ""));
+  expect(codes).toEqual(names(4).map(() => "unauthenticated"));
+});
+
+test("one that is given up while it waits is not sent", async () => {
+  await using server = await startContractServer({ answer: acceptAll });
+  const jobs = connect(server);
+  const stop = new AbortController();
+  const runs = [named("a"), named("b")].map((input) => jobs.submitJob(input));
+  const given = jobs.submitJob(named("c"), { signal: stop.signal });
+  stop.abort(new Error("enough"));
+  await expect(given).rejects.toThrow("enough");
+  await expect(jobs.submitJob(named("e"), { signal: stop.signal })).rejects.toThrow("enough");
+  await Promise.all(runs);
+  await jobs.submitJob(named("d"));
+  expect(server.requests.flatMap(jobsOf).toSorted()).toEqual(["a", "b", "d"]);
+});

@@ -1,0 +1,87 @@
+/**
+ * Single submissions that are made at once share requests: those of one turn of the event loop go together, and so do those
+ * that come while requests are under way, as soon as one of these is answered. So a lone one waits for nobody, and many
+ * cost little each.
+ */
+import { JobsError, type SubmitInput } from "@jobs/core";
+import { requestsOf, tryOnce, type Pending, type Submitted } from "./bulk.ts";
+import type { Connection } from "./connection.ts";
+import { randomKey, submit, TIMEOUT_MS, TRY_MS, type SubmitOptions } from "./submission.ts";
+
+/** So many requests at once. */
+const UNDER_WAY_MAX = 2;
+
+interface Waiting {
+  readonly input: SubmitInput & { readonly key: string };
+  readonly options: SubmitOptions;
+  readonly giveUpAt: number;
+  readonly resolve: (submitted: Submitted | Promise<Submitted>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class SubmissionGroup {
+  readonly #connection: Connection;
+  #waiting: Waiting[] = [];
+  #underWay = 0;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** As {@link submit}. */
+  submit(given: SubmitInput, options: SubmitOptions = {}): Promise<Submitted> {
+    const input = { ...given, key: given.key ?? randomKey() };
+    const { signal, timeoutMs = TIMEOUT_MS } = options;
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const giveUpAt = performance.now() + timeoutMs;
+      const onAbort = (): void => reject(signal?.reason as Error);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      const done = <T>(act: (value: T) => void) => {
+        return (value: T): void => {
+          signal?.removeEventListener("abort", onAbort);
+          act(value);
+        };
+      };
+      this.#waiting.push({ input, options, giveUpAt, resolve: done(resolve), reject: done(reject) });
+      if (this.#waiting.length === 1) queueMicrotask(() => void this.#sendWaiting());
+    });
+  }
+
+  /** All that wait, as far as they fit into one request; the others wait on. */
+  async #sendWaiting(): Promise<void> {
+    const waiting = this.#waiting.filter(({ options }) => options.signal?.aborted !== true);
+    if (waiting.length === 0 || this.#underWay >= UNDER_WAY_MAX) return;
+    const [inputs = []] = requestsOf(waiting.map(({ input }) => input));
+    this.#waiting = waiting.slice(inputs.length);
+    this.#underWay++;
+    await this.#send(waiting.slice(0, inputs.length));
+    this.#underWay--;
+    // Those who were answered may ask for more at once: let them join.
+    if (this.#waiting.length > 0) queueMicrotask(() => void this.#sendWaiting());
+  }
+
+  /** Never rejects. */
+  async #send(group: readonly Waiting[]): Promise<void> {
+    const [first, ...others] = group;
+    if (first !== undefined && others.length === 0) return this.#again(first);
+    const pending = group.map((one): Pending => ({ input: one.input, settle: (result) => settle(one, result) }));
+    try {
+      const left = await tryOnce(this.#connection, pending, { signal: undefined, timeoutMs: TRY_MS });
+      // From here each goes its own way, for as long as it was given.
+      for (const [at, one] of group.entries()) if (left.pending.includes(pending[at]!)) void this.#again(one);
+    } catch (error) {
+      for (const { reject } of group) reject(error);
+    }
+  }
+
+  #again({ input, options, giveUpAt, resolve, reject }: Waiting): Promise<void> {
+    const timeoutMs = Math.max(1, giveUpAt - performance.now());
+    return submit(this.#connection, { operation: "submitRun", input }, { ...options, timeoutMs }).then(resolve, reject);
+  }
+}
+
+function settle({ resolve, reject }: Waiting, result: Submitted | JobsError): void {
+  if (result instanceof JobsError) reject(result);
+  else resolve(result);
+}
