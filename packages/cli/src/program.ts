@@ -118,6 +118,7 @@ function addRunCommands(program: Command, execute: Execute): void {
     .option("--limit <number>", "at most this many, up to 500", "20")
     .option("--after <place>", "go on where the page before ended: its `next`")
     .option("--counts", "only how many there are in each state")
+    .option("--pending", "what waits, in line: for what, and when it is likely to start; with --job, --agent, --limit")
     .action((options: ListOptions, command: Command) =>
       execute(
         async (context) => (await import("./commands/run-list.ts")).listRuns(context, options),

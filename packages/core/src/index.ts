@@ -88,4 +88,4 @@ export { RunCounts, RunFilter } from "./protocol/run-filter.ts";
 export { parseJobsFile, pathText, type FiledJob, type FilePath, type JobsFile } from "./protocol/jobs-file.ts";
 export { SubmitInput, TaskInput } from "./protocol/submit-input.ts";
 export { JobSummary, JobView, SlotView } from "./protocol/job-views.ts";
-export { AgentSummary, HostView, RunView, viewOfRun, type LiveFacts } from "./protocol/views.ts";
+export { AgentSummary, HostView, PendingView, RunView, viewOfRun, type LiveFacts } from "./protocol/views.ts";

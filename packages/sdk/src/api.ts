@@ -9,6 +9,7 @@ export {
   type JobSummary,
   type JobView,
   type Pause,
+  type PendingView,
   type PolicySettings,
   type RunCounts,
   type RunView,

@@ -1,9 +1,17 @@
-import type { AgentSummary, AuditEntry, OperationOutput, Pause, RunView } from "@jobs/core";
+import type {
+  AgentSummary,
+  AuditEntry,
+  OperationInput,
+  OperationOutput,
+  Pause,
+  PendingView,
+  RunView,
+} from "@jobs/core";
 import { call, type CallOptions } from "./call.ts";
 import type { Connection } from "./connection.ts";
 import { noted } from "./noted.ts";
 
-/** What concerns no one job or run: what is overdue, the pause of everything, the agents, the audit. */
+/** What concerns no one job or run: what is overdue, what waits, the pause of everything, the agents, the audit. */
 export class WholeClient {
   readonly #connection: Connection;
 
@@ -36,6 +44,11 @@ export class WholeClient {
     return (
       await call(this.#connection, { operation: "listAudit", input: limit === undefined ? {} : { limit } }, options)
     ).entries;
+  }
+
+  /** Runs that wait, in line, and when each is likely to start; then those whose time is still to come. */
+  async listPending(filter: OperationInput<"listPending"> = {}, options: CallOptions = {}): Promise<PendingView[]> {
+    return (await call(this.#connection, { operation: "listPending", input: filter }, options)).pending;
   }
 
   /** The agents, and whether they are in contact. */

@@ -8,6 +8,7 @@ export interface ListOptions extends FilterOptions {
   readonly limit: string;
   readonly after?: string;
   readonly counts?: true;
+  readonly pending?: true;
 }
 
 const HEADER = ["RUN", "JOB", "STATE", "ON", "SUBMITTED", "TOOK", "WHAT"].map((text): Cell => ({
@@ -18,6 +19,7 @@ const HEADER = ["RUN", "JOB", "STATE", "ON", "SUBMITTED", "TOOK", "WHAT"].map((t
 /** Prints a page of runs, the newest first; or how many there are in each state. */
 export async function listRuns(context: Context, options: ListOptions): Promise<void> {
   if (options.counts === true) return countRuns(context, options);
+  if (options.pending === true) return listPending(context, options);
   const { jobs, output, io } = context;
   const { limit, after } = options;
   const wanted = { ...filterOf(options, Date.now()), limit, ...(after === undefined ? {} : { after }) };
@@ -37,6 +39,30 @@ export async function listRuns(context: Context, options: ListOptions): Promise<
     ]),
   ]);
   if (next !== undefined) output.note(`There are more: --after ${next} shows the next ones.`);
+}
+
+const PENDING_HEADER = ["PLACE", "RUN", "JOB", "PRIORITY", "WANTED", "LIKELY START", "WHAT"].map((text): Cell => ({
+  text,
+  colour: "dim",
+}));
+
+async function listPending({ jobs, output, io }: Context, { job, agent, limit }: ListOptions): Promise<void> {
+  const filter = { ...(job === undefined ? {} : { job }), ...(agent === undefined ? {} : { agent }), limit };
+  const pending = await jobs.listPending(filter, { signal: io.interrupt });
+  if (output.isJson) return output.json({ pending });
+  if (pending.length === 0) return output.note("Nothing waits.");
+  output.table([
+    PENDING_HEADER,
+    ...pending.map(({ run, wantedAt, estimatedStartAt }) => [
+      run.place === undefined ? "" : String(run.place),
+      run.run,
+      run.job,
+      String(run.priority),
+      instantText(wantedAt),
+      instantText(estimatedStartAt),
+      run.sentence,
+    ]),
+  ]);
 }
 
 async function countRuns({ jobs, output, io }: Context, options: ListOptions): Promise<void> {

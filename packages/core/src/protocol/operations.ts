@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { Artifact } from "../domain/artifact.ts";
 import { RunId } from "../domain/ids.ts";
+import { JobName } from "../domain/job-name.ts";
 import { Pause } from "../domain/job.ts";
 import { BULK_MAX_RUNS, SubmitResult } from "./bulk.ts";
 import { AuditEntry } from "./commands.ts";
@@ -12,7 +13,7 @@ import { jobOperations } from "./job-operations.ts";
 import { Note, Submitted, type Operation } from "./operation.ts";
 import { RunCounts, RunFilter } from "./run-filter.ts";
 import { Asked, Content, SubmitInput } from "./submit-input.ts";
-import { AgentSummary, HostView, RunView } from "./views.ts";
+import { AgentSummary, HostView, PendingView, RunView } from "./views.ts";
 
 const RunPath = z.object({ run: RunId });
 /** Its name or id. */
@@ -66,6 +67,20 @@ export const operations = {
       /** What to ask for as `after` to get the next page; absent on the last one. */
       next: z.string().optional(),
     }),
+    successStatus: 200,
+  },
+  listPending: {
+    method: "GET",
+    path: "/v1/pending",
+    summary:
+      "Runs that wait, in line, then those whose time is still to come: what each waits for, and when it is likely to start.",
+    input: z.strictObject({
+      job: JobName.optional(),
+      /** Only those that may go to this agent: its name or id. */
+      agent: AgentName.optional(),
+      limit: z.coerce.number().int().min(1).max(500).default(50),
+    }),
+    output: z.object({ pending: z.array(PendingView) }),
     successStatus: 200,
   },
   countRuns: {

@@ -127,6 +127,16 @@ export const HostView = z.object({
 });
 export type HostView = z.infer<typeof HostView>;
 
+/** A run that waits, or whose time is still to come. */
+export const PendingView = z.object({
+  run: RunView,
+  /** When it was wanted. */
+  wantedAt: z.string(),
+  /** When it is likely to start, as long as runs of the jobs before it took; absent when nobody can tell. */
+  estimatedStartAt: z.string().optional(),
+});
+export type PendingView = z.infer<typeof PendingView>;
+
 /** What is known of a live run beside its record. */
 export interface LiveFacts extends RunFacts {
   readonly hosts?: HostCounts | undefined;

@@ -1,6 +1,7 @@
 /** What each operation of the table does. */
 import { JobsError, type AgentSummary, type OperationOutput } from "@jobs/core";
 import type { RunAction } from "../commands.ts";
+import { listPending } from "../projection/pending.ts";
 import { accept, type WorkInput } from "../submission/accept.ts";
 import { repeat } from "../submission/repeat.ts";
 import { submitAll } from "../submission/submit-all.ts";
@@ -14,6 +15,7 @@ type RunHandlers = Pick<
   | "submitRuns"
   | "getRun"
   | "listRuns"
+  | "listPending"
   | "countRuns"
   | "listHosts"
   | "cancelRun"
@@ -52,7 +54,7 @@ export function operationHandlers(options: OperationsOptions): Handlers {
 }
 
 function runHandlers(options: OperationsOptions): RunHandlers {
-  const { commands, runs, presenter, artifacts } = options;
+  const { commands, runs, presenter, artifacts, agents } = options;
   const submit = async (
     input: Parsed<"submitRun"> & Pick<WorkInput, "given" | "only">,
     by: string,
@@ -80,6 +82,10 @@ function runHandlers(options: OperationsOptions): RunHandlers {
     submitRun: (input, by) => submit(input, by),
     submitRuns: async ({ runs: inputs }, by) => ({ results: await submitAll(inputs, by, options) }),
     getRun: ({ run }) => runs.get(run),
+    listPending({ agent, ...filter }) {
+      const on = agent === undefined ? {} : { agent: agents.resolveName(agent, "agent").id };
+      return Promise.resolve({ pending: listPending(options, { ...filter, ...on }) });
+    },
     listRuns: ({ limit, after, ...filter }) => runs.list(filter, { limit, after }),
     countRuns: (filter) => Promise.resolve(runs.count(filter)),
     listHosts: async ({ run }) => ({ hosts: [...(await hostsOf(await runs.getRecord(run), options))] }),

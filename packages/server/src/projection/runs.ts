@@ -10,6 +10,7 @@ import {
   type RunFilter,
   type RunView,
 } from "@jobs/core";
+import { Durations } from "./durations.ts";
 import type { FinishedRecords } from "./finished-records.ts";
 import type { HistoryIndex, ListedRun } from "./history-index.ts";
 import type { Place } from "./history-rows.ts";
@@ -36,6 +37,7 @@ export interface RunsOptions {
 
 /** Emits, under a run's id, each new view of it. */
 export class Runs extends EventEmitter<Record<string, [RunView]>> {
+  readonly durations = new Durations();
   readonly #options: RunsOptions;
 
   constructor(options: RunsOptions) {
@@ -71,6 +73,7 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
   onFinished(run: Run, sequence: number): void {
     this.#options.history.add(run, sequence);
     this.#options.records.note(run);
+    this.durations.note(run);
     if (this.listenerCount(run.run) > 0) this.emit(run.run, viewOfRun(run));
   }
 

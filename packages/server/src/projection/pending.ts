@@ -1,0 +1,81 @@
+/** What waits, in line: for what, and when it is likely to start. */
+import { currentAttempt, hasEnded, isAhead, isWaiting, type PendingView, type Run } from "@jobs/core";
+import { byLine, dueMs, estimateStarts, failedTry } from "@jobs/core/decide";
+import type { AgentsProjection } from "./agents-projection.ts";
+import type { Durations } from "./durations.ts";
+import type { JobsProjection } from "./jobs-projection.ts";
+import type { RunPresenter } from "./run-presenter.ts";
+
+export interface PendingOptions {
+  readonly jobs: Pick<JobsProjection, "runs">;
+  readonly agents: AgentsProjection;
+  readonly presenter: Pick<RunPresenter, "present">;
+  readonly runs: { readonly durations: Pick<Durations, "of"> };
+  readonly nowMs: () => number;
+}
+
+export interface PendingFilter {
+  readonly job?: string | undefined;
+  /** An agent's id. */
+  readonly agent?: string | undefined;
+  readonly limit: number;
+}
+
+/** What goes on by somebody's hand alone, or when other runs have ended: nobody can tell when. */
+const NOT_FORESEEN: ReadonlySet<Run["waitingFor"]> = new Set([
+  "held",
+  "job-paused",
+  "all-paused",
+  "dependency",
+  "left-over",
+  "restored-store",
+]);
+
+/** Those that are due in line, those whose time is still to come after them; estimates are made of all of them. */
+export function listPending(options: PendingOptions, { job, agent, limit }: PendingFilter): PendingView[] {
+  const { jobs, agents, presenter } = options;
+  const live = [...jobs.runs()].map(({ run }) => run).filter((run) => !hasEnded(run));
+  const waiting = live.filter((run) => isWaiting(run) && run.fanOut === undefined).sort(byLine);
+  const ahead = live.filter(isAhead).sort((one, other) => dueMs(one) - dueMs(other));
+  const estimates = estimate(live, waiting, options);
+  const mayGoTo = (run: Run): boolean => agents.matching(run.target).some(({ id }) => id === agent);
+  return [...waiting, ...ahead]
+    .filter((run) => job === undefined || run.job === job)
+    .filter((run) => agent === undefined || mayGoTo(run))
+    .slice(0, limit)
+    .map((run) => {
+      const startMs = isAhead(run) && run.hold === undefined ? dueMs(run) : estimates.get(run.run);
+      const { dueAt, pendingAt, submittedAt } = run.times;
+      return {
+        run: presenter.present(run),
+        wantedAt: dueAt ?? pendingAt ?? submittedAt,
+        ...(startMs === undefined ? {} : { estimatedStartAt: new Date(startMs).toISOString() }),
+      };
+    });
+}
+
+function estimate(
+  live: readonly Run[],
+  waiting: readonly Run[],
+  { agents, runs: { durations }, nowMs }: PendingOptions,
+): ReadonlyMap<string, number> {
+  const ready = [...agents.views()].filter(({ licence, isDraining }) => licence !== undefined && !isDraining);
+  return estimateStarts({
+    nowMs: nowMs(),
+    agents: ready,
+    running: live.flatMap((run) => {
+      const attempt = currentAttempt(run);
+      const sinceMs = Date.parse(run.times.runningAt ?? attempt?.assignedAt ?? "");
+      return attempt === undefined ? [] : [{ run, agent: attempt.agent, sinceMs }];
+    }),
+    waiting: waiting.map((run) => {
+      const { retryAt } = failedTry(run) ?? {};
+      return {
+        run,
+        agents: NOT_FORESEEN.has(run.waitingFor) ? [] : agents.matching(run.target).map(({ id }) => id),
+        ...(retryAt === undefined ? {} : { notBeforeMs: Math.max(nowMs(), Date.parse(retryAt)) }),
+      };
+    }),
+    durationMs: (job) => durations.of(job),
+  });
+}
