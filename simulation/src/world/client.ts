@@ -36,6 +36,8 @@ export interface ClientOptions {
   readonly paceMs: number;
   /** See the scale. */
   readonly hasOutages: boolean;
+  /** See the scale. */
+  readonly forAll: number;
   /** Somebody is there who releases what is held. */
   readonly hasOperator: boolean;
 }
@@ -146,10 +148,9 @@ export class Client {
   }
 
   #target(): string | object {
-    const { kernel, agents } = this.#options;
+    const { kernel, agents, forAll } = this.#options;
     const { random } = kernel;
-    if (random.chance(0.2)) return { any: random.pick(SELECTORS) };
-    if (random.chance(0.9)) return random.pick(agents);
+    if (!random.chance(forAll)) return random.chance(0.2) ? { any: random.pick(SELECTORS) } : random.pick(agents);
     const atOnce = random.pick([1, 1, 2, "50%"]);
     return {
       all: random.pick(SELECTORS),

@@ -25,6 +25,8 @@ export interface Scale {
   readonly operatorMs: number;
   /** Between two slots of the first job's schedule; 0: it has none. */
   readonly everyMs: number;
+  /** How many of the submissions are for all hosts that match: from 0 to 1. */
+  readonly forAll: number;
 }
 
 /** What ends nothing that runs: so that long runs are there when a host falls silent. */
@@ -51,6 +53,7 @@ export function drawScale(random: Random, overlaps: readonly string[], fixed: Pa
     hasOutages,
     operatorMs: random.pick([0, 0, 2_000, 6_000]),
     everyMs: random.pick(hasOutages ? [0, 0, 30_000] : [0, 0, 5_000, 20_000]),
+    forAll: 0.08,
     ...fixed,
   };
 }

@@ -22,6 +22,7 @@ const CALM_MS = 4_800_000;
 const LOOK_MS = 2_000;
 const CLONE = "-clone";
 const TOLD_RUNS = 4;
+const TOLD_AGENTS = 3;
 /** A chain that has gone on by more than one beat is known for another's. */
 const BEATS_AHEAD = 2;
 
@@ -69,7 +70,7 @@ export class World implements Machine {
     this.#clients = range(scale.clients).map((index) => {
       const process = new Process(kernel, { name: `client${index}`, host: users });
       const { doors, rules } = this;
-      const { jobs, paceMs, overlaps, hasOutages, operatorMs } = scale;
+      const { jobs, paceMs, overlaps, hasOutages, operatorMs, forAll } = scale;
       const hasOperator = operatorMs > 0;
       return new Client({
         kernel,
@@ -82,6 +83,7 @@ export class World implements Machine {
         paceMs,
         hasOutages,
         hasOperator,
+        forAll,
       });
     });
     this.#operator = new Operator({
@@ -199,14 +201,14 @@ export class World implements Machine {
         // How long a lost host has to tell the rest is measured on a clock that may have been set back by an hour.
         .filter((run) => !hasEnded(run) || !this.scale.kinds.includes("clock set") || !isGivenUp(run))
         .filter((run) => !this.#isStuck(run))
-        .map((run) => `${run.run} ${run.state} ${run.waitingFor ?? ""} on ${agentsOf(run, this.#agents).join(" or ")}`)
+        .map(
+          (run) =>
+            `${run.run} ${run.state} ${run.waitingFor ?? ""} on ${agentsOf(run, this.#agents).slice(0, TOLD_AGENTS).join(" or ")}`,
+        )
     );
   }
 
-  /**
-   * What a host said to be running that is out of service for ever keeps its job busy until an operator's word that is
-   * younger: by clocks, of which one may have been set back by an hour.
-   */
+  /** Behind what a lost host was said to run: an operator's word must be younger, by clocks that were set back. */
   #isStuck({ job }: Run): boolean {
     if (!this.scale.kinds.includes("clock set") || this.#broken.size === 0) return false;
     return this.rules.unfinished().some((run) => run.job === job && run.waitingFor === "left-over");
