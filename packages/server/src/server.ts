@@ -119,14 +119,15 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   const runs = new Runs({ jobs, history: finished, presenter, records, catchUp: () => mark.confirm() });
   trackAttempts(jobs, silence);
 
-  let gainedAtMs = Number.NEGATIVE_INFINITY;
+  let gainedAtMs = Number.POSITIVE_INFINITY; // while it does not decide
   // What holds for all jobs has no job's guard: the view must be newer than all that the server before this one answered.
   const onGained = (): void => {
-    gainedAtMs = monotonicMs();
+    const atMs = (gainedAtMs = monotonicMs());
     const confirmed = mark.confirm().catch(() => undefined); // until another one is, nothing is decided
-    void confirmed.then(() => (lease.isHeld ? deciding.start() : undefined));
+    void confirmed.then(() => (gainedAtMs === atMs ? deciding.start() : undefined));
   };
   const onLost = (): void => {
+    gainedAtMs = Number.POSITIVE_INFINITY;
     silence.reset();
     void deciding.stop();
   };
@@ -294,7 +295,6 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   return url;
 }
 
-/** A server that decides and whose view does not come up to date so soon leaves it to another one, milliseconds. */
-const CONFIRM_WITHIN_MS = 2_000;
+const CONFIRM_WITHIN_MS = 2_000; // a server whose view does not come up to date so soon leaves deciding to another one
 /** How often those who follow a run hear of what has changed beside its record, milliseconds. */
 const REFRESH_MS = 1_000;

@@ -110,6 +110,8 @@ export const AGENT_FAULTS = {
       paceMs: 400,
       mishapMs: 800,
       kinds: ["nats disk busy", "agent stopped", "agent cut off"],
+      everyMs: 0,
+      isPlain: true,
     },
     edits: [
       {

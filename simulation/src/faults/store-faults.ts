@@ -90,7 +90,7 @@ export const STORE_FAULTS = {
   },
   "answer-raises-the-guard": {
     about:
-      "What another server answers counts as read, and its sequence as the guard: what was stored before it is missed.",
+      "What another server answers counts as read, and its sequence as the guard: what was stored before it is missed. That a server confirms its view first when it begins to decide would find it, so that is away, too.",
     scale: {
       servers: 3,
       hosts: 2,
@@ -101,8 +101,15 @@ export const STORE_FAULTS = {
       mishapMs: 12_000,
       roughMs: 150_000,
       kinds: ["server lost while others lag"],
+      everyMs: 0,
+      isPlain: true,
     },
     edits: [
+      {
+        file: SERVER,
+        find: "if (lease.isHeld && mark.isCurrent(gainedAtMs)) return;",
+        replace: "if (lease.isHeld && mark.isCurrent()) return;",
+      },
       {
         file: "packages/server/src/projection/jobs-projection.ts",
         find: "if ((known?.sequence ?? 0) < sequence) this.#announced.set(entry.subject, entry);",

@@ -38,6 +38,7 @@ export interface ClientOptions {
   readonly hasOutages: boolean;
   /** See the scale. */
   readonly forAll: number;
+  readonly isPlain: boolean;
   /** Somebody is there who releases what is held. */
   readonly hasOperator: boolean;
 }
@@ -128,12 +129,12 @@ export class Client {
 
   /** What else is asked for; mostly nothing. */
   #policy(): Partial<Submission> {
-    const { kernel, hasOutages, hasOperator } = this.#options;
+    const { kernel, hasOutages, hasOperator, isPlain } = this.#options;
     const { random } = kernel;
     return {
       ...(hasOperator && random.chance(0.1) ? { hold: true } : {}),
-      ...(random.chance(0.3) ? { priority: random.pick([0, 1, 5, 9]) } : {}),
-      ...(this.#known.length > 0 && random.chance(0.15) ? { after: this.#after() } : {}),
+      ...(!isPlain && random.chance(0.3) ? { priority: random.pick([0, 1, 5, 9]) } : {}),
+      ...(!isPlain && this.#known.length > 0 && random.chance(0.15) ? { after: this.#after() } : {}),
       ...(random.chance(0.1) ? { waitAtMostMs: Math.floor(random.between(1_000, 60_000)) } : {}),
       ...(random.chance(0.15) ? { retry: this.#retry() } : {}),
       ...(random.chance(0.05) ? { timeoutMs: Math.floor(random.between(1_000, 10_000)) } : {}),
@@ -148,8 +149,9 @@ export class Client {
   }
 
   #target(): string | object {
-    const { kernel, agents, forAll } = this.#options;
+    const { kernel, agents, forAll, isPlain } = this.#options;
     const { random } = kernel;
+    if (isPlain) return random.pick(agents);
     if (!random.chance(forAll)) return random.chance(0.2) ? { any: random.pick(SELECTORS) } : random.pick(agents);
     const atOnce = random.pick([1, 1, 2, "50%"]);
     return {

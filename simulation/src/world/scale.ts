@@ -27,6 +27,8 @@ export interface Scale {
   readonly everyMs: number;
   /** How many of the submissions are for all hosts that match: from 0 to 1. */
   readonly forAll: number;
+  /** Submissions ask for no priority, no labels and nothing to come after: for faults that need many runs of one kind. */
+  readonly isPlain: boolean;
 }
 
 /** What ends nothing that runs: so that long runs are there when a host falls silent. */
@@ -54,6 +56,7 @@ export function drawScale(random: Random, overlaps: readonly string[], fixed: Pa
     operatorMs: random.pick([0, 0, 2_000, 6_000]),
     everyMs: random.pick(hasOutages ? [0, 0, 30_000] : [0, 0, 5_000, 20_000]),
     forAll: 0.08,
+    isPlain: false,
     ...fixed,
   };
 }

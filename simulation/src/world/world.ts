@@ -70,7 +70,7 @@ export class World implements Machine {
     this.#clients = range(scale.clients).map((index) => {
       const process = new Process(kernel, { name: `client${index}`, host: users });
       const { doors, rules } = this;
-      const { jobs, paceMs, overlaps, hasOutages, operatorMs, forAll } = scale;
+      const { jobs, paceMs, overlaps, hasOutages, operatorMs, forAll, isPlain } = scale;
       const hasOperator = operatorMs > 0;
       return new Client({
         kernel,
@@ -84,6 +84,7 @@ export class World implements Machine {
         hasOutages,
         hasOperator,
         forAll,
+        isPlain,
       });
     });
     this.#operator = new Operator({
