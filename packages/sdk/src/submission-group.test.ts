@@ -112,3 +112,14 @@ test("one that is given up while it waits is not sent", async () => {
   await jobs.submitJob(named("d"));
   expect(server.requests.flatMap(jobsOf).toSorted()).toEqual(["a", "b", "d"]);
 });
+
+test("one that is given up before it was sent, or cannot be sent, keeps no later one from being sent", async () => {
+  await using server = await startContractServer({ answer: acceptAll });
+  const jobs = connect(server);
+  const stop = new AbortController();
+  const given = jobs.submitJob(named("a"), { signal: stop.signal });
+  stop.abort(new Error("enough"));
+  await expect(given).rejects.toThrow("enough");
+  await expect(jobs.submitJob({ ...named("b"), env: { N: 1n as unknown as string } })).rejects.toThrow(TypeError);
+  expect((await jobs.submitJob(named("c"))).job).toBe("c");
+});

@@ -10,6 +10,8 @@ import { randomKey, submit, TIMEOUT_MS, TRY_MS, type SubmitOptions } from "./sub
 
 /** So many requests at once. */
 const UNDER_WAY_MAX = 2;
+/** So long one alone is waited for before others are sent, milliseconds. */
+const SLOW_MS = 1_000;
 
 interface Waiting {
   readonly input: SubmitInput & { readonly key: string };
@@ -34,6 +36,7 @@ export class SubmissionGroup {
     const { signal, timeoutMs = TIMEOUT_MS } = options;
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
+      JSON.stringify(input); // what cannot be sent is told to this one alone
       const giveUpAt = performance.now() + timeoutMs;
       const onAbort = (): void => reject(signal?.reason as Error);
       signal?.addEventListener("abort", onAbort, { once: true });
@@ -51,6 +54,7 @@ export class SubmissionGroup {
   /** All that wait, as far as they fit into one request; the others wait on. */
   async #sendWaiting(): Promise<void> {
     const waiting = this.#waiting.filter(({ options }) => options.signal?.aborted !== true);
+    this.#waiting = waiting;
     if (waiting.length === 0 || this.#underWay >= UNDER_WAY_MAX) return;
     const [inputs = []] = requestsOf(waiting.map(({ input }) => input));
     this.#waiting = waiting.slice(inputs.length);
@@ -64,7 +68,7 @@ export class SubmissionGroup {
   /** Never rejects. */
   async #send(group: readonly Waiting[]): Promise<void> {
     const [first, ...others] = group;
-    if (first !== undefined && others.length === 0) return this.#again(first);
+    if (first !== undefined && others.length === 0) return this.#alone(first);
     const pending = group.map((one): Pending => ({ input: one.input, settle: (result) => settle(one, result) }));
     try {
       const left = await tryOnce(this.#connection, pending, { signal: undefined, timeoutMs: TRY_MS });
@@ -73,6 +77,14 @@ export class SubmissionGroup {
     } catch (error) {
       for (const { reject } of group) reject(error);
     }
+  }
+
+  /** One that must be sent again and again keeps nobody waiting. */
+  async #alone(one: Waiting): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const isSlow = new Promise<void>((resolve) => (timer = setTimeout(resolve, SLOW_MS)));
+    await Promise.race([this.#again(one), isSlow]);
+    clearTimeout(timer);
   }
 
   #again({ input, options, giveUpAt, resolve, reject }: Waiting): Promise<void> {

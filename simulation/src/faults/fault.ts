@@ -10,6 +10,8 @@ export interface Edit {
 export interface Fault {
   /** What is away, and which second defence had to go with it. */
   readonly about: string;
+  /** The first world that is tried; 1 if left out. It is rare, and in the worlds before this one it was not met. */
+  readonly firstSeed?: number;
   readonly edits: readonly Edit[];
   /** What a world must be like for the fault to show soon; the rest of it is drawn. */
   readonly scale?: Partial<Scale>;

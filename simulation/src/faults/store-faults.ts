@@ -104,6 +104,7 @@ export const STORE_FAULTS = {
       everyMs: 0,
       isPlain: true,
     },
+    firstSeed: 160,
     edits: [
       {
         file: SERVER,

@@ -1,6 +1,6 @@
 /** Who waits for whom: derived from the records, never stored beside them. */
 import { mayOverlap } from "../domain/overlap.ts";
-import { currentAttempt, hasEnded, isBusy, isUnderWay, priorityOf, type Run } from "../domain/run.ts";
+import { currentAttempt, findLeftOver, hasEnded, isBusy, isUnderWay, priorityOf, type Run } from "../domain/run.ts";
 import { areOfOne, waitsInLine } from "./members.ts";
 import type { DecisionContext, JobView, LiveOnHost } from "./view.ts";
 
@@ -35,7 +35,8 @@ export function blockers(view: JobView, run: Run): readonly Run[] {
   };
   return view.runs.filter((other, index) => {
     if (areOfOne(other, run) || !isBusy(other) || mayOverlap(other.overlap, run.overlap)) return false;
-    if (isUnderWay(other)) return true;
+    // What is left over of a try that was given up runs on, however urgent others are.
+    if (isUnderWay(other) || findLeftOver(other) !== undefined) return true;
     // The whole has its turn already.
     if (run.partOf !== undefined) return hasEnded(other);
     // One that is held, or waits for a run of another job, is passed by those behind it.

@@ -31,7 +31,8 @@ export function begun(run: Run, context: DecisionContext): Run {
     .map(({ id }) => id)
     .toSorted();
   if (agents.length === 0) return { ...run, waitingFor: "agent" };
-  const { waitingFor: _, ...rest } = run;
+  const { waitingFor: _, ...rest } =
+    run.target.kind === "all" ? { ...run, target: { ...run.target, only: undefined } } : run;
   const times = { ...run.times, runningAt: context.now };
   if (!fitsRecord(agents))
     return { ...rest, state: "failed", reason: "invalid", times: { ...times, endedAt: context.now } };

@@ -63,6 +63,31 @@ describe("priority", () => {
     expect(written(decideSubmit(viewOf(ahead), more, contextOf())).attempts).toHaveLength(1);
   });
 
+  test("of runs that may overlap the more urgent takes the one slot", () => {
+    const two = [low, urgent].map((run): Run => ({ ...run, overlap: "allow", waitingFor: "slot" }));
+    const [one] = settle(viewOf(...two), contextOf([sampleAgent({ slots: 2, assigned: 1 })])).map(({ run }) => run);
+    expect(one).toBe("low00001");
+    const decision = reconcile(viewOf(...two), contextOf([sampleAgent({ slots: 2, assigned: 1 })]));
+    expect(written(decision).run).toBe("urgent01");
+  });
+
+  test("what a try that was given up left over is passed by nobody, however urgent", () => {
+    const attempt = { ...assignedRun().attempts[0]!, retryAt: after(9), exit: { exitCode: 1, leftOverPids: [7] } };
+    const leaves = next("leaves01", { waitingFor: "left-over", priority: 0, attempts: [attempt] });
+    expect(blockers(viewOf(leaves, urgent), urgent)).toEqual([leaves]);
+  });
+
+  test("what replaces ends nothing while it waits for its own dependencies", () => {
+    const runs = [{ job: "other", run: "other001" }];
+    const afterOther = { runs, on: "completed" as const, otherwise: "skip" as const };
+    const by = next("bybybyb1", { overlap: "replace", after: afterOther, waitingFor: "dependency" });
+    const view = viewOf(LIVE, by);
+    expect(reconcile(view, contextOf(undefined, { stateOf: () => "running" }))).toEqual({ kind: "nothing" });
+    expect(written(reconcile(view, contextOf(undefined, { stateOf: () => "completed" }))).cancel).toMatchObject({
+      replacedBy: "bybybyb1",
+    });
+  });
+
   test("what replaces takes the place of more urgent ones, too", () => {
     const by = next("bybybyb1", { overlap: "replace", priority: 0, times: { submittedAt: after(9) } });
     const runs = settle(viewOf(urgent, by), contextOf());

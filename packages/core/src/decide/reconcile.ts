@@ -3,14 +3,14 @@ import { policyOf } from "../domain/policy.ts";
 import { currentAttempt, hasEnded, isUnderWay, isWaiting, type Run } from "../domain/run.ts";
 import { assign } from "./assign.ts";
 import { cancelled } from "./cancel.ts";
-import { unmet } from "./dependencies.ts";
+import { dependencyState, unmet } from "./dependencies.ts";
 import { cameDue } from "./due.ts";
 import { refused } from "./evidence.ts";
 import { passedOn, spread } from "./fan-out.ts";
-import { blockers } from "./line.ts";
+import { blockers, byLine } from "./line.ts";
 import { endedAsLost, lost } from "./lose.ts";
 import { waitsInLine } from "./members.ts";
-import { endedAsTried, failedTry } from "./retry.ts";
+import { endedAsTried, failedTry, isBackingOff } from "./retry.ts";
 import { skipped } from "./skipped.ts";
 import { slotsDue } from "./slots.ts";
 import { write, type Decision, type DecisionContext, type JobView } from "./view.ts";
@@ -24,7 +24,7 @@ const MAX_RETRY_MS = 30_000;
  */
 export function reconcile(view: JobView, context: DecisionContext): Decision {
   for (const step of [cameDue, unmet, expired, superseded, replaced, passedOn, takenBack, lost, promoted, spread]) {
-    for (const run of view.runs) {
+    for (const run of step === promoted ? view.runs.toSorted(byLine) : view.runs) {
       if (hasEnded(run)) continue;
       const next = step === lost ? lost(run, context) : step(run, context, view);
       if (next !== undefined) return write(next, context);
@@ -66,7 +66,8 @@ function superseded(run: Run, { now }: DecisionContext, view: JobView): Run | un
 }
 
 /** What is in the way of a `replace` run gives way: at once, or as soon as its host has ended it. */
-function replaced(run: Run, { now, isPaused, isRestoring }: DecisionContext, view: JobView): Run | undefined {
+function replaced(run: Run, context: DecisionContext, view: JobView): Run | undefined {
+  const { now, isPaused, isRestoring } = context;
   // Nothing ends for one that may not start.
   if (run.cancel !== undefined || isPaused || isRestoring || view.definition?.paused !== undefined) return undefined;
   const by = view.runs.findLast(
@@ -74,6 +75,8 @@ function replaced(run: Run, { now, isPaused, isRestoring }: DecisionContext, vie
       other.overlap === "replace" &&
       waitsInLine(other) &&
       other.hold === undefined &&
+      !isBackingOff(other, now) &&
+      !["open", "unmet"].includes(dependencyState(other, context)) &&
       blockers(view, other).includes(run),
   );
   if (by === undefined) return undefined;

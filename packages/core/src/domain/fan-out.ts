@@ -53,9 +53,12 @@ export const FanOut = z.looseObject({
 export type FanOut = z.infer<typeof FanOut>;
 
 /** All ids of a fan-out's agents together, in characters: they are in its record. */
-export const FAN_OUT_MAX_LENGTH = 18_000;
+export const FAN_OUT_MAX_LENGTH = 20_000;
+
+/** Quotes and comma, and the place of one that did not complete it. */
+const AROUND_LENGTH = 8;
 
 /** True when the agents of a run fit into its record. */
 export function fitsRecord(agents: readonly string[]): boolean {
-  return agents.reduce((sum, agent) => sum + agent.length + 3, 0) <= FAN_OUT_MAX_LENGTH;
+  return agents.reduce((sum, agent) => sum + agent.length + AROUND_LENGTH, 0) <= FAN_OUT_MAX_LENGTH;
 }

@@ -177,7 +177,8 @@ export class Deciding {
 
   #reconcileWaitingFor(agent: string): void {
     const view = this.#options.agents.get(agent);
-    if (view === undefined) return;
+    // One that takes on nothing now helps nobody, and very many may wait for it.
+    if (view?.licence === undefined || view.isDraining) return;
     const jobs = new Set<string>();
     // Each takes its place at once, if it may have one; then there are fewer.
     for (const { job } of this.#options.jobs.waitingFor(view)) {
