@@ -21,8 +21,7 @@ import { beatOf, Site } from "./site.ts";
 const CALM_MS = 4_800_000;
 const LOOK_MS = 2_000;
 const CLONE = "-clone";
-const TOLD_RUNS = 4;
-const TOLD_AGENTS = 3;
+const TOLD = 4;
 /** A chain that has gone on by more than one beat is known for another's. */
 const BEATS_AHEAD = 2;
 
@@ -204,7 +203,7 @@ export class World implements Machine {
         .filter((run) => !this.#isStuck(run))
         .map(
           (run) =>
-            `${run.run} ${run.state} ${run.waitingFor ?? ""} on ${agentsOf(run, this.#agents).slice(0, TOLD_AGENTS).join(" or ")}`,
+            `${run.run} ${run.state} ${run.waitingFor ?? ""} on ${agentsOf(run, this.#agents).slice(0, TOLD).join(" or ")}`,
         )
     );
   }
@@ -256,7 +255,7 @@ export class World implements Machine {
 
   #failInLimbo(): void {
     const open = this.#open();
-    this.kernel.fail(`${open.length} runs do not end though all is calm: ${open.slice(0, TOLD_RUNS).join("; ")}`);
+    this.kernel.fail(`${open.length} runs do not end though all is calm: ${open.slice(0, TOLD).join("; ")}`);
   }
 
   #newHost(name: string, original?: SimulatedHost): SimulatedHost {

@@ -279,7 +279,7 @@ describe("the supervisor", () => {
         expect(status.log.lengthBytes + (status.log.droppedBytes ?? 0)).toBe(3_000_000);
         expect((await host.log("run-1.1")).length).toBe(status.log.lengthBytes);
       } finally {
-        execFileSync("umount", [disk]);
+        execFileSync("umount", ["--lazy", disk]);
         await rm(disk, { recursive: true });
       }
     },
