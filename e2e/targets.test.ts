@@ -55,6 +55,25 @@ test("of runs that wait for a host the more urgent start first, of equal ones th
   ]);
 });
 
+test("a place that comes free goes by line, too, between the next run of the job that had it and runs of other jobs", async () => {
+  await using stack = await startStack({ slots: 1 });
+  const { client, directory } = stack;
+  const [go, order] = [join(directory, "go"), join(directory, "order")];
+  const name = freshName();
+  const mark = (text: string): string => `echo ${text} >> ${order}`;
+  const submit = (job: string, script: string, priority: number): Promise<RunHandle> =>
+    client.submitJob({ name: job, script, on: "alpha", overlap: "queue", priority });
+  const runs = [await submit(name, UNTIL(go), 5)];
+  // Of the same job, then of another one, by turns: each is after the one before, but for the urgent ones.
+  for (let index = 0; index < 6; index++)
+    runs.push(await submit(index % 2 === 0 ? name : freshName(), mark(String(index)), 5));
+  runs.push(await submit(freshName(), mark("urgent"), 7), await submit(name, mark("most-urgent"), 8));
+  await writeFile(go, "");
+  for (const run of runs) expect(await run.result()).toMatchObject({ state: "completed" });
+  const started = (await readFile(order, "utf8")).trim().split("\n");
+  expect(started).toEqual(["most-urgent", "urgent", "0", "1", "2", "3", "4", "5"]);
+});
+
 test("any: by labels, the preferred first, then the least loaded; each run says where it ran", async () => {
   await using stack = await startStack({
     agents: ["alpha", "beta", "gamma"],

@@ -115,6 +115,11 @@ export class Decider {
     return { isNew: false, sequence: 0, ...(definition === undefined ? {} : { definition }) };
   }
 
+  /** Resolves once nothing of the job is being decided that was when it was called. */
+  idle(job: string): Promise<void> {
+    return this.#queue.run(job, () => Promise.resolve());
+  }
+
   /** False while each of its slots has an attempt, or is about to. */
   hasRoom(agent: string): boolean {
     const known = this.#options.agents.get(agent);

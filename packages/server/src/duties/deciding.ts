@@ -148,7 +148,7 @@ export class Deciding {
     // An attempt that is over, or never was, leaves its place to others.
     const last = run.attempts.at(-1);
     if (last !== undefined && (hasEnded(run) || currentAttempt(run) === undefined))
-      this.#reconcileWaitingFor(last.agent);
+      return void this.#giveRoom(last.agent, run.job);
     // It may go on, or make room, or ask others to. One that is alone and waits for a host goes on by that host.
     const isAlone =
       isWaiting(run) && FOR_A_HOST.has(run.waitingFor) && this.#options.jobs.view(run.job).runs.length === 1;
@@ -175,13 +175,22 @@ export class Deciding {
     void this.#options.messenger.send(run, sequence);
   }
 
-  #reconcileWaitingFor(agent: string): void {
+  /** A host has room again: those who wait for it, and for the run of the job that had it, are looked at in line. */
+  async #giveRoom(agent: string, job: string): Promise<void> {
+    await this.#options.decider.idle(job); // the decision that made the room is still under way
+    if (!this.#isActive) return;
+    this.#reconcileWaitingFor(agent, job);
+    this.#reconcile(job);
+  }
+
+  /** `behind`: runs of this job wait for one that the agent had. */
+  #reconcileWaitingFor(agent: string, behind?: string): void {
     const view = this.#options.agents.get(agent);
     // One that takes on nothing now helps nobody, and very many may wait for it.
     if (view?.licence === undefined || view.isDraining) return;
     const jobs = new Set<string>();
     // Each takes its place at once, if it may have one; then there are fewer.
-    for (const { job } of this.#options.jobs.waitingFor(view)) {
+    for (const { job } of this.#options.jobs.waitingFor(view, behind)) {
       if (!this.#options.decider.hasRoom(agent)) return;
       if (jobs.has(job)) continue;
       jobs.add(job);

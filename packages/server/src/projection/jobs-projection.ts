@@ -3,7 +3,7 @@ import { EventEmitter } from "node:events";
  * The jobs and their live runs in memory, filled by watching the bucket `jobs`; never the truth. Of each job it keeps
  * the guard: the last sequence that was read of it, which the next write must name.
  */
-import { hasEnded, isAhead, type JobDefinition, type Run, type Settings } from "@jobs/core";
+import { hasEnded, isAhead, isWaiting, type JobDefinition, type Run, type Settings } from "@jobs/core";
 import { byLine } from "@jobs/core/decide";
 import {
   entryOf,
@@ -204,9 +204,12 @@ export class JobsProjection extends EventEmitter<Events> {
     return this.#runs.values();
   }
 
-  /** The runs that this agent could help, in line; nothing may change while they are gone through. */
-  waitingFor(agent: Parameters<WaitingLines["of"]>[0]): Iterable<Run> {
-    return this.#waiting.of(agent);
+  /**
+   * The runs that this agent could help, in line, with those of the job `behind` that wait for whatever else; nothing may
+   * change while they are gone through.
+   */
+  waitingFor(agent: Parameters<WaitingLines["of"]>[0], behind?: string): Iterable<Run> {
+    return this.#waiting.of(agent, behind === undefined ? [] : this.view(behind).runs.filter(isWaiting));
   }
 
   #stateOf(job: string): JobState {

@@ -49,9 +49,10 @@ export class WaitingLines {
     this.#lines.clear();
   }
 
-  /** Of all lines whose target the agent is, the runs in order; without a copy, so nothing may change meanwhile. */
-  *of(agent: Agent): Iterable<Run> {
-    const lines = [...this.#lines.values()].filter(({ target }) => isTarget(target, agent));
+  /** Of all lines whose target the agent is, and of these others, the runs in order; without a copy, so nothing may change meanwhile. */
+  *of(agent: Agent, others: readonly Run[] = []): Iterable<Run> {
+    const own = [...this.#lines.values()].filter(({ target }) => isTarget(target, agent));
+    const lines = [{ runs: others.toSorted(byLine) }, ...own];
     const at = lines.map(() => 0);
     for (;;) {
       let first: number | undefined;
