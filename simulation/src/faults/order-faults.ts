@@ -32,7 +32,7 @@ export const ORDER_FAULTS = {
     edits: [
       {
         file: "packages/core/src/decide/assign.ts",
-        find: 'if (["open", "unmet"].includes(dependencyState(run, context))) return "dependency";',
+        find: 'if (dependsStill(run, context)) return "dependency";',
         replace: "",
       },
     ],

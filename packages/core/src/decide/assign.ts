@@ -1,7 +1,7 @@
 import { policyOf } from "../domain/policy.ts";
 import { RETRIES_MAX } from "../domain/retry.ts";
 import { findLeftOver, type Run } from "../domain/run.ts";
-import { dependencyState } from "./dependencies.ts";
+import { dependsStill } from "./dependencies.ts";
 import { blockers, unaccounted } from "./line.ts";
 import { begun } from "./members.ts";
 import { findPlace } from "./place.ts";
@@ -29,7 +29,7 @@ function findObstacle(view: JobView, run: Run, context: DecisionContext): Run["w
   if (context.isPaused) return "all-paused";
   if (context.isRestoring) return "restored-store";
   if (isBackingOff(run, context.now)) return "retry";
-  if (["open", "unmet"].includes(dependencyState(run, context))) return "dependency";
+  if (dependsStill(run, context)) return "dependency";
   if (blockers(view, run).length > 0) return "previous-run";
   return findLeftOver(run) !== undefined || unaccounted(view, context).length > 0 ? "left-over" : undefined;
 }

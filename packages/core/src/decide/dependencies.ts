@@ -4,12 +4,12 @@ import { skipped } from "./skipped.ts";
 import type { DecisionContext } from "./view.ts";
 
 /** Where the runs stand that a run depends on, taken together. */
-export type DependencyState = "none" | "open" | "met" | "unmet";
+type DependencyState = "none" | "open" | "met" | "unmet";
 
 /** A run that was written before this one may not be in the view yet for so long. */
 const UNSEEN_MS = 30_000;
 
-export function dependencyState(run: Run, context: Pick<DecisionContext, "stateOf" | "now">): DependencyState {
+function dependencyState(run: Run, context: Pick<DecisionContext, "stateOf" | "now">): DependencyState {
   // One that had an attempt has waited for them already.
   if (run.after === undefined || run.attempts.length > 0) return "none";
   const { runs, on, otherwise } = run.after;
@@ -17,6 +17,11 @@ export function dependencyState(run: Run, context: Pick<DecisionContext, "stateO
   // One that cannot be met any more decides it, whatever the others do.
   if (otherwise === "skip" && ends.some((end) => end !== "open" && !isMet(on, end))) return "unmet";
   return ends.includes("open") ? "open" : "met";
+}
+
+/** True while it may not start for what it depends on, or never may. */
+export function dependsStill(run: Run, context: Pick<DecisionContext, "stateOf" | "now">): boolean {
+  return ["open", "unmet"].includes(dependencyState(run, context));
 }
 
 /** Skipped, since what it depends on has ended otherwise than it had to. */

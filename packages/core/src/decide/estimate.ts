@@ -22,10 +22,13 @@ export function estimateStarts(input: EstimateInput): ReadonlyMap<string, number
   const { nowMs, durationMs } = input;
   const free = new Map(input.agents.map(({ id, slots }) => [id, Array.from({ length: slots }, () => nowMs)]));
   const jobs = new Map<string, { readonly run: Run; readonly endMs: number }[]>();
+  const keepBusy = (run: Run, endMs: number): void => {
+    jobs.set(run.job, [...(jobs.get(run.job) ?? []), { run, endMs }]);
+  };
   const take = (run: Run, agent: string, startMs: number): void => {
-    const endMs = startMs + (durationMs(run.job) ?? Number.POSITIVE_INFINITY);
-    occupy(free.get(agent), Math.max(endMs, nowMs));
-    jobs.set(run.job, [...(jobs.get(run.job) ?? []), { run, endMs: Math.max(endMs, nowMs) }]);
+    const endMs = Math.max(nowMs, startMs + (durationMs(run.job) ?? Number.POSITIVE_INFINITY));
+    occupy(free.get(agent), endMs);
+    keepBusy(run, endMs);
   };
   for (const { run, agent, sinceMs } of input.running) take(run, agent, sinceMs);
   const starts = new Map<string, number>();
@@ -35,8 +38,7 @@ export function estimateStarts(input: EstimateInput): ReadonlyMap<string, number
     const [agent, slotMs] = earliest(free, agents);
     const startMs = Math.max(jobFreeMs, slotMs);
     if (agent === undefined || !Number.isFinite(startMs)) {
-      // Whoever waits for its end waits for nobody knows how long.
-      jobs.set(run.job, [...(jobs.get(run.job) ?? []), { run, endMs: Number.POSITIVE_INFINITY }]);
+      keepBusy(run, Number.POSITIVE_INFINITY); // whoever waits for its end waits for nobody knows how long
       continue;
     }
     starts.set(run.run, startMs);

@@ -7,11 +7,11 @@
  * Which members there are, and how they stand, is never stored beside them: ended ones stay live runs until the whole has
  * ended. A member's id is made from the run and the agent, so that none is made twice.
  */
-import { shareOf, type HostCounts } from "../domain/fan-out.ts";
+import { shareOf } from "../domain/fan-out.ts";
 import { currentAttempt, hasEnded, type Run } from "../domain/run.ts";
 import { assign } from "./assign.ts";
 import { cancelled } from "./cancel.ts";
-import { hostCountsOf, memberAgent, membersOf } from "./members.ts";
+import { countHosts, memberAgent, membersOf } from "./members.ts";
 import { isAnyAvailable } from "./place.ts";
 import { skipped } from "./skipped.ts";
 import type { DecisionContext, JobView } from "./view.ts";
@@ -23,7 +23,7 @@ export function spread(run: Run, context: DecisionContext, view: JobView): Run |
   const members = membersOf(view, run);
   const active = members.filter((one) => !hasEnded(one)).length;
   const isOver = members.length === agents.length || run.cancel !== undefined || isStopped(run, members);
-  if (isOver) return active === 0 ? gathered(run, context, view) : undefined;
+  if (isOver) return active === 0 ? gathered(run, members, context.now) : undefined;
   if (view.definition?.paused !== undefined || context.isPaused || context.isRestoring) return undefined;
   if (active >= atOnceOf(run)) return undefined;
   const taken = new Set(members.map(memberAgent));
@@ -53,12 +53,10 @@ function isStopped({ target, fanOut }: Run, members: readonly Run[]): boolean {
 }
 
 /** Ended, as its hosts have ended it. */
-function gathered(run: Run, { now }: DecisionContext, view: JobView): Run {
-  const { running: _, waiting: _waiting, ...counts } = hostCountsOf(view, run) ?? { ...NONE };
+function gathered(run: Run, members: readonly Run[], now: string): Run {
   const agents = run.fanOut?.agents ?? [];
-  const completed = new Set(
-    membersOf(view, run).flatMap((one) => (one.state === "completed" ? [memberAgent(one)] : [])),
-  );
+  const { running: _, waiting: _waiting, ...counts } = countHosts(members, agents.length);
+  const completed = new Set(members.filter(({ state }) => state === "completed").map(memberAgent));
   const notCompleted = agents.flatMap((agent, place) => (completed.has(agent) ? [] : [place]));
   const fanOut = { agents, counts, notCompleted };
   const times = { ...run.times, endedAt: now };
@@ -67,8 +65,6 @@ function gathered(run: Run, { now }: DecisionContext, view: JobView): Run {
   const reason = run.cancel.replacedBy === undefined ? "cancelled-by" : "replaced-by";
   return { ...run, fanOut, state: "cancelled", reason, times };
 }
-
-const NONE: HostCounts = { completed: 0, failed: 0, cancelled: 0, skipped: 0, notStarted: 0 };
 
 /** The run on one host: it has the place in line of the whole. */
 function memberOf(

@@ -12,7 +12,11 @@ export function membersOf({ runs }: JobView, { run }: Pick<Run, "run">): readonl
 /** How many of its hosts stand where; undefined while nobody knows which they are. */
 export function hostCountsOf(view: JobView, run: Run): HostCounts | undefined {
   if (run.fanOut === undefined || hasEnded(run)) return run.fanOut?.counts;
-  const members = membersOf(view, run);
+  return countHosts(membersOf(view, run), run.fanOut.agents.length);
+}
+
+/** How many of the hosts of a run stand where, by its members. */
+export function countHosts(members: readonly Run[], hosts: number): HostCounts {
   const count = (state: Run["state"]): number => members.filter((one) => one.state === state).length;
   return {
     completed: count("completed"),
@@ -21,7 +25,7 @@ export function hostCountsOf(view: JobView, run: Run): HostCounts | undefined {
     skipped: count("skipped"),
     running: count("running"),
     waiting: count("pending"),
-    notStarted: run.fanOut.agents.length - members.length,
+    notStarted: hosts - members.length,
   };
 }
 

@@ -1,5 +1,5 @@
-import type { Run } from "../domain/run.ts";
 /** Which agent takes a run. */
+import type { Run } from "../domain/run.ts";
 import { matches } from "../domain/selector.ts";
 import type { AgentView, DecisionContext } from "./view.ts";
 
@@ -13,9 +13,8 @@ export type Place =
 /** An agent without a live licence is assigned nothing; neither is one that drains, or whose slots are all taken. */
 export function findPlace(run: Pick<Run, "target" | "excluded">, context: DecisionContext): Place {
   const known = candidatesOf(run, context);
-  const ready = known.filter(isLicensed).filter(({ isDraining }) => !isDraining);
-  if (ready.length === 0)
-    return { waitingFor: known.some((agent) => isLicensed(agent) && agent.isDraining) ? "draining" : "agent" };
+  const ready = known.filter(isReady);
+  if (ready.length === 0) return { waitingFor: known.some(isLicensed) ? "draining" : "agent" };
   const free = ready.filter(({ assigned, slots }) => assigned < slots);
   const agent = best(free, run.target.kind === "any" ? (run.target.prefer ?? []) : []);
   return agent === undefined ? { waitingFor: "slot" } : { agent };
@@ -23,7 +22,7 @@ export function findPlace(run: Pick<Run, "target" | "excluded">, context: Decisi
 
 /** True when an agent that the run may go to is there, with a free slot or without. */
 export function isAnyAvailable(run: Pick<Run, "target">, context: DecisionContext): boolean {
-  return candidatesOf(run, context).some((agent) => isLicensed(agent) && !agent.isDraining);
+  return candidatesOf(run, context).some(isReady);
 }
 
 /** The agents that a run may go to, whether they are there or not. */
@@ -40,6 +39,11 @@ export function candidatesOf({ target, excluded = [] }: Pick<Run, "target" | "ex
 
 function isLicensed(agent: AgentView): agent is Licensed {
   return agent.licence !== undefined;
+}
+
+/** It is in contact, and takes on runs. */
+function isReady(agent: AgentView): agent is Licensed {
+  return isLicensed(agent) && !agent.isDraining;
 }
 
 /** The one that is preferred, of those the least loaded, of those the one that was idle for longest. */

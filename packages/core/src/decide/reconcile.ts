@@ -3,7 +3,7 @@ import { policyOf } from "../domain/policy.ts";
 import { currentAttempt, hasEnded, isUnderWay, isWaiting, type Run } from "../domain/run.ts";
 import { assign } from "./assign.ts";
 import { cancelled } from "./cancel.ts";
-import { dependencyState, unmet } from "./dependencies.ts";
+import { dependsStill, unmet } from "./dependencies.ts";
 import { cameDue } from "./due.ts";
 import { refused } from "./evidence.ts";
 import { passedOn, spread } from "./fan-out.ts";
@@ -76,7 +76,7 @@ function replaced(run: Run, context: DecisionContext, view: JobView): Run | unde
       waitsInLine(other) &&
       other.hold === undefined &&
       !isBackingOff(other, now) &&
-      !["open", "unmet"].includes(dependencyState(other, context)) &&
+      !dependsStill(other, context) &&
       blockers(view, other).includes(run),
   );
   if (by === undefined) return undefined;

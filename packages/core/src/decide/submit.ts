@@ -60,36 +60,16 @@ export function acceptedRun(
   policy: Policy,
 ): Run {
   const { policy: _, isHeld, dueAt, ...asRecorded } = submission;
-  const {
-    overlap,
-    priority,
-    whenUnavailable,
-    queueLimit,
-    waitAtMostMs,
-    lostAfterMs,
-    graceMs,
-    onLost,
-    retry,
-    timeoutMs,
-    silenceMs,
-  } = policy;
+  const { whenUnavailable, queueLimit, ...frozen } = policy;
   const isLater = dueAt !== undefined && Date.parse(dueAt) > Date.parse(context.now);
   const accepted: Run = {
     ...asRecorded,
     v: 1,
     writeId: context.writeId,
     state: isLater ? "submitted" : "pending",
-    overlap,
-    priority,
+    ...frozen,
     ...(whenUnavailable === "wait" ? {} : { whenUnavailable }),
     ...(isLater ? { queueLimit } : {}),
-    waitAtMostMs,
-    lostAfterMs,
-    graceMs,
-    onLost,
-    retry,
-    timeoutMs,
-    silenceMs,
     ...(isHeld === true ? { hold: { at: context.now, by: submission.submittedBy } } : {}),
     times: {
       submittedAt: context.now,

@@ -1,27 +1,12 @@
-import type { Attempt, Evidence, Run } from "@jobs/core";
+import type { Evidence, Run } from "@jobs/core";
 import { expect, test } from "vitest";
+import { AT, sampleAttempt, sampleRun } from "../testing/sample-run.ts";
 import { EvidenceDesk } from "./evidence-desk.ts";
 
-const AT = "2026-03-01T12:00:00.000Z";
-
-function attempt(number: number, agent: string): Attempt {
-  return { number, agent, licence: { session: "s", number: 1 }, assignedAt: AT, lostAfterMs: null, graceMs: 1 };
-}
-
-const run: Run = {
-  v: 1,
-  job: "nightly",
-  run: "run00001",
-  writeId: "w",
+const run = sampleRun({
   state: "running",
-  overlap: "reject",
-  target: { kind: "agent", agent: "alpha", name: "alpha" },
-  payload: { form: "plain", sha256: "00", sizeBytes: 2 },
-  requestDigest: "d",
-  submittedBy: "ada",
-  times: { submittedAt: AT, pendingAt: AT },
-  attempts: [attempt(1, "alpha"), attempt(2, "beta")],
-};
+  attempts: [sampleAttempt(), sampleAttempt({ number: 2, agent: "beta" })],
+});
 
 function evidence(change: Partial<Evidence> = {}): Evidence {
   return {
@@ -43,7 +28,7 @@ function evidence(change: Partial<Evidence> = {}): Evidence {
 test("evidence of an agent that no attempt of the run names is not taken", () => {
   const desk = new EvidenceDesk({ findRun: () => run });
   expect(desk.take("gamma", evidence())).toBe(false);
-  expect(desk.find(run.run, attempt(2, "gamma"))).toBeUndefined();
+  expect(desk.find(run.run, sampleAttempt({ number: 2, agent: "gamma" }))).toBeUndefined();
   expect(desk.findUndecided(run)).toBeUndefined();
 });
 
@@ -57,7 +42,10 @@ test("evidence of the agent of another attempt says nothing of this one", () => 
 });
 
 test("what a host said of an earlier attempt stays beside what it says of a later one", () => {
-  const tried: Run = { ...run, attempts: [{ ...attempt(1, "beta"), retryAt: AT }, attempt(2, "beta")] };
+  const tried: Run = {
+    ...run,
+    attempts: [sampleAttempt({ agent: "beta", retryAt: AT }), sampleAttempt({ number: 2, agent: "beta" })],
+  };
   const desk = new EvidenceDesk({ findRun: () => tried });
   expect(desk.take("beta", evidence())).toBe(true);
   expect(desk.take("beta", evidence({ attempt: 1, revision: 9 }))).toBe(true);

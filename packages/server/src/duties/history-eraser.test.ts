@@ -3,33 +3,13 @@ import type { AttemptAddress } from "@jobs/core/jetstream";
 import { pino } from "pino";
 import { expect, test } from "vitest";
 import { HistoryIndex } from "../projection/history-index.ts";
+import { finishedRun, sampleAttempt } from "../testing/sample-run.ts";
 import type { Decider } from "./decider.ts";
 import { HistoryEraser } from "./history-eraser.ts";
 
-const AT = "2026-03-01T12:00:00.000Z";
-
 function run(id: string, agents: readonly string[]): Run {
-  return {
-    v: 1,
-    job: "nightly",
-    run: id,
-    writeId: "w",
-    state: "completed",
-    overlap: "reject",
-    target: { kind: "agent", agent: "alpha", name: "alpha" },
-    payload: { form: "plain", sha256: "00", sizeBytes: 2 },
-    requestDigest: "d",
-    submittedBy: "ada",
-    times: { submittedAt: AT, endedAt: AT },
-    attempts: agents.map((agent, index) => ({
-      number: index + 1,
-      agent,
-      licence: { session: "s", number: 1 },
-      assignedAt: AT,
-      lostAfterMs: null,
-      graceMs: 1,
-    })),
-  };
+  const attempts = agents.map((agent, index) => sampleAttempt({ number: index + 1, agent }));
+  return finishedRun({ run: id, attempts });
 }
 
 /** A job with three runs; of its hosts one holds nothing, one holds an attempt, one is not in contact. */

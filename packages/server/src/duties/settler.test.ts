@@ -4,27 +4,13 @@ import type { HistoryStore, InboxStore } from "@jobs/core/jetstream";
 import { pino } from "pino";
 import { expect, test } from "vitest";
 import type { LogKeeper } from "../logs/log-keeper.ts";
+import { AT, finishedRun } from "../testing/sample-run.ts";
 import type { Decider } from "./decider.ts";
 import { EvidenceDesk } from "./evidence-desk.ts";
 import { Settler } from "./settler.ts";
 
-const AT = "2026-03-01T12:00:00.000Z";
 /** A run that nobody had: it settles without a word of any host. */
-const ENDED: Run = {
-  v: 1,
-  job: "nightly",
-  run: "run00001",
-  writeId: "w",
-  state: "cancelled",
-  reason: "cancelled-by",
-  overlap: "reject",
-  target: { kind: "agent", agent: "alpha", name: "alpha" },
-  payload: { form: "plain", sha256: "00", sizeBytes: 2 },
-  requestDigest: "d",
-  submittedBy: "ada",
-  times: { submittedAt: AT, endedAt: AT },
-  attempts: [],
-};
+const ENDED = finishedRun({ state: "cancelled", reason: "cancelled-by" });
 
 /** Settles over a HISTORY that answers a write with a conflict; whether the live record was removed then. */
 async function isRemovedAfterConflict(found: Run | undefined): Promise<boolean> {

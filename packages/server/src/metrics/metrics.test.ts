@@ -8,37 +8,13 @@ import { HistoryIndex } from "../projection/history-index.ts";
 import { JobsProjection } from "../projection/jobs-projection.ts";
 import { RunPresenter } from "../projection/run-presenter.ts";
 import { Silence } from "../projection/silence.ts";
+import { AT, sampleAttempt, sampleRun } from "../testing/sample-run.ts";
 import { Metrics } from "./metrics.ts";
 
-const AT = "2026-03-01T12:00:00.000Z";
 const later = (ms: number): string => new Date(Date.parse(AT) + ms).toISOString();
 
-function run(change: Partial<Run> = {}): Run {
-  return {
-    v: 1,
-    job: "nightly",
-    run: "run00001",
-    writeId: "w",
-    state: "pending",
-    overlap: "queue",
-    target: { kind: "agent", agent: "alpha", name: "alpha" },
-    payload: { form: "plain", sha256: "00", sizeBytes: 2 },
-    requestDigest: "d",
-    submittedBy: "ada",
-    times: { submittedAt: AT, pendingAt: AT },
-    attempts: [],
-    ...change,
-  };
-}
-
-const attempt = {
-  number: 1,
-  agent: "alpha",
-  licence: { session: "s", number: 1 },
-  assignedAt: AT,
-  lostAfterMs: null,
-  graceMs: 1,
-};
+const run = (change: Partial<Run> = {}): Run => sampleRun({ overlap: "queue", ...change });
+const attempt = sampleAttempt();
 const running = run({ state: "running", attempts: [{ ...attempt, startedAt: AT }] });
 const ended = { ...running.times, runningAt: AT, endedAt: AT };
 const record: AgentRecord = { v: 1, id: "alpha", name: "alpha", slots: 3, labels: {}, enrolledAt: AT };

@@ -1,25 +1,9 @@
 import type { Run } from "@jobs/core";
 import { expect, test } from "vitest";
+import { AT, finishedRun } from "../testing/sample-run.ts";
 import { HistoryIndex } from "./history-index.ts";
 
-const AT = "2026-03-01T12:00:00.000Z";
-
-function run(id: string, job = "nightly"): Run {
-  return {
-    v: 1,
-    job,
-    run: id,
-    writeId: "w",
-    state: "completed",
-    overlap: "reject",
-    target: { kind: "agent", agent: "alpha", name: "alpha" },
-    payload: { form: "plain", sha256: "00", sizeBytes: 2 },
-    requestDigest: "d",
-    submittedBy: "ada",
-    times: { submittedAt: AT, endedAt: AT },
-    attempts: [],
-  };
-}
+const run = (id: string, job = "nightly"): Run => finishedRun({ run: id, job });
 
 test("what a deletion is about is forgotten, in whatever order it is told, and known until it is gone from HISTORY", () => {
   const index = new HistoryIndex();

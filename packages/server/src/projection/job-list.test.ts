@@ -1,33 +1,17 @@
 import type { JobDefinition, Run } from "@jobs/core";
 import { entryOf } from "@jobs/core/jetstream";
 import { expect, test } from "vitest";
+import { AT, sampleRun } from "../testing/sample-run.ts";
 import { listJobs } from "./job-list.ts";
 import { JobsProjection } from "./jobs-projection.ts";
 
-const AT = "2026-03-01T12:00:00.000Z";
 const nowMs = (): number => Date.parse(AT);
 
 function definition(job: string, change: Partial<JobDefinition> = {}): JobDefinition {
   return { v: 1, job, writeId: "w", policy: {}, updatedAt: AT, updatedBy: "ada", ...change };
 }
 
-function run(job: string, change: Partial<Run> = {}): Run {
-  return {
-    v: 1,
-    job,
-    run: `run of ${job}`,
-    writeId: "w",
-    state: "pending",
-    overlap: "reject",
-    target: { kind: "agent", agent: "alpha", name: "alpha" },
-    payload: { form: "plain", sha256: "00", sizeBytes: 2 },
-    requestDigest: "d",
-    submittedBy: "ada",
-    times: { submittedAt: AT, pendingAt: AT },
-    attempts: [],
-    ...change,
-  };
-}
+const run = (job: string, change: Partial<Run> = {}): Run => sampleRun({ job, run: `run of ${job}`, ...change });
 
 test("jobs of which something is said or that have a live run, by name, a page at a time", () => {
   const jobs = new JobsProjection({ monotonicMs: () => 0 });

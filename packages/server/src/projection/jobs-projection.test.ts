@@ -1,36 +1,10 @@
-import type { Run } from "@jobs/core";
 import { entryOf, MARKER_TTL_SECONDS, subjectOfRun, type JobEntry } from "@jobs/core/jetstream";
 import { expect, test } from "vitest";
+import { AT, sampleAttempt, sampleRun } from "../testing/sample-run.ts";
 import { JobsProjection } from "./jobs-projection.ts";
 
-const AT = "2026-03-01T12:00:00.000Z";
-
-function run(change: Partial<Run> = {}): Run {
-  return {
-    v: 1,
-    job: "nightly",
-    run: "run00001",
-    writeId: "w",
-    state: "pending",
-    overlap: "reject",
-    target: { kind: "agent", agent: "alpha", name: "alpha" },
-    payload: { form: "plain", sha256: "00", sizeBytes: 2 },
-    requestDigest: "d",
-    submittedBy: "ada",
-    times: { submittedAt: AT, pendingAt: AT },
-    attempts: [],
-    ...change,
-  };
-}
-
-const attempt = {
-  number: 1,
-  agent: "alpha",
-  licence: { session: "s", number: 1 },
-  assignedAt: AT,
-  lostAfterMs: null,
-  graceMs: 1,
-};
+const run = sampleRun;
+const attempt = sampleAttempt();
 const stored = (sequence: number, record = run()): JobEntry => ({
   kind: "run",
   job: record.job,
