@@ -15,7 +15,10 @@ async function idsOf(runs: AsyncIterable<RunView>): Promise<string[]> {
 }
 
 test("runs are listed and counted by every filter, whether they live or not", async () => {
-  await using stack = await startStack({ agents: ["alpha", "beta"] });
+  await using stack = await startStack({
+    agents: ["alpha", "beta"],
+    labels: { alpha: { zone: "eu" }, beta: { zone: "us", gpu: "" } },
+  });
   const { client } = stack;
   const [nightly, deploy] = [`Nightly ${freshName()}`, `deploy ${freshName()}`];
   const ids: string[] = [];
@@ -41,6 +44,11 @@ test("runs are listed and counted by every filter, whether they live or not", as
     [{ state: "completed", agent: "alpha" }, [third, first]],
     [{ reason: "exit" }, [third, second, first]],
     [{ agent: "beta" }, [fourth, second]],
+    [{ labels: "zone=eu" }, [third, first]],
+    [{ labels: "zone" }, [fourth, third, second, first]],
+    [{ labels: "gpu", agent: "beta" }, [fourth, second]],
+    [{ labels: "gpu", agent: "alpha" }, []],
+    [{ labels: "rack=7" }, []],
     [{ submittedBy: "tester" }, [fourth, third, second, first]],
     [{ submittedBy: "nobody" }, []],
     [{ since: middle }, [fourth, third, second]],
@@ -59,6 +67,8 @@ test("runs are listed and counted by every filter, whether they live or not", as
   expect(page).toMatchObject({ runs: [{ run: fourth }], next: expect.any(String) as string });
   const shell = await runCli(stack, "list", "--json", "--state", "failed,pending", "--after", page.next);
   expect(JSON.parse(shell.stdout)).toMatchObject({ runs: [{ run: second, reason: "exit", exitCode: 3 }] });
+  const labelled = await runCli(stack, "list", "--json", "--label", "zone in (us)", "--state", "failed");
+  expect(JSON.parse(labelled.stdout)).toMatchObject({ runs: [{ run: second }] });
   const counted = await runCli(stack, "list", "--counts", "--json", "--since", "1h", "--agent", "beta");
   expect(JSON.parse(counted.stdout)).toMatchObject({ total: 2, states: { failed: 1, pending: 1 } });
 });

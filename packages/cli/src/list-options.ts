@@ -10,6 +10,7 @@ export interface FilterOptions {
   readonly state?: readonly string[];
   readonly reason?: readonly string[];
   readonly agent?: string;
+  readonly label?: string;
   readonly by?: string;
   readonly since?: string;
   readonly until?: string;
@@ -25,6 +26,7 @@ export function filterOptions(): Option[] {
       all,
     ),
     new Option("--agent <agent>", "only on this agent, by its name or id"),
+    new Option("--label <selector>", "only on agents whose labels match, as they are now, e.g. 'zone=eu, !gpu'"),
     new Option("--by <who>", "only those that this user or tool has submitted"),
     new Option("--since <when>", "submitted then or later: 2026-12-01T02:30:00+01:00, or 2h for two hours ago"),
     new Option("--until <when>", "submitted before then"),
@@ -32,13 +34,14 @@ export function filterOptions(): Option[] {
 }
 
 export function filterOf(options: FilterOptions, nowMs: number): RunFilter {
-  const { job, text, state, reason, agent, by, since, until } = options;
+  const { job, text, state, reason, agent, label, by, since, until } = options;
   const filter = {
     job,
     name: text,
     state,
     reason,
     agent,
+    labels: label,
     submittedBy: by,
     since: since === undefined ? undefined : momentOf(since, "since", nowMs),
     until: until === undefined ? undefined : momentOf(until, "until", nowMs),

@@ -129,6 +129,15 @@ test("slots that are skipped one after another for one reason are one record, cl
   expect(job.definition.cursors).toEqual({ main: at(4) });
 });
 
+test("slots of a job that is not to wait, and whose agent is not there, are skipped and say so", () => {
+  const job = new Job(definitionWith({}, { policy: { whenUnavailable: "reject" } }));
+  const { agents } = contextOf([]);
+  for (const minute of [1, 2]) job.reconcile(at(minute), { agents }).settle();
+  expect(job.slots()).toEqual([["skipped", "no-agent", at(1), at(2), 2]]);
+  job.reconcile(at(3));
+  expect(job.slots().at(-1)).toEqual(["pending", undefined, at(3), undefined, undefined]);
+});
+
 test("another reason begins another record", () => {
   const job = new Job(definitionWith());
   job.reconcile(at(2), { isPaused: true });

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { JobName } from "../domain/job-name.ts";
 import { Reason } from "../domain/reason.ts";
 import { RunState } from "../domain/run.ts";
+import { Selector } from "../domain/selector.ts";
 
 /** One, or several of which any will do; in a query the name is repeated. */
 function anyOf<const T extends Readonly<Record<string, string>>>(one: z.ZodEnum<T>) {
@@ -23,6 +24,8 @@ export const RunFilter = z.strictObject({
   reason: anyOf(Reason).optional(),
   /** Name or id of the agent. */
   agent: z.string().min(1).max(200).optional(),
+  /** Of agents whose labels match, as they are now: a selector. */
+  labels: Selector.optional(),
   submittedBy: z.string().min(1).max(200).optional(),
   /** Submitted then or later. */
   since: Moment.optional(),

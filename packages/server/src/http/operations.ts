@@ -1,7 +1,8 @@
 /** What each operation of the table does. */
-import { JobsError, type AgentSummary, type OperationOutput } from "@jobs/core";
+import { JobsError, type AgentSummary, type OperationOutput, type RunFilter } from "@jobs/core";
 import type { RunAction } from "../commands.ts";
 import { listPending } from "../projection/pending.ts";
+import type { RunSelection } from "../projection/run-matches.ts";
 import { accept, type WorkInput } from "../submission/accept.ts";
 import { repeat } from "../submission/repeat.ts";
 import { submitAll } from "../submission/submit-all.ts";
@@ -53,6 +54,14 @@ export function operationHandlers(options: OperationsOptions): Handlers {
   };
 }
 
+/** Labels are those that the agents have now. */
+function selectionOf({ agent, labels, ...filter }: RunFilter, agents: OperationsOptions["agents"]): RunSelection {
+  if (labels === undefined) return agent === undefined ? filter : { ...filter, agents: [agent] };
+  const matching = agents.matching({ kind: "any", labels });
+  const meant = matching.filter(({ id, name }) => agent === undefined || id === agent || name === agent);
+  return { ...filter, agents: meant.map(({ id }) => id) };
+}
+
 function runHandlers(options: OperationsOptions): RunHandlers {
   const { commands, runs, presenter, artifacts, agents } = options;
   const submit = async (
@@ -86,8 +95,8 @@ function runHandlers(options: OperationsOptions): RunHandlers {
       const on = agent === undefined ? {} : { agent: agents.resolveName(agent, "agent").id };
       return Promise.resolve({ pending: listPending(options, { ...filter, ...on }) });
     },
-    listRuns: ({ limit, after, ...filter }) => runs.list(filter, { limit, after }),
-    countRuns: (filter) => Promise.resolve(runs.count(filter)),
+    listRuns: ({ limit, after, ...filter }) => runs.list(selectionOf(filter, agents), { limit, after }),
+    countRuns: (filter) => Promise.resolve(runs.count(selectionOf(filter, agents))),
     listHosts: async ({ run }) => ({ hosts: [...(await hostsOf(await runs.getRecord(run), options))] }),
     cancelRun: ({ run }, by) => act("cancel", { run, by }),
     holdRun: ({ run }, by) => act("hold", { run, by }),

@@ -1,9 +1,9 @@
-import { RunState, type Reason, type Run, type RunFilter } from "@jobs/core";
+import { RunState, type Reason, type Run } from "@jobs/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { HistoryIndex } from "./history-index.ts";
 import { compareRuns, cursorOf, placeOf } from "./newest-runs.ts";
-import { runTest } from "./run-matches.ts";
+import { runTest, type RunSelection } from "./run-matches.ts";
 
 const AT_MS = Date.parse("2026-03-01T12:00:00.000Z");
 const REASONS: readonly (Reason | undefined)[] = [undefined, "exit", "timeout", "lost"];
@@ -31,13 +31,13 @@ const sample: fc.Arbitrary<Sample> = fc.record({
   isPart: fc.boolean(),
 });
 
-const filter: fc.Arbitrary<RunFilter> = fc.record(
+const filter: fc.Arbitrary<RunSelection> = fc.record(
   {
     job: fc.constantFrom("Job 0", "Job 1", "none"),
     name: fc.constantFrom("job", "OB 2", "x"),
     state: fc.uniqueArray(fc.constantFrom(...RunState.options), { minLength: 1, maxLength: 3 }),
     reason: fc.uniqueArray(fc.constantFrom<Reason>("exit", "timeout", "missed"), { minLength: 1 }),
-    agent: fc.constantFrom("host-1", "agent-0", "none"),
+    agents: fc.constantFrom(["host-1"], ["agent-0"], ["none"], ["agent-0", "host-2"], []),
     submittedBy: fc.constantFrom("user-0", "none"),
     since: fc.nat(20).map(instant),
     until: fc.nat(20).map(instant),
@@ -84,7 +84,7 @@ test("a run that went to several hosts is found by each of them, one for all hos
   const whole: Run = { ...runOf(some, 2), target: { kind: "all", labels: "web" }, fanOut: { agents: ["agent-0"] } };
   const part: Run = { ...runOf(some, 3), partOf: whole.run };
   for (const [at, run] of [went, part, whole].entries()) index.add(run, at + 1);
-  const on = (agent: string): string[] => index.list({ agent }, { limit: 9 }).map(({ run }) => run);
+  const on = (agent: string): string[] => index.list({ agents: [agent] }, { limit: 9 }).map(({ run }) => run);
   expect(["host-0", "agent-0", "agent-2", "host-2"].map(on)).toEqual(Array(4).fill([went.run]));
   expect(on("host-1")).toEqual([]);
   expect(index.list({}, { limit: 9 }).map(({ run }) => run)).toEqual([whole.run, went.run]);

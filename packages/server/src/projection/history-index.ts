@@ -1,5 +1,5 @@
 /** An index of HISTORY in memory, for lists and look-ups by id. The records themselves stay in HISTORY. */
-import { RunState, type Forgotten, type KeptFor, type Run, type RunFilter } from "@jobs/core";
+import { RunState, type Forgotten, type KeptFor, type Run } from "@jobs/core";
 import { isPastRetention, isPromised } from "@jobs/core/decide";
 import { unreadableRun } from "@jobs/core/jetstream";
 import { Endings, type Ending, type EndingCount } from "./endings.ts";
@@ -7,7 +7,7 @@ import { Erasures, type ErasedRun, type Erasure } from "./erasures.ts";
 import { finishedAttempt, type FinishedAttempt } from "./finished-attempt.ts";
 import { HistoryRows, type JobRows, type Place, type Row } from "./history-rows.ts";
 import { Parts } from "./parts.ts";
-import { isNameLike } from "./run-matches.ts";
+import { isNameLike, type RunSelection } from "./run-matches.ts";
 import { selectRows } from "./select-rows.ts";
 
 export interface FinishedRun {
@@ -229,7 +229,7 @@ export class HistoryIndex {
   }
 
   /** The newest ones that the filter lets through, of those that are older than `after`. */
-  list(filter: RunFilter, { limit, after }: { limit: number; after?: Place | undefined }): ListedRun[] {
+  list(filter: RunSelection, { limit, after }: { limit: number; after?: Place | undefined }): ListedRun[] {
     const listed: ListedRun[] = [];
     const rows = this.#rows;
     const candidates = this.#candidates(filter);
@@ -241,7 +241,7 @@ export class HistoryIndex {
   }
 
   /** How many in each state the filter lets through, handed to `count`. */
-  count(filter: RunFilter, count: (state: RunState, runs: number) => void): void {
+  count(filter: RunSelection, count: (state: RunState, runs: number) => void): void {
     const rows = this.#rows;
     const found = new Uint32Array(RunState.options.length + 1);
     const { states } = rows;
@@ -254,7 +254,7 @@ export class HistoryIndex {
   }
 
   /** Rows, the oldest submission first, among which all are that the filter lets through. */
-  #candidates({ job, name }: RunFilter): ArrayLike<Row> {
+  #candidates({ job, name }: RunSelection): ArrayLike<Row> {
     const jobs = job === undefined ? this.#jobsLike(name) : [this.#rows.job(job)].filter((one) => one !== undefined);
     const count = jobs?.reduce((sum, one) => sum + one.count, 0) ?? Number.POSITIVE_INFINITY;
     return jobs === undefined || count > FEW_RUNS ? this.#rows.order() : this.#rowsOf(jobs);

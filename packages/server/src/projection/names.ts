@@ -10,6 +10,11 @@ export class Names {
     return this.#texts.push(text) - 1;
   }
 
+  /** Above all numbers. */
+  get end(): number {
+    return this.#texts.length;
+  }
+
   /** Undefined for a text that has none. */
   find(text: string): number | undefined {
     return this.#numbers.get(text);

@@ -1,5 +1,6 @@
 /** The order of lists, the newest submission first, and a place in it as text. A run keeps its place for ever. */
 import { JobsError, RunId } from "@jobs/core";
+import { countWhile } from "./count-while.ts";
 import type { Place } from "./history-rows.ts";
 
 /** Orders the newest first. */
@@ -35,13 +36,8 @@ export class NewestRuns<T extends Place> {
     const runs = this.#runs;
     const last = runs.at(-1);
     if (runs.length >= this.#limit && last !== undefined && compareRuns(last, run) <= 0) return;
-    let [low, high] = [0, runs.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (compareRuns(runs[middle] as T, run) < 0) low = middle + 1;
-      else high = middle;
-    }
-    runs.splice(low, 0, run);
+    const place = countWhile(runs, (one) => compareRuns(one, run) < 0);
+    runs.splice(place, 0, run);
     if (runs.length > this.#limit) runs.pop();
   }
 

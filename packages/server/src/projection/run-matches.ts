@@ -13,9 +13,16 @@ export function hostsThatHad(run: Run): readonly Host[] {
   return isNamed ? [...had, target] : had;
 }
 
+/** A filter that says by their names or ids which agents are meant. */
+export type RunSelection = Omit<RunFilter, "agent" | "labels"> & {
+  /** Any of these will do. */
+  readonly agents?: readonly string[] | undefined;
+};
+
 /** Whether a run's record is one that the filter lets through. The parts of a run are found through it alone. */
-export function runTest(filter: RunFilter): (run: Run) => boolean {
-  const { job, name, state, reason, agent, submittedBy, since, until } = filter;
+export function runTest(filter: RunSelection): (run: Run) => boolean {
+  const { job, name, state, reason, submittedBy, since, until } = filter;
+  const agents = filter.agents === undefined ? undefined : new Set(filter.agents);
   const isNamed = name === undefined ? undefined : isNameLike(name);
   const sinceMs = since === undefined ? undefined : Date.parse(since);
   const untilMs = until === undefined ? undefined : Date.parse(until);
@@ -24,7 +31,8 @@ export function runTest(filter: RunFilter): (run: Run) => boolean {
     (job === undefined || run.job === job) &&
     (state === undefined || state.includes(run.state)) &&
     (reason === undefined || (run.reason !== undefined && reason.includes(run.reason))) &&
-    (agent === undefined || hostsThatHad(run).some((host) => host.agent === agent || host.name === agent)) &&
+    (agents === undefined ||
+      hostsThatHad(run).some(({ agent, name: host }) => agents.has(agent) || agents.has(host))) &&
     (submittedBy === undefined || run.submittedBy === submittedBy) &&
     (isNamed === undefined || isNamed(run.job)) &&
     (sinceMs === undefined || Date.parse(run.times.submittedAt) >= sinceMs) &&

@@ -1,22 +1,13 @@
 import { EventEmitter, once } from "node:events";
 /** All runs, live and finished, as the API shows them. */
-import {
-  JobsError,
-  RunState,
-  viewOfRun,
-  type Artifact,
-  type Run,
-  type RunCounts,
-  type RunFilter,
-  type RunView,
-} from "@jobs/core";
+import { JobsError, RunState, viewOfRun, type Artifact, type Run, type RunCounts, type RunView } from "@jobs/core";
 import { Durations } from "./durations.ts";
 import type { FinishedRecords } from "./finished-records.ts";
 import type { HistoryIndex, ListedRun } from "./history-index.ts";
 import type { Place } from "./history-rows.ts";
 import type { JobsProjection } from "./jobs-projection.ts";
 import { compareRuns, cursorOf, NewestRuns, placeOf } from "./newest-runs.ts";
-import { runTest } from "./run-matches.ts";
+import { runTest, type RunSelection } from "./run-matches.ts";
 import type { RunPresenter } from "./run-presenter.ts";
 
 /** Which part of a list. */
@@ -140,7 +131,7 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
   }
 
   /** A page of runs, the newest first. Throws `invalid-request` when `after` is no place in a list. */
-  async list(filter: RunFilter, { limit, after }: PageOf): Promise<{ runs: RunView[]; next?: string }> {
+  async list(filter: RunSelection, { limit, after }: PageOf): Promise<{ runs: RunView[]; next?: string }> {
     const listed = this.#newest(filter, { limit: limit + 1, after: after === undefined ? undefined : placeOf(after) });
     const page = listed.slice(0, limit);
     const last = page.at(-1);
@@ -155,14 +146,14 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
     return this.#newest({ job }, { limit });
   }
 
-  count(filter: RunFilter): RunCounts {
+  count(filter: RunSelection): RunCounts {
     const states = Object.fromEntries(RunState.options.map((state) => [state, 0])) as Record<RunState, number>;
     this.#options.history.count(filter, (state, runs) => (states[state] += runs));
     for (const { state } of this.#live(filter)) states[state]++;
     return { total: Object.values(states).reduce((sum, runs) => sum + runs, 0), states };
   }
 
-  #newest(filter: RunFilter, { limit, after }: { limit: number; after?: Place | undefined }): ListedLive[] {
+  #newest(filter: RunSelection, { limit, after }: { limit: number; after?: Place | undefined }): ListedLive[] {
     const newest = new NewestRuns<ListedLive>(limit);
     for (const live of this.#live(filter)) {
       const listed = listedRun(live);
@@ -173,7 +164,7 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
   }
 
   /** Those that are not in HISTORY yet. */
-  *#live(filter: RunFilter): Generator<Run> {
+  *#live(filter: RunSelection): Generator<Run> {
     const isWanted = runTest(filter);
     const { jobs, history } = this.#options;
     const runs = filter.job === undefined ? jobs.runs() : jobs.view(filter.job).runs.map((run) => ({ run }));

@@ -1,12 +1,13 @@
 /** Looks through rows of HISTORY, the newest first: each costs a few comparisons of numbers. */
-import { Reason, RunState, type RunFilter } from "@jobs/core";
+import { Reason, RunState } from "@jobs/core";
+import { countWhile } from "./count-while.ts";
 import type { HistoryRows, Place, Row } from "./history-rows.ts";
-import { isNameLike } from "./run-matches.ts";
+import { isNameLike, type RunSelection } from "./run-matches.ts";
 
 export interface Selection {
   /** Rows, the oldest submission first. */
   readonly candidates: ArrayLike<Row>;
-  readonly filter: RunFilter;
+  readonly filter: RunSelection;
   /** Only those that are older. */
   readonly after?: Place | undefined;
 }
@@ -41,40 +42,37 @@ export function selectRows(
   }
 }
 
-/** How many candidates, from the first one on, `holds` is true for. */
-function countWhile(candidates: ArrayLike<Row>, holds: (row: Row) => boolean): number {
-  let [low, high] = [0, candidates.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (holds(candidates[middle] as Row)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
 /** Undefined when no row can be wanted. */
-function test(rows: HistoryRows, filter: RunFilter): ((row: Row) => boolean) | undefined {
-  const { states, reasons, agentNames, agentIds, submittedBy, jobNumbers, isPart } = rows;
-  const { hasOtherAgents, otherAgents } = rows;
+function test(rows: HistoryRows, filter: RunSelection): ((row: Row) => boolean) | undefined {
+  const { states, reasons, submittedBy, jobNumbers, isPart } = rows;
   // Bit 0 of a state is that of rows that were removed.
   const stateBits = bits(filter.state, RunState.options) & ~1;
   const reasonBits = bits(filter.reason, Reason.options);
   const job = filter.job === undefined ? undefined : rows.job(filter.job);
-  const agent = filter.agent === undefined ? -1 : rows.agents.find(filter.agent);
   const by = filter.submittedBy === undefined ? -1 : rows.submitters.find(filter.submittedBy);
-  if (agent === undefined || by === undefined) return undefined;
+  if (by === undefined || filter.agents?.length === 0) return undefined;
+  const isThere = filter.agents === undefined ? undefined : agentTest(rows, filter.agents);
   const isNamed = filter.name === undefined ? undefined : nameTest(rows, filter.name);
   return (row) =>
     isPart[row] === 0 &&
     ((stateBits >>> (states[row] ?? 0)) & 1) === 1 &&
     ((reasonBits >>> (reasons[row] ?? 0)) & 1) === 1 &&
-    (agent < 0 ||
-      agentNames[row] === agent ||
-      agentIds[row] === agent ||
-      (hasOtherAgents[row] === 1 && otherAgents.get(row)?.includes(agent) === true)) &&
+    (isThere === undefined || isThere(row)) &&
     (by < 0 || submittedBy[row] === by) &&
     (job === undefined || jobNumbers[row] === job.number) &&
     (isNamed === undefined || isNamed(jobNumbers[row] ?? 0));
+}
+
+/** By names and ids. */
+function agentTest(
+  { agents, agentNames, agentIds, hasOtherAgents, otherAgents }: HistoryRows,
+  wanted: readonly string[],
+): (row: Row) => boolean {
+  const isWanted = new Uint8Array(agents.end);
+  for (const one of wanted) isWanted[agents.find(one) ?? -1] = YES;
+  const is = (agent: number | undefined): boolean => isWanted[agent ?? -1] === YES;
+  return (row) =>
+    is(agentNames[row]) || is(agentIds[row]) || (hasOtherAgents[row] === 1 && otherAgents.get(row)?.some(is) === true);
 }
 
 /** Each job is looked at once, however many runs it has. */

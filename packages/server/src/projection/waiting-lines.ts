@@ -1,6 +1,7 @@
 /** The runs that an agent could help, in the order in which it is to take them. */
 import { isWaiting, matches, type Run } from "@jobs/core";
 import { byLine } from "@jobs/core/decide";
+import { countWhile } from "./count-while.ts";
 
 /** What an agent has nothing to do with: the run goes on by what happens to its job, to other runs or by an operator. */
 const ELSEWHERE: ReadonlySet<Run["waitingFor"]> = new Set([
@@ -82,12 +83,5 @@ function keyOf({ target }: Run): string {
 
 /** Where it is, or would be put. */
 function placeOf(runs: readonly Run[], run: Run): number {
-  let [from, to] = [0, runs.length];
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    const other = runs[middle];
-    if (other !== undefined && byLine(other, run) < 0) from = middle + 1;
-    else to = middle;
-  }
-  return from;
+  return countWhile(runs, (other) => byLine(other, run) < 0);
 }
