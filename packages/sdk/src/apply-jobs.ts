@@ -7,7 +7,7 @@ import { call, type CallOptions } from "./call.ts";
 import type { Connection } from "./connection.ts";
 import { inTurns } from "./in-turns.ts";
 import { differenceOf, type JobDifference } from "./job-difference.ts";
-import { pagesOfJobs } from "./job-pages.ts";
+import { namesOfJobs } from "./job-pages.ts";
 
 /** All that is said of a job: what is left out is not said of it any more. */
 export type JobInput = Pick<OperationInput<"saveJob">, "task" | "schedules" | "policy">;
@@ -42,7 +42,7 @@ export async function applyJobs(
   if (problems.length > 0) throw allOf(problems);
   const differences = planned.filter((one): one is JobDifference => !(one instanceof JobsError));
   const inSet = new Set(differences.map(({ job }) => job));
-  const left = (await appliedFrom(connection, set, options)).filter((job) => !inSet.has(job));
+  const left = (await namesOfJobs(connection, { appliedFrom: set }, options)).filter((job) => !inSet.has(job));
   const others = left.map((job): JobDifference => ({ job, kind: prune ? "pruned" : "kept", fields: [] }));
   const plan = [...differences, ...others];
   onPlan?.(plan);
@@ -97,13 +97,6 @@ async function findJob(connection: Connection, name: string, options: CallOption
     if (error instanceof JobsError && error.code === "job-unknown") return undefined;
     throw error;
   }
-}
-
-async function appliedFrom(connection: Connection, set: string, options: CallOptions): Promise<string[]> {
-  const names: string[] = [];
-  for await (const page of pagesOfJobs(connection, { appliedFrom: set }, options))
-    names.push(...page.map(({ job }) => job));
-  return names;
 }
 
 interface Step {

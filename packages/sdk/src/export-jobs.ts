@@ -4,7 +4,7 @@ import type { JobInput } from "./apply-jobs.ts";
 import { call, type CallOptions } from "./call.ts";
 import type { Connection } from "./connection.ts";
 import { inTurns } from "./in-turns.ts";
-import { pagesOfJobs } from "./job-pages.ts";
+import { namesOfJobs } from "./job-pages.ts";
 
 export interface ExportOptions extends CallOptions {
   /** These jobs, in this order; left out: all of which something is said, by name. */
@@ -24,7 +24,7 @@ export async function exportJobs(
   connection: Connection,
   { names, set, ...options }: ExportOptions,
 ): Promise<ExportedJobs> {
-  const wanted = names ?? (await namesOf(connection, set, options));
+  const wanted = names ?? (await namesOfJobs(connection, { appliedFrom: set }, options));
   const views = await inTurns(wanted, (name) => findJob(connection, { name, isNamed: names !== undefined }, options));
   const found = views
     .filter((view) => view !== undefined)
@@ -36,17 +36,6 @@ export async function exportJobs(
   }
   const jobs = Object.fromEntries(found.map((view) => [view.job, inputOf(view)]));
   return first === undefined ? { jobs } : { set: first, jobs };
-}
-
-async function namesOf(
-  connection: Connection,
-  appliedFrom: string | undefined,
-  options: CallOptions,
-): Promise<string[]> {
-  const names: string[] = [];
-  const filter = appliedFrom === undefined ? {} : { appliedFrom };
-  for await (const page of pagesOfJobs(connection, filter, options)) names.push(...page.map(({ job }) => job));
-  return names;
 }
 
 /** Undefined when nothing is said of a job that nobody named. */

@@ -4,10 +4,23 @@ import type { Connection } from "./connection.ts";
 
 const PAGE = 1_000;
 
+export type JobsFilter = Omit<OperationInput<"listJobs">, "limit" | "after">;
+
+/** The names of all jobs, in order. */
+export async function namesOfJobs(
+  connection: Connection,
+  filter: JobsFilter,
+  options: CallOptions,
+): Promise<string[]> {
+  const names: string[] = [];
+  for await (const page of pagesOfJobs(connection, filter, options)) names.push(...page.map(({ job }) => job));
+  return names;
+}
+
 /** All jobs by name, a page at a time. */
 export async function* pagesOfJobs(
   connection: Connection,
-  filter: Omit<OperationInput<"listJobs">, "limit" | "after">,
+  filter: JobsFilter,
   options: CallOptions,
 ): AsyncGenerator<readonly JobSummary[]> {
   let after: string | undefined;

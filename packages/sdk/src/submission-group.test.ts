@@ -89,6 +89,52 @@ test("when a shared request is lost, each is sent again with its key", async () 
   expect(new Set(ofThird.map(({ key }) => key)).size).toBe(1);
 });
 
+test("requests that are not answered keep no later submission waiting", async () => {
+  let answerAll: () => void = () => undefined;
+  const mayAnswer = new Promise<void>((resolve) => (answerAll = resolve));
+  await using server = await startContractServer({
+    answer: async (request) => {
+      if (request.path === "/v1/runs/bulk") await mayAnswer;
+      return acceptAll(request);
+    },
+  });
+  const jobs = connect(server);
+  const runs: Promise<unknown>[] = [];
+  for (const [one, other] of [
+    ["a", "b"],
+    ["c", "d"],
+  ] as const) {
+    runs.push(jobs.submitJob(named(one)), jobs.submitJob(named(other)));
+    await Promise.resolve(); // each pair in a turn of its own
+    await Promise.resolve();
+  }
+  expect((await jobs.submitJob(named("e"))).job).toBe("e");
+  expect(server.requests.map(jobsOf)).toEqual([["a", "b"], ["c", "d"], ["e"]]);
+  answerAll();
+  await Promise.all(runs);
+});
+
+test("a request that several share ends when the first of them is to be given up; the others go on", async () => {
+  let answerAll: () => void = () => undefined;
+  const mayAnswer = new Promise<void>((resolve) => (answerAll = resolve));
+  await using server = await startContractServer({
+    answer: async (request) => {
+      if (jobsOf(request).includes("hasty")) await mayAnswer;
+      return acceptAll(request);
+    },
+  });
+  const jobs = connect(server);
+  const from = performance.now();
+  const hasty = jobs.submitJob(named("hasty"), { timeoutMs: 300 });
+  const patient = jobs.submitJob(named("patient"));
+  await expect(hasty).rejects.toMatchObject({ code: "server-unreachable", details: { key: expect.any(String) } });
+  expect(performance.now() - from).toBeLessThan(5_000);
+  expect((await patient).job).toBe("patient");
+  expect(server.requests.map(jobsOf).slice(0, 1)).toEqual([["hasty", "patient"]]);
+  expect(server.requests.filter((request) => jobsOf(request).includes("patient"))).toHaveLength(2);
+  answerAll();
+});
+
 test("what no submission alone is to blame for is told to all of them", async () => {
   await using server = await startContractServer({
     answer: () => ({ status: 401, body: { error: { code: "unauthenticated", message: "No." } } }),

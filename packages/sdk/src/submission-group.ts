@@ -6,11 +6,11 @@
 import { JobsError, type SubmitInput } from "@jobs/core";
 import { requestsOf, tryOnce, type Pending, type Submitted } from "./bulk.ts";
 import type { Connection } from "./connection.ts";
-import { randomKey, submit, TIMEOUT_MS, TRY_MS, type SubmitOptions } from "./submission.ts";
+import { givenUp, randomKey, submit, TIMEOUT_MS, TRY_MS, type SubmitOptions } from "./submission.ts";
 
 /** So many requests at once. */
 const UNDER_WAY_MAX = 2;
-/** So long one alone is waited for before others are sent, milliseconds. */
+/** So long a request is waited for before others are sent, milliseconds. */
 const SLOW_MS = 1_000;
 
 interface Waiting {
@@ -65,32 +65,44 @@ export class SubmissionGroup {
     if (this.#waiting.length > 0) queueMicrotask(() => void this.#sendWaiting());
   }
 
-  /** Never rejects. */
+  /** Never rejects. A request that is slow, or must be sent again and again, keeps nobody waiting. */
   async #send(group: readonly Waiting[]): Promise<void> {
     const [first, ...others] = group;
-    if (first !== undefined && others.length === 0) return this.#alone(first);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const isSlow = new Promise<void>((resolve) => (timer = setTimeout(resolve, SLOW_MS)));
+    const isDone = first !== undefined && others.length === 0 ? this.#again(first) : this.#together(group);
+    await Promise.race([isDone, isSlow]);
+    clearTimeout(timer);
+  }
+
+  /** Never rejects. */
+  async #together(group: readonly Waiting[]): Promise<void> {
     const pending = group.map((one): Pending => ({ input: one.input, settle: (result) => settle(one, result) }));
+    const timeoutMs = Math.min(TRY_MS, ...group.map(leftMs));
     try {
-      const left = await tryOnce(this.#connection, pending, { signal: undefined, timeoutMs: TRY_MS });
-      // From here each goes its own way, for as long as it was given.
-      for (const [at, one] of group.entries()) if (left.pending.includes(pending[at]!)) void this.#again(one);
+      const left = await tryOnce(this.#connection, pending, { signal: undefined, timeoutMs });
+      for (const [at, one] of group.entries()) if (left.pending.includes(pending[at]!)) this.#goOn(one, left.error);
     } catch (error) {
       for (const { reject } of group) reject(error);
     }
   }
 
-  /** One that must be sent again and again keeps nobody waiting. */
-  async #alone(one: Waiting): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const isSlow = new Promise<void>((resolve) => (timer = setTimeout(resolve, SLOW_MS)));
-    await Promise.race([this.#again(one), isSlow]);
-    clearTimeout(timer);
+  /** From here each goes its own way, for as long as it was given. */
+  #goOn(one: Waiting, error: JobsError | undefined): void {
+    if (error !== undefined && leftMs(one) <= 1) one.reject(givenUp(error, one.input.key));
+    else void this.#again(one);
   }
 
-  #again({ input, options, giveUpAt, resolve, reject }: Waiting): Promise<void> {
-    const timeoutMs = Math.max(1, giveUpAt - performance.now());
-    return submit(this.#connection, { operation: "submitRun", input }, { ...options, timeoutMs }).then(resolve, reject);
+  /** Never rejects. */
+  #again(one: Waiting): Promise<void> {
+    const { input, options, resolve, reject } = one;
+    const within = { ...options, timeoutMs: leftMs(one) };
+    return submit(this.#connection, { operation: "submitRun", input }, within).then(resolve, reject);
   }
+}
+
+function leftMs({ giveUpAt }: Waiting): number {
+  return Math.max(1, Math.ceil(giveUpAt - performance.now()));
 }
 
 function settle({ resolve, reject }: Waiting, result: Submitted | JobsError): void {
