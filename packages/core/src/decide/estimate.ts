@@ -2,7 +2,7 @@
  * When runs that wait are likely to start: the agents' slots as they will come free if every run takes as long as those of
  * its job did, given to the runs in line. A run for which nobody can tell has no estimate, and neither has one behind it.
  */
-import { mayOverlap } from "../domain/overlap.ts";
+import { mayOverlap, type OverlapPolicy } from "../domain/overlap.ts";
 import type { Run } from "../domain/run.ts";
 
 export interface EstimateInput {
@@ -20,10 +20,13 @@ export interface EstimateInput {
 /** By the run: ms since 1970. */
 export function estimateStarts(input: EstimateInput): ReadonlyMap<string, number> {
   const { nowMs, durationMs } = input;
+  /** When the slots of each agent come free, the first one first. */
   const free = new Map(input.agents.map(({ id, slots }) => [id, Array.from({ length: slots }, () => nowMs)]));
-  const jobs = new Map<string, { readonly run: Run; readonly endMs: number }[]>();
-  const keepBusy = (run: Run, endMs: number): void => {
-    jobs.set(run.job, [...(jobs.get(run.job) ?? []), { run, endMs }]);
+  /** When the last run of a job with this policy has ended. */
+  const jobs = new Map<string, Map<OverlapPolicy, number>>();
+  const keepBusy = ({ job, overlap }: Run, endMs: number): void => {
+    const ends = jobs.get(job) ?? new Map<OverlapPolicy, number>();
+    jobs.set(job, ends.set(overlap, Math.max(endMs, ends.get(overlap) ?? endMs)));
   };
   const take = (run: Run, agent: string, startMs: number): void => {
     const endMs = Math.max(nowMs, startMs + (durationMs(run.job) ?? Number.POSITIVE_INFINITY));
@@ -33,8 +36,8 @@ export function estimateStarts(input: EstimateInput): ReadonlyMap<string, number
   for (const { run, agent, sinceMs } of input.running) take(run, agent, sinceMs);
   const starts = new Map<string, number>();
   for (const { run, agents, notBeforeMs = nowMs } of input.waiting) {
-    const before = (jobs.get(run.job) ?? []).filter((one) => !mayOverlap(one.run.overlap, run.overlap));
-    const jobFreeMs = Math.max(notBeforeMs, ...before.map(({ endMs }) => endMs));
+    const before = [...(jobs.get(run.job) ?? [])].filter(([overlap]) => !mayOverlap(overlap, run.overlap));
+    const jobFreeMs = Math.max(notBeforeMs, ...before.map(([, endMs]) => endMs));
     const [agent, slotMs] = earliest(free, agents);
     const startMs = Math.max(jobFreeMs, slotMs);
     if (agent === undefined || !Number.isFinite(startMs)) {
@@ -49,9 +52,9 @@ export function estimateStarts(input: EstimateInput): ReadonlyMap<string, number
 
 /** The slot that comes free first is taken until then. */
 function occupy(slots: number[] | undefined, untilMs: number): void {
-  if (slots === undefined || slots.length === 0) return;
-  const first = slots.indexOf(Math.min(...slots));
-  slots[first] = Math.max(untilMs, slots[first] ?? 0);
+  if (slots?.[0] === undefined) return;
+  slots[0] = Math.max(untilMs, slots[0]);
+  slots.sort((one, other) => one - other);
 }
 
 function earliest(
@@ -60,7 +63,7 @@ function earliest(
 ): readonly [string | undefined, number] {
   let best: readonly [string | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
   for (const agent of agents) {
-    const ms = Math.min(...(free.get(agent) ?? [Number.POSITIVE_INFINITY]));
+    const ms = free.get(agent)?.[0] ?? Number.POSITIVE_INFINITY;
     if (best[0] === undefined || ms < best[1]) best = [agent, ms];
   }
   return best;

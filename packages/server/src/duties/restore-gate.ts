@@ -9,7 +9,7 @@ import type { AgentsProjection } from "../projection/agents-projection.ts";
 const AT_MOST_MS = 60 * 60 * 1000;
 
 export interface RestoreGateOptions {
-  readonly agents: Pick<AgentsProjection, "unheard">;
+  readonly agents: Pick<AgentsProjection, "isAnyUnheard">;
   readonly epoch: () => string;
   readonly monotonicMs: () => number;
 }
@@ -27,6 +27,6 @@ export class RestoreGate {
   isClosed(): boolean {
     const { agents, epoch, monotonicMs } = this.#options;
     if (this.#since?.epoch !== epoch()) this.#since = { epoch: epoch(), atMs: monotonicMs() };
-    return monotonicMs() - this.#since.atMs < AT_MOST_MS && agents.unheard(epoch()).length > 0;
+    return monotonicMs() - this.#since.atMs < AT_MOST_MS && agents.isAnyUnheard(epoch());
   }
 }

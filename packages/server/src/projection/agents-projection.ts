@@ -43,6 +43,8 @@ export interface AgentsProjectionOptions {
 export class AgentsProjection {
   readonly #options: AgentsProjectionOptions;
   readonly #agents = new Map<string, Known>();
+  /** Their ids by their names: several may have the same. */
+  readonly #named = new Map<string, Set<string>>();
   readonly #listed: ListedAttempts;
 
   constructor(options: AgentsProjectionOptions) {
@@ -54,7 +56,10 @@ export class AgentsProjection {
   /** Older than what is known: ignored. */
   onRecord(record: AgentRecord, sequence: number): void {
     const known = this.#of(record.id);
-    if (sequence > (known.sequence ?? 0)) Object.assign(known, { record, sequence });
+    if (sequence <= (known.sequence ?? 0)) return;
+    if (known.record !== undefined) this.#named.get(known.record.name)?.delete(record.id);
+    this.#named.set(record.name, (this.#named.get(record.name) ?? new Set()).add(record.id));
+    Object.assign(known, { record, sequence });
   }
 
   /** The records come again, of another store maybe. */
@@ -144,14 +149,15 @@ export class AgentsProjection {
     }
   }
 
-  /** Agents known from an earlier epoch of the store that were not heard in this one: nobody knows what runs on their hosts. */
-  unheard(epoch: string): readonly string[] {
+  /** True while an agent known from an earlier epoch of the store was not heard in this one: nobody knows what runs on its host. */
+  isAnyUnheard(epoch: string): boolean {
     const sinceMs = Number(epoch);
-    return [...this.#agents].flatMap(([agent, { record, beatAt }]) => {
-      if (record?.epoch === undefined || record.epoch === epoch) return [];
+    for (const { record, beatAt } of this.#agents.values()) {
+      if (record?.epoch === undefined || record.epoch === epoch) continue;
       // A beat may have outlived the restore: what its host took on after it, it does not list.
-      return beatAt !== undefined && Date.parse(beatAt) >= sinceMs ? [] : [agent];
-    });
+      if (beatAt === undefined || Date.parse(beatAt) < sinceMs) return true;
+    }
+    return false;
   }
 
   /** The attempts of a job that hosts said to be running, whatever the records say. */
@@ -220,24 +226,24 @@ export class AgentsProjection {
 
   /** The agents that a run of this target may go to, in contact or not. */
   matching(target: Target): readonly AgentRecord[] {
-    return this.#records().filter((record) => {
-      if (target.kind === "agent") return record.id === target.agent;
-      return matches(target.labels, { ...record, labels: this.findReport(record.id)?.labels ?? record.labels });
-    });
+    if (target.kind === "agent") return [this.findRecord(target.agent)].filter((record) => record !== undefined);
+    return this.#records().filter((record) =>
+      matches(target.labels, { ...record, labels: this.findReport(record.id)?.labels ?? record.labels }),
+    );
   }
 
   /** The agent of this name or id; throws when there is none, or more than one. */
   resolveName(agent: string, field: string): AgentRecord {
-    const records = this.#records();
-    const matching = records.filter(({ id, name }) => id === agent || name === agent);
+    const ids = new Set([agent, ...(this.#named.get(agent) ?? [])]);
+    const matching = [...ids].flatMap((id) => this.findRecord(id) ?? []);
     const [one, ...others] = matching;
     if (one === undefined) {
-      const message = `There is no agent “${agent}”. Known: ${names(records) || "none"}.`;
+      const message = `There is no agent “${agent}”. Known: ${names(this.#records()) || "none"}.`;
       throw new JobsError("agent-unknown", message, { field });
     }
     if (others.length > 0) {
-      const ids = matching.map(({ id }) => id).join(", ");
-      const message = `${matching.length} agents are named “${agent}”: use one of their ids, ${ids}.`;
+      const theirIds = matching.map(({ id }) => id).join(", ");
+      const message = `${matching.length} agents are named “${agent}”: use one of their ids, ${theirIds}.`;
       throw new JobsError("agent-ambiguous", message, { field });
     }
     return one;

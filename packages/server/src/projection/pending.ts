@@ -1,5 +1,5 @@
 /** What waits, in line: for what, and when it is likely to start. */
-import { currentAttempt, hasEnded, isAhead, isWaiting, type PendingView, type Run } from "@jobs/core";
+import { currentAttempt, hasEnded, isAhead, isWaiting, targetKey, type PendingView, type Run } from "@jobs/core";
 import { byLine, dueMs, estimateStarts, failedTry } from "@jobs/core/decide";
 import type { AgentsProjection } from "./agents-projection.ts";
 import type { Durations } from "./durations.ts";
@@ -31,32 +31,56 @@ const NOT_FORESEEN: ReadonlySet<Run["waitingFor"]> = new Set([
   "restored-store",
 ]);
 
-/** Those that are due in line, those whose time is still to come after them; estimates are made of all of them. */
+/** Only of so many in line an estimate is made: it would take long, and say little. */
+const ESTIMATED_MAX = 10_000;
+
+/** Those that are due in line, those whose time is still to come after them. */
 export function listPending(options: PendingOptions, { job, agent, limit }: PendingFilter): PendingView[] {
-  const { jobs, agents, presenter } = options;
+  const { jobs, presenter } = options;
+  const agentsOf = agentsByTarget(options.agents);
   const live = [...jobs.runs()].map(({ run }) => run).filter((run) => !hasEnded(run));
   const waiting = live.filter((run) => isWaiting(run) && run.fanOut === undefined).sort(byLine);
   const ahead = live.filter(isAhead).sort((one, other) => dueMs(one) - dueMs(other));
-  const estimates = estimate(live, waiting, options);
-  const mayGoTo = (run: Run): boolean => agents.matching(run.target).some(({ id }) => id === agent);
-  return [...waiting, ...ahead]
+  const listed = [...waiting, ...ahead]
     .filter((run) => job === undefined || run.job === job)
-    .filter((run) => agent === undefined || mayGoTo(run))
-    .slice(0, limit)
-    .map((run) => {
-      const startMs = isAhead(run) && run.hold === undefined ? dueMs(run) : estimates.get(run.run);
-      const { dueAt, pendingAt, submittedAt } = run.times;
-      return {
-        run: presenter.present(run),
-        wantedAt: dueAt ?? pendingAt ?? submittedAt,
-        ...(startMs === undefined ? {} : { estimatedStartAt: new Date(startMs).toISOString() }),
-      };
-    });
+    .filter((run) => agent === undefined || agentsOf(run).includes(agent))
+    .slice(0, limit);
+  // A run starts after those before it in line, whatever is behind it.
+  const last = listed.findLast((run) => !isAhead(run));
+  const line = last === undefined ? [] : waiting.slice(0, Math.min(waiting.indexOf(last) + 1, ESTIMATED_MAX));
+  const estimates = estimate({ live, line, agentsOf }, options);
+  return listed.map((run) => {
+    const startMs = isAhead(run) && run.hold === undefined ? dueMs(run) : estimates.get(run.run);
+    const { dueAt, pendingAt, submittedAt } = run.times;
+    return {
+      run: presenter.present(run),
+      wantedAt: dueAt ?? pendingAt ?? submittedAt,
+      ...(startMs === undefined ? {} : { estimatedStartAt: new Date(startMs).toISOString() }),
+    };
+  });
+}
+
+type AgentsOf = (run: Run) => readonly string[];
+
+/** The ids of the agents that a run may go to: very many runs have few targets. */
+function agentsByTarget(agents: Pick<AgentsProjection, "matching">): AgentsOf {
+  const known = new Map<string, readonly string[]>();
+  return ({ target }) => {
+    const key = targetKey(target);
+    const ids = known.get(key) ?? agents.matching(target).map(({ id }) => id);
+    known.set(key, ids);
+    return ids;
+  };
+}
+
+interface Line {
+  readonly live: readonly Run[];
+  readonly line: readonly Run[];
+  readonly agentsOf: AgentsOf;
 }
 
 function estimate(
-  live: readonly Run[],
-  waiting: readonly Run[],
+  { live, line, agentsOf }: Line,
   { agents, runs: { durations }, nowMs }: PendingOptions,
 ): ReadonlyMap<string, number> {
   const ready = [...agents.views()].filter(({ licence, isDraining }) => licence !== undefined && !isDraining);
@@ -68,11 +92,11 @@ function estimate(
       const sinceMs = Date.parse(run.times.runningAt ?? attempt?.assignedAt ?? "");
       return attempt === undefined ? [] : [{ run, agent: attempt.agent, sinceMs }];
     }),
-    waiting: waiting.map((run) => {
+    waiting: line.map((run) => {
       const { retryAt } = failedTry(run) ?? {};
       return {
         run,
-        agents: NOT_FORESEEN.has(run.waitingFor) ? [] : agents.matching(run.target).map(({ id }) => id),
+        agents: NOT_FORESEEN.has(run.waitingFor) ? [] : agentsOf(run),
         ...(retryAt === undefined ? {} : { notBeforeMs: Math.max(nowMs(), Date.parse(retryAt)) }),
       };
     }),

@@ -13,11 +13,8 @@ const ELSEWHERE: ReadonlySet<Run["waitingFor"]> = new Set([
   "all-paused",
 ]);
 
-interface Line {
-  readonly target: Run["target"];
-  /** Sorted. */
-  readonly runs: Run[];
-}
+/** Runs, sorted. */
+type Line = Run[];
 
 interface Agent {
   readonly id: string;
@@ -26,40 +23,44 @@ interface Agent {
 }
 
 export class WaitingLines {
-  readonly #lines = new Map<string, Line>();
+  /** Of runs for one agent, by its id. */
+  readonly #ofAgents = new Map<string, Line>();
+  /** Of runs for any host with these labels. */
+  readonly #ofLabels = new Map<string, Line>();
 
   add(run: Run): void {
     if (!isHere(run)) return;
-    const key = keyOf(run);
-    const line = this.#lines.get(key) ?? { target: run.target, runs: [] };
-    this.#lines.set(key, line);
-    line.runs.splice(placeOf(line.runs, run), 0, run);
+    const { lines, key } = this.#where(run);
+    const line = lines.get(key) ?? [];
+    lines.set(key, line);
+    line.splice(placeOf(line, run), 0, run);
   }
 
   remove(run: Run): void {
     if (!isHere(run)) return;
-    const key = keyOf(run);
-    const line = this.#lines.get(key);
-    const place = line === undefined ? -1 : placeOf(line.runs, run);
-    if (line?.runs[place]?.run !== run.run) return;
-    line.runs.splice(place, 1);
-    if (line.runs.length === 0) this.#lines.delete(key);
+    const { lines, key } = this.#where(run);
+    const line = lines.get(key) ?? [];
+    const place = placeOf(line, run);
+    if (line[place]?.run !== run.run) return;
+    line.splice(place, 1);
+    if (line.length === 0) lines.delete(key);
   }
 
   clear(): void {
-    this.#lines.clear();
+    this.#ofAgents.clear();
+    this.#ofLabels.clear();
   }
 
   /** Of all lines whose target the agent is, and of these others, the runs in order; without a copy, so nothing may change meanwhile. */
   *of(agent: Agent, others: readonly Run[] = []): Iterable<Run> {
-    const own = [...this.#lines.values()].filter(({ target }) => isTarget(target, agent));
-    const lines = [{ runs: others.toSorted(byLine) }, ...own];
+    const lines = [others.toSorted(byLine), this.#ofAgents.get(agent.id) ?? []];
+    for (const [labels, line] of this.#ofLabels) if (matches(labels, agent)) lines.push(line);
     const at = lines.map(() => 0);
     for (;;) {
       let first: number | undefined;
       let run: Run | undefined;
       for (const [index, line] of lines.entries()) {
-        const next = line.runs[at[index] ?? 0];
+        const next = line[at[index] ?? 0];
         if (next !== undefined && (run === undefined || byLine(next, run) < 0)) [first, run] = [index, next];
       }
       if (first === undefined || run === undefined) return;
@@ -67,21 +68,19 @@ export class WaitingLines {
       yield run;
     }
   }
+
+  #where({ target }: Run): { readonly lines: Map<string, Line>; readonly key: string } {
+    return target.kind === "agent"
+      ? { lines: this.#ofAgents, key: target.agent }
+      : { lines: this.#ofLabels, key: target.labels };
+  }
 }
 
 function isHere(run: Run): boolean {
   return isWaiting(run) && !ELSEWHERE.has(run.waitingFor);
 }
 
-function isTarget(target: Run["target"], agent: Agent): boolean {
-  return target.kind === "agent" ? target.agent === agent.id : matches(target.labels, agent);
-}
-
-function keyOf({ target }: Run): string {
-  return target.kind === "agent" ? `agent ${target.agent}` : `any ${target.labels}`;
-}
-
 /** Where it is, or would be put. */
-function placeOf(runs: readonly Run[], run: Run): number {
-  return countWhile(runs, (other) => byLine(other, run) < 0);
+function placeOf(line: Line, run: Run): number {
+  return countWhile(line, (other) => byLine(other, run) < 0);
 }
