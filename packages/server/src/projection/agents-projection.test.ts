@@ -16,7 +16,11 @@ test("an agent is found by its id and by its name, also by a new one, and not by
 });
 
 test("a name that several have is none's, also when it is the id of another", () => {
-  const agents = sampleAgents(sampleAgent("a", { name: "web" }), sampleAgent("b", { name: "web" }), sampleAgent("c", { name: "a" }));
+  const agents = sampleAgents(
+    sampleAgent("a", { name: "web" }),
+    sampleAgent("b", { name: "web" }),
+    sampleAgent("c", { name: "a" }),
+  );
   expect(() => found(agents, "web")).toThrow("2 agents are named “web”: use one of their ids, a, b.");
   expect(() => found(agents, "a")).toThrow("2 agents are named “a”: use one of their ids, a, c.");
   expect(found(agents, "c")).toBe("c");

@@ -7,7 +7,9 @@ import { listPending } from "./pending.ts";
 const nowMs = Date.parse(AT);
 
 /** What waits for a host with one slot, and for one of zone eu; each run takes a second. */
-function pending(runs: readonly Run[]): (filter: { job?: string; agent?: string; limit: number }) => [string, number?][] {
+function pending(
+  runs: readonly Run[],
+): (filter: { job?: string; agent?: string; limit: number }) => [string, number?][] {
   const agents = sampleAgents(sampleAgent("alpha"), sampleAgent("beta", { labels: { zone: "eu" } }));
   for (const { id } of agents.summaries()) hear(agents, id);
   const options = {
