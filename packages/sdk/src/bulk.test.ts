@@ -1,5 +1,5 @@
 import { JobsError, REQUEST_MAX_BYTES, type SubmitInput } from "@jobs/core";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { connect } from "./node.ts";
 import { startContractServer, viewOf, type Answer, type Request } from "./testing/index.ts";
 
@@ -37,7 +37,7 @@ test("of many submissions each has a handle or its own error, in the order given
   expect(new Set(keys).size).toBe(3);
 });
 
-test("no request has more than 1,000 submissions or more bytes than a server takes, and none is sent for nothing", async () => {
+test("no request has more than 500 submissions or more bytes than a server takes, and none is sent for nothing", async () => {
   await using server = await startContractServer({ answer: acceptAll });
   const jobs = connect(server);
   expect(await jobs.submitJobs([])).toEqual([]);
@@ -45,10 +45,10 @@ test("no request has more than 1,000 submissions or more bytes than a server tak
   const names = Array.from({ length: 2_001 }, (_, index) => `job ${index}`);
   const results = await jobs.submitJobs(names.map((name) => named(name)));
   expect(results.map((one) => (one instanceof JobsError ? one.code : one.job))).toEqual(names);
-  expect(server.requests.map((request) => runsOf(request).length)).toEqual([1_000, 1_000, 1]);
+  expect(server.requests.map((request) => runsOf(request).length)).toEqual([500, 500, 500, 500, 1]);
   const large = "ä".repeat(REQUEST_MAX_BYTES / 2 / 3);
   await jobs.submitJobs(["a", "b", "c", "d"].map((name) => named(name, { script: large })));
-  const sizes = server.requests.slice(3).map(({ body }) => Buffer.byteLength(JSON.stringify(body)));
+  const sizes = server.requests.slice(5).map(({ body }) => Buffer.byteLength(JSON.stringify(body)));
   expect(sizes.length).toBe(2);
   for (const size of sizes) expect(size).toBeLessThanOrEqual(REQUEST_MAX_BYTES);
 });
@@ -85,11 +85,52 @@ test("once no answer comes any more, what is not known says with which key to as
   });
   const inputs = Array.from({ length: 2_500 }, (_, index) => named(`job ${index}`, { key: `key ${index}` }));
   const results = await connect(server).submitJobs(inputs, { timeoutMs: 400 });
-  expect(results.slice(0, 1_000).every((one) => !(one instanceof JobsError))).toBe(true);
-  for (const index of [1_000, 1_999, 2_000, 2_499])
+  expect(results.slice(0, 500).every((one) => !(one instanceof JobsError))).toBe(true);
+  for (const index of [500, 999, 1_000, 1_499, 1_500, 2_499])
     expect(results[index]).toMatchObject({ code: "server-unreachable", details: { key: `key ${index}` } });
-  for (const request of server.requests.slice(1)) expect(runsOf(request)[0]?.name).toBe("job 1000");
-  expect(server.requests.length).toBeGreaterThan(2);
+  const firsts = server.requests.slice(1).map((request) => runsOf(request)[0]?.name);
+  expect(new Set(firsts)).toEqual(new Set(["job 500", "job 1000"]));
+  expect(firsts.length).toBeGreaterThan(2);
+});
+
+test("two requests are under way at once, but not two of one job, nor one that waits for a job of the other", async () => {
+  const answers: (() => void)[] = [];
+  await using server = await startContractServer({
+    answer: (request) => new Promise((resolve) => answers.push(() => resolve(acceptAll(request)))),
+  });
+  const others = await startContractServer({ answer: acceptAll });
+  await using _ = others;
+  const firsts = (): string[] => server.requests.map((request) => runsOf(request)[0]?.name ?? "");
+  const come = (...names: string[]): Promise<void> =>
+    vi.waitFor(() => {
+      expect(firsts().length).toBe(names.length);
+      expect(new Set(firsts())).toEqual(new Set(names));
+    });
+  const part = (prefix: string, last: SubmitInput): SubmitInput[] => [
+    ...Array.from({ length: 499 }, (_one, index) => named(`${prefix} ${index}`)),
+    last,
+  ];
+  const submission = connect(server).submitJobs([
+    ...part("first", named("nightly")),
+    ...part("second", named("weekly")),
+    ...part("third", named("report", { after: { jobs: ["weekly"] } })),
+    ...part("fourth", named("report")),
+  ]);
+  await come("first 0", "second 0");
+  const answer = (name: string): void => answers[firsts().indexOf(name)]?.();
+  for (const [answered, next] of [
+    ["first 0", undefined],
+    ["second 0", "third 0"],
+    ["third 0", "fourth 0"],
+  ] as const) {
+    const before = firsts();
+    answer(answered);
+    // One that is sent too soon comes before so many others are answered.
+    for (let count = 0; count < 20; count++) await connect(others).submitJobs([named("other")]);
+    await come(...before, ...(next === undefined ? [] : [next]));
+  }
+  answer("fourth 0");
+  expect((await submission).every((one) => !(one instanceof JobsError))).toBe(true);
 });
 
 test("what no submission alone is to blame for is thrown, as is the reason of a signal", async () => {

@@ -21,6 +21,9 @@ export interface Pending {
 const ENCODER = new TextEncoder();
 /** What is around the submissions in the body, and between them. */
 const AROUND_BYTES = 100;
+/** Half of what a request may have; two of them at once, so that the server has the next one when it has answered one. */
+const REQUEST_MAX_RUNS = BULK_MAX_RUNS / 2;
+const UNDER_WAY_MAX = 2;
 
 /** The result of each, in order: its run, or its error. Throws what no submission alone is to blame for, and the signal's reason. */
 export async function submitAll(
@@ -32,18 +35,47 @@ export async function submitAll(
   let lost: JobsError | undefined;
   const keyed = inputs.map((input) => ({ ...input, key: input.key ?? randomKey() }));
   let index = 0;
-  for (const part of requestsOf(keyed)) {
-    const request = part.map((input): Pending => {
-      const at = index++;
-      return { input, settle: (result) => (results[at] = result) };
-    });
+  let underWay: readonly UnderWay[] = [];
+  try {
+    for (const part of requestsOf(keyed)) {
+      const request = part.map((input): Pending => {
+        const at = index++;
+        return { input, settle: (result) => (results[at] = result) };
+      });
+      const jobs = new Set(part.flatMap(jobsOf));
+      while (underWay.length >= UNDER_WAY_MAX || underWay.some((one) => one.jobs.some((job) => jobs.has(job)))) {
+        const [first, ...others] = underWay;
+        await first?.done;
+        underWay = others;
+      }
+      const done = send(request);
+      done.catch(() => undefined); // it is looked at in its turn
+      underWay = [...underWay, { jobs: [...jobs], done }];
+    }
+    for (const { done } of underWay) await done;
+  } finally {
+    await Promise.allSettled(underWay.map(({ done }) => done));
+  }
+  return results;
+
+  async function send(request: readonly Pending[]): Promise<void> {
     // When no server answers any more, the rest is not sent either.
     const left =
       lost === undefined ? await submitRequest(connection, request, options) : { pending: request, error: lost };
     lost = left.error;
     for (const { input, settle } of left.pending) settle(givenUp(left.error ?? unsaid(), input.key));
   }
-  return results;
+}
+
+interface UnderWay {
+  /** What it is about: the next request of one of them waits for it, so that each job's come in order. */
+  readonly jobs: readonly string[];
+  readonly done: Promise<void>;
+}
+
+/** The jobs whose latest runs a submission makes or waits for. */
+function jobsOf({ name, after }: SubmitInput): readonly string[] {
+  return [name, ...(after?.jobs ?? [])];
 }
 
 /** Of which submissions nobody knows what came, and why. */
@@ -121,7 +153,7 @@ export function* requestsOf<Input extends SubmitInput>(inputs: readonly Input[])
   let sizeBytes = AROUND_BYTES;
   for (const input of inputs) {
     const inputBytes = ENCODER.encode(JSON.stringify(input)).length + 1;
-    if (request.length === BULK_MAX_RUNS || (request.length > 0 && sizeBytes + inputBytes > REQUEST_MAX_BYTES)) {
+    if (request.length === REQUEST_MAX_RUNS || (request.length > 0 && sizeBytes + inputBytes > REQUEST_MAX_BYTES)) {
       yield request;
       request = [];
       sizeBytes = AROUND_BYTES;

@@ -1,7 +1,7 @@
 /** Takes the place of `node:crypto`: what is random comes from the seed. */
 import { kernel } from "../kernel/machine.ts";
 
-export { createHash, createHmac, timingSafeEqual } from "node:crypto";
+export { createHash, createHmac, hash, timingSafeEqual } from "node:crypto";
 
 export function randomUUID(): string {
   const { random, namedAtMs, nowMs } = kernel();

@@ -58,8 +58,7 @@ export class ProcessTree {
     const killAtMs = performance.now() + graceMs;
     if (killAtMs < this.#killAtMs) {
       this.#killAtMs = killAtMs;
-      this.#hurry.abort();
-      this.#hurry = new AbortController();
+      this.#wake();
     }
     this.#ending ??= this.#end();
     return this.#ending;
@@ -67,6 +66,12 @@ export class ProcessTree {
 
   /** The leader is gone: an end that waits for it need not wait for its next look. */
   noteExit(): void {
+    this.#wake();
+  }
+
+  /** An end that pauses looks at once. */
+  #wake(): void {
+    if (this.#ending === undefined) return;
     this.#hurry.abort();
     this.#hurry = new AbortController();
   }

@@ -41,22 +41,22 @@ export class GroupCommit {
   write(write: GuardedWrite): Promise<WriteOutcome> {
     return new Promise((done) => {
       this.#waiting.push({ write, done });
-      this.#next();
+      // What is decided in the same turn is there by then.
+      if (this.#waiting.length === 1) setImmediate(() => this.#next());
     });
   }
 
   #next(): void {
-    while (this.#waiting.length > 0 && this.#underWay < MAX_LONE && !this.#batchUnderWay) {
-      const [first] = this.#waiting.splice(0, 1);
-      if (first !== undefined) void this.#track(this.#alone(first));
-    }
-    if (this.#waiting.length > MAX_LONE && !this.#batchUnderWay) {
+    if (this.#batchUnderWay) return;
+    if (this.#waiting.length > MAX_LONE) {
       this.#batchUnderWay = true;
       void this.#track(this.#together(this.#takeBatch())).finally(() => {
         this.#batchUnderWay = false;
         this.#next();
       });
+      return;
     }
+    for (const one of this.#waiting.splice(0, MAX_LONE - this.#underWay)) void this.#track(this.#alone(one));
   }
 
   async #track(work: Promise<void>): Promise<void> {

@@ -139,6 +139,7 @@ test("a removed record leaves a marker that watchers see, that goes by itself, a
   const seen: JobEntry[] = [];
   const watch = await new Promise<StreamWatch>((ready) => {
     const started = store.watch({
+      isKnown: () => false,
       onEntry: (entry) => void seen.push(entry),
       onMark: () => undefined,
       onSettings: () => undefined,
@@ -158,6 +159,34 @@ test("a removed record leaves a marker that watchers see, that goes by itself, a
   expect(message?.header.get("Nats-TTL")).toBe("150s");
   expect(await store.write(sampleRun({ run: "run00002" }), 0)).toEqual({ kind: "conflict" });
   sequenceOf(await store.write(sampleRun({ run: "run00002" }), marker));
+  await watch.stop();
+});
+
+test("what is delivered while a write is under way is what was stored, also when that is another one of the same subject", async () => {
+  await using nats = await startNats();
+  await using link = await openStores(nats);
+  await using other = await openStores(nats);
+  const store = new JobStore(link);
+  const seen = new Map<string, string | undefined>();
+  const watch = await new Promise<StreamWatch>((ready) => {
+    const started = store.watch({
+      isKnown: () => false,
+      onEntry: ({ job, run }) => void seen.set(job, run?.writeId),
+      onMark: () => undefined,
+      onSettings: () => undefined,
+      onReady: () => ready(started),
+      onReset: () => undefined,
+      onError: (error) => expect.unreachable(String(error)),
+    });
+  });
+  const jobs = Array.from({ length: 100 }, (_, index) => `job${index}`);
+  const write = (by: JobStore, writeId: string): Promise<WriteOutcome[]> =>
+    Promise.all(jobs.map((job) => by.write(sampleRun({ job, writeId }), 0)));
+  const [theirs, ours] = await Promise.all([write(new JobStore(other), "theirs"), write(store, "ours")]);
+  const stored = jobs.map((_, index) => (ours[index]?.kind === "stored" ? "ours" : "theirs"));
+  expect(stored).toEqual(jobs.map((_, index) => (theirs[index]?.kind === "stored" ? "theirs" : "ours")));
+  expect(new Set(stored).has("theirs")).toBe(true);
+  await vi.waitFor(() => expect(jobs.map((job) => seen.get(job))).toEqual(stored));
   await watch.stop();
 });
 

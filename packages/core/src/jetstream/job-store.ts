@@ -60,6 +60,8 @@ export interface JobSnapshot {
 
 /** What a watch of the bucket tells. */
 export interface JobsListener {
+  /** True when this of a job was told already, or overtaken: then it is neither read nor told. */
+  isKnown(job: string, subject: string, sequence: number): boolean;
   onEntry(entry: JobEntry): void;
   onSettings(settings: Settings, sequence: number): void;
   /** The mark that {@link JobStore.mark} wrote came back: everything before it was delivered. */
@@ -81,6 +83,8 @@ export function subjectOfRun({ job, run }: Pick<Run, "job" | "run">): string {
 export class JobStore {
   readonly #link: NatsLink;
   readonly #commit: GroupCommit;
+  /** By subject: a delivery of these bytes is this record, and need not be read again. */
+  readonly #underWay = new Map<string, { readonly record: JobRecord; readonly bytes: Uint8Array }>();
 
   constructor(link: NatsLink) {
     this.#link = link;
@@ -107,11 +111,17 @@ export class JobStore {
     return this.#write({ kind: "definition-marker", job }, guard);
   }
 
-  #write(record: JobRecord, guard: number): Promise<WriteOutcome> {
+  async #write(record: JobRecord, guard: number): Promise<WriteOutcome> {
     const { job, subject } = entryOf(record, 0);
-    const write: GuardedWrite = { job, subject, guardSubject: subjects.jobs.guard(job), guard, bytes: bytesOf(record) };
-    if (record.kind === "run" || record.kind === "definition") return this.#commit.write(write);
-    return this.#commit.write({ ...write, headers: markerHeaders(MARKER_TTL_SECONDS) });
+    const bytes = bytesOf(record);
+    const write: GuardedWrite = { job, subject, guardSubject: subjects.jobs.guard(job), guard, bytes };
+    if (record.kind === "marker" || record.kind === "definition-marker")
+      return this.#commit.write({ ...write, headers: markerHeaders(MARKER_TTL_SECONDS) });
+    const own = { record, bytes };
+    this.#underWay.set(subject, own);
+    const outcome = await this.#commit.write(write);
+    if (this.#underWay.get(subject) === own) this.#underWay.delete(subject);
+    return outcome;
   }
 
   /** Writes what holds for all jobs, over the settings of sequence `previous` (0: none). */
@@ -143,6 +153,11 @@ export class JobStore {
     await this.#link.js.publish(subjects.jobs.mark(server), mark, { ttl: "60s" });
   }
 
+  #findOwn({ subject, bytes, sequence }: Pick<StreamMessage, "subject" | "bytes" | "sequence">): JobEntry | undefined {
+    const own = this.#underWay.get(subject);
+    return own !== undefined && Buffer.compare(own.bytes, bytes) === 0 ? entryOf(own.record, sequence) : undefined;
+  }
+
   watch(listener: JobsListener): StreamWatch {
     return watchStream(this.#link, {
       stream: STREAMS.jobs,
@@ -152,7 +167,8 @@ export class JobStore {
         if (named?.kind === "mark") return listener.onMark(named.server, DECODER.decode(message.bytes));
         if (named?.kind === "settings")
           return listener.onSettings(Settings.parse(JSON.parse(DECODER.decode(message.bytes))), message.sequence);
-        const entry = toEntry(message);
+        if (named !== undefined && listener.isKnown(named.job, message.subject, message.sequence)) return;
+        const entry = this.#findOwn(message) ?? toEntry(message);
         if (entry !== undefined) listener.onEntry(entry);
       },
       onReady: () => listener.onReady(),

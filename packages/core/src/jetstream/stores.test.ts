@@ -289,6 +289,7 @@ test("a server's mark comes back through its watch after all that was written be
   const store = new JobStore(link);
   const seen: string[] = [];
   const watch = store.watch({
+    isKnown: () => false,
     onEntry: ({ job }) => void seen.push(job),
     onSettings: () => undefined,
     onMark: (server, mark) => void seen.push(`${server}: ${mark}`),

@@ -58,6 +58,7 @@ function feed(begin: (onReady: () => void) => StreamWatch): Feed {
 function jobsFeed({ stores, jobs, mark, log }: FeedsOptions): Feed {
   return feed((onReady) =>
     stores.jobs.watch({
+      isKnown: (job, subject, sequence) => jobs.isKnown(job, subject, sequence),
       onEntry: (entry) => jobs.apply(entry),
       onSettings: (settings, sequence) => jobs.applySettings(settings, sequence),
       onMark: (server, text) => mark.onMark(stores.jobs, server, text),

@@ -84,10 +84,13 @@ export class JobsProjection extends EventEmitter<Events> {
 
   /** Takes over what the watch delivered. Older than what is known: ignored. */
   apply(entry: JobEntry): void {
-    const state = this.#stateOf(entry.job);
-    const known = state.entries.get(entry.subject);
-    if (entry.sequence <= Math.max(state.floor, known?.sequence ?? 0)) return;
-    this.#set(state, entry);
+    if (!this.isKnown(entry.job, entry.subject, entry.sequence)) this.#set(this.#stateOf(entry.job), entry);
+  }
+
+  /** True of what is not newer than what is known: above all of this server's own writes, once they are delivered. */
+  isKnown(job: string, subject: string, sequence: number): boolean {
+    const state = this.#jobs.get(job);
+    return state !== undefined && sequence <= Math.max(state.floor, state.entries.get(subject)?.sequence ?? 0);
   }
 
   /** Takes over a read of the whole job: what it does not have is gone. */
