@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readdirSync } from "node:fs";
 import { afterEach, expect, test, vi } from "vitest";
 import { Pty } from "./pty.ts";
 
@@ -38,6 +38,22 @@ test("a process does not get the terminals of others, whatever descriptors are f
   expect(await second.output).not.toContain("ptmx");
   process.kill(first.pty.leader.pid, "SIGKILL");
   await first.output;
+});
+
+test("scripts that overlap without an end take no more descriptors than a few of them do", async () => {
+  let before = runOnPty("sleep 300");
+  for (let count = 0; count < 400; count++) {
+    const next = runOnPty("sleep 300");
+    process.kill(before.pty.leader.pid, "SIGKILL");
+    await before.output;
+    before = next;
+  }
+  const open = readdirSync("/proc/self/fd").map(Number);
+  expect(Math.max(...open)).toBeLessThan(300);
+  process.kill(before.pty.leader.pid, "SIGKILL");
+  await before.output;
+  const last = runOnPty("ls -l /proc/$$/fd");
+  expect(await last.output).not.toContain("ptmx");
 });
 
 function runOnPty(script: string): { readonly pty: Pty; readonly output: Promise<string> } {

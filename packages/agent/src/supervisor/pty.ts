@@ -16,6 +16,10 @@ const SIGNAL_NAMES = new Map(Object.entries(osConstants.signals).map(([name, num
 
 /** This side's ends of all ptys: the native half leaves them open in what is executed later. */
 const openMasters = new Set<number>();
+/** Of `/dev/null`, in the gaps below the highest of these. */
+const fillers = new Set<number>();
+/** Up to here a new pty gets a descriptor above all others. */
+const HIGHEST_FILLED = 256;
 
 /** How the leader ended: one of the two. */
 export interface LeaderExit {
@@ -66,7 +70,7 @@ export class Pty {
 
   /** @throws when the host has no pty, no process or no descriptor left */
   static spawn(program: PtyProgram, listener: PtyListener): Pty {
-    const reserved = reserveDescriptors();
+    const spare = reserveDescriptor();
     const environment = Object.entries(program.env).map(([name, value]) => `${name}=${value}`);
     const { file, args, directory, columns, rows } = program;
     const earliestTicks = Math.floor(bootClockMs() / 10) - 1;
@@ -78,7 +82,7 @@ export class Pty {
     try {
       forked = native.fork(file, args, environment, directory, columns, rows, -1, -1, true, "", onExit);
     } finally {
-      for (const descriptor of reserved) closeSync(descriptor);
+      closeSync(spare);
     }
     try {
       openMasters.add(forked.fd);
@@ -194,21 +198,37 @@ export class Pty {
 }
 
 /**
- * Takes every free descriptor up to one above all masters.
+ * Takes the lowest free descriptor above all masters, for the terminal, after the fork: then it would be too late to
+ * refuse. All free ones below are filled, and stay so.
  *
  * - With a free one among them the native half stops there to close them in the child: it would hold the terminals of
- *   other scripts, could read them, and they would not hang up with this process.
- * - The one above is for the terminal, after the fork: then it would be too late to refuse.
+ *   other scripts, could read them, and they would not hang up with this process. So the new master is to be the highest.
+ * - While scripts overlap each would be higher than the one before it, without an end. Beyond `HIGHEST_FILLED` it
+ *   begins low again, and until those above it have ended the new process holds their terminals.
  */
-function reserveDescriptors(): readonly number[] {
+function reserveDescriptor(): number {
   const highest = Math.max(...openMasters);
-  const reserved: number[] = [];
-  try {
-    do reserved.push(openSync("/dev/null", "r"));
-    while (reserved.at(-1)! < highest);
-  } catch (error) {
-    for (const descriptor of reserved) closeSync(descriptor);
-    throw error;
+  if (highest <= HIGHEST_FILLED) {
+    try {
+      return fillUpTo(highest);
+    } catch {
+      // There is no room for that: what room there is is for the scripts.
+    }
   }
-  return reserved;
+  for (const filler of fillers) unfill(filler);
+  return openSync("/dev/null", "r");
+}
+
+function fillUpTo(highest: number): number {
+  for (const filler of fillers) if (filler > highest) unfill(filler);
+  for (;;) {
+    const descriptor = openSync("/dev/null", "r");
+    if (descriptor > highest) return descriptor;
+    fillers.add(descriptor);
+  }
+}
+
+function unfill(filler: number): void {
+  fillers.delete(filler);
+  closeSync(filler);
 }
