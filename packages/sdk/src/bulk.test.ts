@@ -9,7 +9,7 @@ const runsOf = ({ body }: Request): (SubmitInput & { key: string })[] =>
 const accepted = (name: string) => ({ run: viewOf({ job: name }), known: false });
 const failed = (code: string) => ({ error: { code, message: "No." } });
 const acceptAll = (request: Request): Answer => ({
-  body: { results: runsOf(request).map(({ name }) => accepted(name)) },
+  body: { results: runsOf(request).map(({ name }) => accepted(String(name))) },
 });
 
 test("of many submissions each has a handle or its own error, in the order given", async () => {
@@ -93,6 +93,34 @@ test("once no answer comes any more, what is not known says with which key to as
   expect(firsts.length).toBeGreaterThan(2);
 });
 
+test("what is wrong with one, whatever it is, is left to the server to say", async () => {
+  await using server = await startContractServer({ answer: acceptAll });
+  const wrong = [5, {}, true, [7], null, " a"].map((jobs) => named("a", { after: { jobs } } as unknown as SubmitInput));
+  const inputs = [...wrong, { script: "echo hi" } as unknown as SubmitInput, named("b", { after: null as never })];
+  expect(await connect(server).submitJobs(inputs)).toHaveLength(inputs.length);
+  expect(server.requests.flatMap(runsOf)).toMatchObject(inputs);
+});
+
+test("once one is not answered no later one is sent, also when another was answered after it", async () => {
+  let answerSecond: () => void = () => undefined;
+  await using server = await startContractServer({
+    answer: (request) => {
+      if (runsOf(request)[0]?.name === "job 0") return { status: 503, body: failed("no-deciding-server") };
+      return new Promise((resolve) => (answerSecond = () => resolve(acceptAll(request))));
+    },
+  });
+  const inputs = Array.from({ length: 2_000 }, (_, index) => named(`job ${index}`));
+  const from = performance.now();
+  const results = connect(server).submitJobs(inputs, { timeoutMs: 2_000 });
+  // The first is given up before its time is over, when that leaves no room for another try.
+  await vi.waitFor(() => expect(performance.now() - from).toBeGreaterThan(1_850), { timeout: 5_000, interval: 10 });
+  answerSecond();
+  const codes = (await results).map((one) => (one instanceof JobsError ? one.code : "accepted"));
+  expect(codes[0]).toBe("no-deciding-server");
+  expect(codes[1_999]).not.toBe("accepted");
+  expect(server.requests.map((request) => runsOf(request)[0]?.name)).not.toContain("job 1500");
+});
+
 test("two requests are under way at once, but not two of one job, nor one that waits for a job of the other", async () => {
   const answers: (() => void)[] = [];
   await using server = await startContractServer({
@@ -113,8 +141,8 @@ test("two requests are under way at once, but not two of one job, nor one that w
   const submission = connect(server).submitJobs([
     ...part("first", named("nightly")),
     ...part("second", named("weekly")),
-    ...part("third", named("report", { after: { jobs: ["weekly"] } })),
-    ...part("fourth", named("report")),
+    ...part("third", named("report", { after: { jobs: [" weekly"] } })),
+    ...part("fourth", named("report ")),
   ]);
   await come("first 0", "second 0");
   const answer = (name: string): void => answers[firsts().indexOf(name)]?.();

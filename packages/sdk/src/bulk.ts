@@ -1,8 +1,15 @@
 /**
- * Many submissions, in as few requests as they fit into. Each carries an idempotency key, and those of which nobody
+ * Many submissions, in few requests. Each carries an idempotency key, and those of which nobody
  * knows what came of them are sent again with it, as a single one is.
  */
-import { BULK_MAX_RUNS, JobsError, REQUEST_MAX_BYTES, type SubmitInput, type SubmitResult } from "@jobs/core";
+import {
+  BULK_MAX_RUNS,
+  JobsError,
+  normaliseJobName,
+  REQUEST_MAX_BYTES,
+  type SubmitInput,
+  type SubmitResult,
+} from "@jobs/core";
 import { Backoff, pause } from "./backoff.ts";
 import { call } from "./call.ts";
 import type { Connection } from "./connection.ts";
@@ -36,46 +43,63 @@ export async function submitAll(
   const keyed = inputs.map((input) => ({ ...input, key: input.key ?? randomKey() }));
   let index = 0;
   let underWay: readonly UnderWay[] = [];
-  try {
-    for (const part of requestsOf(keyed)) {
-      const request = part.map((input): Pending => {
-        const at = index++;
-        return { input, settle: (result) => (results[at] = result) };
-      });
-      const jobs = new Set(part.flatMap(jobsOf));
-      while (underWay.length >= UNDER_WAY_MAX || underWay.some((one) => one.jobs.some((job) => jobs.has(job)))) {
-        const [first, ...others] = underWay;
-        await first?.done;
-        underWay = others;
-      }
-      const done = send(request);
-      done.catch(() => undefined); // it is looked at in its turn
-      underWay = [...underWay, { jobs: [...jobs], done }];
+  for (const part of requestsOf(keyed)) {
+    const request = part.map((input): Pending => {
+      const at = index++;
+      return { input, settle: (result) => (results[at] = result) };
+    });
+    const jobs = jobsOf(part);
+    while (underWay.length >= UNDER_WAY_MAX || underWay.some((one) => mustWait(jobs, one.jobs))) {
+      const [first, ...others] = underWay;
+      await first?.done;
+      underWay = others;
     }
-    for (const { done } of underWay) await done;
-  } finally {
-    await Promise.allSettled(underWay.map(({ done }) => done));
+    const done = send(request);
+    done.catch(() => undefined); // it is looked at in its turn
+    underWay = [...underWay, { jobs, done }];
   }
+  for (const { done } of underWay) await done;
   return results;
 
   async function send(request: readonly Pending[]): Promise<void> {
     // When no server answers any more, the rest is not sent either.
     const left =
       lost === undefined ? await submitRequest(connection, request, options) : { pending: request, error: lost };
-    lost = left.error;
+    lost ??= left.error;
     for (const { input, settle } of left.pending) settle(givenUp(left.error ?? unsaid(), input.key));
   }
 }
 
 interface UnderWay {
-  /** What it is about: the next request of one of them waits for it, so that each job's come in order. */
-  readonly jobs: readonly string[];
+  readonly jobs: JobsOfRequest;
   readonly done: Promise<void>;
 }
 
-/** The jobs whose latest runs a submission makes or waits for. */
-function jobsOf({ name, after }: SubmitInput): readonly string[] {
-  return [name, ...(after?.jobs ?? [])];
+/** What a request is about, jobs by their names. */
+interface JobsOfRequest {
+  /** Those that get a run. */
+  readonly named: ReadonlySet<string>;
+  /** Those whose latest run is waited for. */
+  readonly waitedFor: ReadonlySet<string>;
+}
+
+/** The server alone says what is wrong with a submission: whatever is no name is none here. */
+function jobsOf(request: readonly SubmitInput[]): JobsOfRequest {
+  const namesOf = (given: unknown): string[] =>
+    (Array.isArray(given) ? given : [given]).filter((one) => typeof one === "string").map(normaliseJobName);
+  return {
+    named: new Set(request.flatMap(({ name }) => namesOf(name))),
+    waitedFor: new Set(request.flatMap(({ after }) => namesOf(after?.jobs))),
+  };
+}
+
+/** So that each job's come in order, and one that waits for a job's latest run finds that which was given before it. */
+function mustWait(next: JobsOfRequest, before: JobsOfRequest): boolean {
+  return isAny(next.named, before.named) || isAny(next.named, before.waitedFor) || isAny(next.waitedFor, before.named);
+}
+
+function isAny(some: ReadonlySet<string>, others: ReadonlySet<string>): boolean {
+  return [...some].some((one) => others.has(one));
 }
 
 /** Of which submissions nobody knows what came, and why. */
@@ -147,7 +171,7 @@ function unsaid(): JobsError {
   return new JobsError("internal", "The server did not say what came of this submission.");
 }
 
-/** In order, as many at once as one request takes. */
+/** In order, so many at once as go into one request. */
 export function* requestsOf<Input extends SubmitInput>(inputs: readonly Input[]): Generator<readonly Input[]> {
   let request: Input[] = [];
   let sizeBytes = AROUND_BYTES;

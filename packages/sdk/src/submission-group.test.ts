@@ -1,5 +1,5 @@
 import type { SubmitInput } from "@jobs/core";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { connect } from "./node.ts";
 import { startContractServer, viewOf, type Answer, type Request } from "./testing/index.ts";
 
@@ -114,7 +114,7 @@ test("requests that are not answered keep no later submission waiting", async ()
   await Promise.all(runs);
 });
 
-test("a request that several share ends when the first of them is to be given up; the others go on", async () => {
+test("of those that share a request each is given up when its own time is over, and no other with it", async () => {
   let answerAll: () => void = () => undefined;
   const mayAnswer = new Promise<void>((resolve) => (answerAll = resolve));
   await using server = await startContractServer({
@@ -129,10 +129,46 @@ test("a request that several share ends when the first of them is to be given up
   const patient = jobs.submitJob(named("patient"));
   await expect(hasty).rejects.toMatchObject({ code: "server-unreachable", details: { key: expect.any(String) } });
   expect(performance.now() - from).toBeLessThan(5_000);
-  expect((await patient).job).toBe("patient");
-  expect(server.requests.map(jobsOf).slice(0, 1)).toEqual([["hasty", "patient"]]);
-  expect(server.requests.filter((request) => jobsOf(request).includes("patient"))).toHaveLength(2);
   answerAll();
+  expect((await patient).job).toBe("patient");
+  expect(server.requests.map(jobsOf)).toEqual([["hasty", "patient"]]);
+});
+
+test("more than go into one request go in two at once", async () => {
+  let answerAll: () => void = () => undefined;
+  const mayAnswer = new Promise<void>((resolve) => (answerAll = resolve));
+  await using server = await startContractServer({
+    answer: async (request) => {
+      await mayAnswer;
+      return acceptAll(request);
+    },
+  });
+  const jobs = connect(server);
+  const runs = names(1_000).map((name) => jobs.submitJob(named(name)));
+  await vi.waitFor(() => expect(server.requests.map((request) => jobsOf(request).length)).toEqual([500, 500]));
+  answerAll();
+  await Promise.all(runs);
+});
+
+test("one whose time was over while it waited is not sent", async () => {
+  let answerAll: () => void = () => undefined;
+  const mayAnswer = new Promise<void>((resolve) => (answerAll = resolve));
+  await using server = await startContractServer({
+    answer: async (request) => {
+      await mayAnswer;
+      return acceptAll(request);
+    },
+  });
+  const jobs = connect(server);
+  const runs = [named("a"), named("b")].map((input) => jobs.submitJob(input));
+  await vi.waitFor(() => expect(server.requests).toHaveLength(1));
+  runs.push(jobs.submitJob(named("c")));
+  await vi.waitFor(() => expect(server.requests).toHaveLength(2));
+  const late = jobs.submitJob(named("late"), { timeoutMs: 1 });
+  await expect(late).rejects.toMatchObject({ code: "server-unreachable", details: { key: expect.any(String) } });
+  answerAll();
+  await Promise.all(runs);
+  expect(server.requests.flatMap(jobsOf)).toEqual(["a", "b", "c"]);
 });
 
 test("what no submission alone is to blame for is told to all of them", async () => {

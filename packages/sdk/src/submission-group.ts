@@ -5,6 +5,7 @@
  */
 import { JobsError, type SubmitInput } from "@jobs/core";
 import { requestsOf, tryOnce, type Pending, type Submitted } from "./bulk.ts";
+import { unreachable } from "./call.ts";
 import type { Connection } from "./connection.ts";
 import { givenUp, randomKey, submit, TIMEOUT_MS, TRY_MS, type SubmitOptions } from "./submission.ts";
 
@@ -53,12 +54,14 @@ export class SubmissionGroup {
 
   /** All that wait, as far as they fit into one request; the others wait on. */
   async #sendWaiting(): Promise<void> {
-    const waiting = this.#waiting.filter(({ options }) => options.signal?.aborted !== true);
+    for (const one of this.#waiting) if (leftMs(one) <= 1) this.#giveUp(one);
+    const waiting = this.#waiting.filter((one) => one.options.signal?.aborted !== true && leftMs(one) > 1);
     this.#waiting = waiting;
     if (waiting.length === 0 || this.#underWay >= UNDER_WAY_MAX) return;
     const [inputs = []] = requestsOf(waiting.map(({ input }) => input));
     this.#waiting = waiting.slice(inputs.length);
     this.#underWay++;
+    if (this.#waiting.length > 0) queueMicrotask(() => void this.#sendWaiting());
     await this.#send(waiting.slice(0, inputs.length));
     this.#underWay--;
     // Those who were answered may ask for more at once: let them join.
@@ -78,13 +81,20 @@ export class SubmissionGroup {
   /** Never rejects. */
   async #together(group: readonly Waiting[]): Promise<void> {
     const pending = group.map((one): Pending => ({ input: one.input, settle: (result) => settle(one, result) }));
-    const timeoutMs = Math.min(TRY_MS, ...group.map(leftMs));
+    const timers = group.map((one) => setTimeout(() => this.#giveUp(one), leftMs(one)));
     try {
-      const left = await tryOnce(this.#connection, pending, { signal: undefined, timeoutMs });
+      const left = await tryOnce(this.#connection, pending, { signal: undefined, timeoutMs: TRY_MS });
       for (const [at, one] of group.entries()) if (left.pending.includes(pending[at]!)) this.#goOn(one, left.error);
     } catch (error) {
       for (const { reject } of group) reject(error);
+    } finally {
+      for (const timer of timers) clearTimeout(timer);
     }
+  }
+
+  /** Its own time is over: those that it shares a request with wait on. */
+  #giveUp({ input, options: { timeoutMs = TIMEOUT_MS }, reject }: Waiting): void {
+    reject(givenUp(unreachable(this.#connection, `nothing came within ${timeoutMs / 1000} s`), input.key));
   }
 
   /** From here each goes its own way, for as long as it was given. */
