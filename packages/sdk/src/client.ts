@@ -81,7 +81,7 @@ export class JobsClient extends WholeClient {
 
   /**
    * Submits many runs, each as {@link submitJob} does and as safely, in few requests: of each, in the order given, a run
-   * handle or the `JobsError` that it alone has met. Those of one job are decided in that order.
+   * handle or the `JobsError` that it alone has met. Those of one job are decided in that order; two jobs may change places.
    *
    * @throws JobsError what no submission alone is to blame for, e.g. `unauthenticated`.
    * @example

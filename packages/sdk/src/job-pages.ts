@@ -6,7 +6,7 @@ const PAGE = 1_000;
 
 export type JobsFilter = Omit<OperationInput<"listJobs">, "limit" | "after">;
 
-/** The names of all jobs, in order. */
+/** The names of all jobs that the filter leaves, in order. */
 export async function namesOfJobs(connection: Connection, filter: JobsFilter, options: CallOptions): Promise<string[]> {
   const names: string[] = [];
   for await (const page of pagesOfJobs(connection, filter, options)) names.push(...page.map(({ job }) => job));

@@ -50,19 +50,6 @@ export function rmSync(path: string): void {
   self().host.disk.remove(path);
 }
 
-export function unlinkSync(path: string): void {
-  accessSync(path);
-  rmSync(path);
-}
-
-/** Fails while anything is in it, as always. */
-export function rmdirSync(path: string): void {
-  const { disk } = self().host;
-  if (!disk.folders.has(path)) throw systemError("ENOENT", path);
-  if (disk.list(path).length > 0) throw systemError("ENOTEMPTY", path);
-  rmSync(path);
-}
-
 export function writeFileSync(path: string, text: string): void {
   const { disk } = self().host;
   const file = disk.find(path) ?? disk.create(path);

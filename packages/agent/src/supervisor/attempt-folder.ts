@@ -1,4 +1,4 @@
-import { mkdirSync, rmdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -33,18 +33,7 @@ export class AttemptFolder {
   }
 
   async remove(): Promise<void> {
-    if (!this.#removeBare()) await rm(this.path, { recursive: true, force: true, maxRetries: 2 });
-  }
-
-  /** At once when the script has left nothing behind, as most do; false when there is more. */
-  #removeBare(): boolean {
-    try {
-      for (const path of [this.scriptPath, this.spoolPath]) unlinkSync(path);
-      for (const path of [this.outputDir, this.workDir, this.path]) rmdirSync(path);
-      return true;
-    } catch {
-      return false;
-    }
+    await rm(this.path, { recursive: true, force: true, maxRetries: 2 });
   }
 }
 

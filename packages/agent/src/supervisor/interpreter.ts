@@ -22,7 +22,7 @@ function isProgram(name: string, searchPath: string): boolean {
 
 function isExecutableFile(path: string): boolean {
   try {
-    // Of most folders of a path it is in none: that must cost no error.
+    // Most folders of a path do not have it: that must cost no error.
     if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) return false;
     accessSync(path, constants.X_OK);
     return true;

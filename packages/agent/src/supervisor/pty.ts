@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
 import { constants as osConstants } from "node:os";
 import { ReadStream } from "node:tty";
 import { native } from "node-pty";
@@ -14,12 +14,12 @@ const DRAIN_LIMIT_BYTES = 4 * 1024 * 1024;
 
 const SIGNAL_NAMES = new Map(Object.entries(osConstants.signals).map(([name, number]) => [number, name]));
 
-/** This side's ends of all ptys: the native half leaves them open in what is executed later. */
-const openMasters = new Set<number>();
+/** The descriptors of this side's ends of all ptys: the native half leaves them open in what is executed later. */
+const openMasters = new Map<ReadStream, number>();
 /** Of `/dev/null`, in the gaps below the highest of these. */
 const fillers = new Set<number>();
-/** Up to here a new pty gets a descriptor above all others. */
-const HIGHEST_FILLED = 256;
+/** Up to here a new pty gets a descriptor above all others; at most a quarter of what this process may have. */
+const HIGHEST_FILLED = Math.min(4_096, mayHaveDescriptors() / 4);
 
 /** How the leader ended: one of the two. */
 export interface LeaderExit {
@@ -85,19 +85,18 @@ export class Pty {
       closeSync(spare);
     }
     try {
-      openMasters.add(forked.fd);
       // In the same turn as the fork, so that the reader never sees a hang-up.
       const terminal = openSync(forked.pty, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
       const leader = { pid: forked.pid, startTicks: findProcess(forked.pid)?.startTicks ?? earliestTicks };
       const stream = new ReadStream(forked.fd);
-      stream.once("close", () => openMasters.delete(forked.fd));
+      openMasters.set(stream, forked.fd);
+      stream.once("close", () => openMasters.delete(stream));
       pty = new Pty(listener, { leader, terminal, stream });
       return pty;
     } catch (error) {
       // Some microseconds old: it has not come to the script yet.
       process.kill(forked.pid, "SIGKILL");
       closeSync(forked.fd);
-      openMasters.delete(forked.fd);
       throw error;
     }
   }
@@ -203,11 +202,11 @@ export class Pty {
  *
  * - With a free one among them the native half stops there to close them in the child: it would hold the terminals of
  *   other scripts, could read them, and they would not hang up with this process. So the new master is to be the highest.
- * - While scripts overlap each would be higher than the one before it, without an end. Beyond `HIGHEST_FILLED` it
- *   begins low again, and until those above it have ended the new process holds their terminals.
+ * - While scripts overlap each would be higher than the one before it, without an end. Beyond `HIGHEST_FILLED` they
+ *   begin low again: what is started before those above have ended inherits their terminals, and keeps them.
  */
 function reserveDescriptor(): number {
-  const highest = Math.max(...openMasters);
+  const highest = Math.max(...openMasters.values());
   if (highest <= HIGHEST_FILLED) {
     try {
       return fillUpTo(highest);
@@ -226,6 +225,12 @@ function fillUpTo(highest: number): number {
     if (descriptor > highest) return descriptor;
     fillers.add(descriptor);
   }
+}
+
+/** The soft limit of this process, which Node has raised to the hard one. */
+function mayHaveDescriptors(): number {
+  const limit = /^Max open files +(\d+)/mu.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
+  return limit === undefined ? Infinity : Number(limit);
 }
 
 function unfill(filler: number): void {

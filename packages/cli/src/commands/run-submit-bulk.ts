@@ -7,6 +7,9 @@ import type { SubmitOptions } from "./run-submit.ts";
 /** A submission, or what is wrong with its line. */
 type Line = { readonly number: number; readonly given: SubmitInput | JobsError };
 
+/** What came of so many is printed before the next ones are sent. */
+const LINES_AT_ONCE = 10 * BULK_MAX_RUNS;
+
 /**
  * `jobs submit --bulk FILE`: a JSON submission a line. Prints a line for each, in order: the id of its run, or `-`, and
  * its error on stderr. Ends with the exit code of the first error, else 0.
@@ -19,8 +22,8 @@ export async function submitRuns(context: Context, file: string | undefined, opt
   }
   const lines = linesOf(await readScript(bulk, context.io));
   let exitCode = 0;
-  for (let from = 0; from < lines.length; from += BULK_MAX_RUNS) {
-    const code = await submitLines(context, lines.slice(from, from + BULK_MAX_RUNS));
+  for (let from = 0; from < lines.length; from += LINES_AT_ONCE) {
+    const code = await submitLines(context, lines.slice(from, from + LINES_AT_ONCE));
     exitCode ||= code;
   }
   return exitCode;

@@ -110,6 +110,8 @@ describe("of writes of one job that would go into one batch exactly one is accep
   test("one alone, one in the batch after it", async () => {
     await using nats = await startNats();
     await using link = await openStores(nats);
+    await using spy = await openStores(nats);
+    const batches = await spyOnBatches(spy);
     const store = new JobStore(link);
     const alone = writeAll(store, [pair[0] as Write]);
     await new Promise((resolve) => setImmediate(resolve));
@@ -117,6 +119,10 @@ describe("of writes of one job that would go into one batch exactly one is accep
     const kinds = [...(await alone), outcomes.at(-1)].map((one) => one?.kind);
     expect(new Set(kinds)).toEqual(new Set(["stored", "conflict"]));
     expect(new Set(outcomes.slice(0, -1).map(({ kind }) => kind))).toEqual(new Set(["stored"]));
+    await spy.connection.flush();
+    const [lone, ...together] = [batches.get("")?.[0], ...batches.values()];
+    expect(lone).toBe("nightly");
+    expect(together.some((jobs) => jobs.includes("nightly") && jobs.length > others.length)).toBe(true);
   });
 });
 

@@ -167,11 +167,11 @@ test("what is delivered while a write is under way is what was stored, also when
   await using link = await openStores(nats);
   await using other = await openStores(nats);
   const store = new JobStore(link);
-  const seen = new Map<string, string | undefined>();
+  const seen = new Map<string, JobEntry>();
   const watch = await new Promise<StreamWatch>((ready) => {
     const started = store.watch({
       isKnown: () => false,
-      onEntry: ({ job, run }) => void seen.set(job, run?.writeId),
+      onEntry: (entry) => void seen.set(entry.job, entry),
       onMark: () => undefined,
       onSettings: () => undefined,
       onReady: () => ready(started),
@@ -186,7 +186,15 @@ test("what is delivered while a write is under way is what was stored, also when
   const stored = jobs.map((_, index) => (ours[index]?.kind === "stored" ? "ours" : "theirs"));
   expect(stored).toEqual(jobs.map((_, index) => (theirs[index]?.kind === "stored" ? "theirs" : "ours")));
   expect(new Set(stored).has("theirs")).toBe(true);
-  await vi.waitFor(() => expect(jobs.map((job) => seen.get(job))).toEqual(stored));
+  await vi.waitFor(() => expect(jobs.map((job) => seen.get(job)?.run?.writeId)).toEqual(stored));
+  const unrivalled = jobs.map((job) => `${job} too`);
+  const outcomes = await Promise.all(unrivalled.map((job) => store.write(sampleRun({ job }), 0)));
+  await vi.waitFor(() => expect(unrivalled.every((job) => seen.has(job))).toBe(true));
+  for (const [index, job] of unrivalled.entries()) {
+    const run = sampleRun({ job });
+    const sequence = sequenceOf(outcomes[index]!);
+    expect(seen.get(job)).toEqual({ kind: "run", job, subject: subjectOfRun(run), sequence, run });
+  }
   await watch.stop();
 });
 

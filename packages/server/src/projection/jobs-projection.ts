@@ -87,7 +87,7 @@ export class JobsProjection extends EventEmitter<Events> {
     if (!this.isKnown(entry.job, entry.subject, entry.sequence)) this.#set(this.#stateOf(entry.job), entry);
   }
 
-  /** True of what is not newer than what is known: above all of this server's own writes, once they are delivered. */
+  /** True of what is not newer than what is known: chiefly this server's own writes, once they are delivered. */
   isKnown(job: string, subject: string, sequence: number): boolean {
     const state = this.#jobs.get(job);
     return state !== undefined && sequence <= Math.max(state.floor, state.entries.get(subject)?.sequence ?? 0);
