@@ -238,6 +238,22 @@ test.each([
   60_000,
 );
 
+test("a server that starts while JetStream has no leader waits for it, as for NATS itself", async () => {
+  await using stack = await startStack({ isCluster: true });
+  await stack.servers[0]?.stop();
+  const others = stack.nats.nodes.slice(1);
+  for (const node of others) await node.kill("SIGKILL");
+  await using process = startServerProcess(serverEnv(stack));
+  expect(await process.line("JetStream is not ready")).toMatchObject({
+    level: 40,
+    err: { message: expect.any(String) },
+  });
+  for (const node of others) await node.start();
+  const server = await underTest(process);
+  const run = await server.client.submitJob({ name: freshName(), script: "echo hi", on: "alpha" });
+  expect(await run.result()).toMatchObject({ state: "completed" });
+}, 60_000);
+
 /** Sends a submission and resolves once the kernel has all of it; what the server answers is lost. */
 function sendOnly(url: string, body: string): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -93,7 +93,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   const log = (options.log ?? pino({ level: "silent" })).child({ server: id });
   const stopping = new AbortController();
   undo.push(() => Promise.resolve(stopping.abort()));
-  const store = await openStores(link, { signal: stopping.signal, nowMs });
+  const store = await openStores(link, { signal: stopping.signal, nowMs, log });
   const { secret } = options;
   let url = "";
   const baseUrl = (): string => options.publicUrl ?? url;

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import {
   AgentStore,
   AuditStore,
@@ -6,17 +7,29 @@ import {
   EvidenceStore,
   HistoryStore,
   InboxStore,
+  isNotReady,
   JobStore,
   LogStore,
   watchReconnects,
   type NatsLink,
+  type Topology,
 } from "@jobs/core/jetstream";
+import type { Logger } from "pino";
 
 const AGAIN_MS = 250;
 
-/** The stores, and the streams below them: made at start, and again after a reconnect, for what is in memory goes with its nats-server. */
-export async function openStores(link: NatsLink, { signal, nowMs }: { signal: AbortSignal; nowMs: () => number }) {
-  let { epoch } = await ensureTopology(link, nowMs);
+interface StoresOptions {
+  readonly signal: AbortSignal;
+  readonly nowMs: () => number;
+  readonly log: Logger;
+}
+
+/**
+ * The stores, and the streams below them: made at start, and again after a reconnect, for what is in memory goes with its
+ * nats-server. Waits while JetStream is not ready, as for NATS itself.
+ */
+export async function openStores(link: NatsLink, { signal, nowMs, log }: StoresOptions) {
+  let { epoch } = await firstTopology(link, { signal, nowMs, log });
   watchReconnects(link, () => void again());
   const again = async (): Promise<void> => {
     while (!signal.aborted) {
@@ -39,4 +52,16 @@ export async function openStores(link: NatsLink, { signal, nowMs }: { signal: Ab
     agents: new AgentStore(link),
     audit: new AuditStore(link),
   };
+}
+
+async function firstTopology(link: NatsLink, { signal, nowMs, log }: StoresOptions): Promise<Topology> {
+  for (let isFirst = true; ; isFirst = false) {
+    try {
+      return await ensureTopology(link, nowMs);
+    } catch (error) {
+      if (!isNotReady(error)) throw error;
+      if (isFirst) log.warn({ err: error }, "JetStream is not ready; the server begins when it is");
+      await delay(AGAIN_MS, undefined, { signal });
+    }
+  }
 }

@@ -19,6 +19,6 @@ export { CHUNK_MAX_BYTES, type LogChunk } from "./log-chunk.ts";
 export { LogStore } from "./log-store.ts";
 export { agentInboxPrefix, agentPermissions, type NatsPermissions } from "./permissions.ts";
 export type { WriteOutcome } from "./publish.ts";
-export { ensureTopology, type Topology } from "./topology.ts";
+export { ensureTopology, isNotReady, type Topology } from "./topology.ts";
 export type { AttemptAddress } from "../protocol/subjects.ts";
 export type { StreamWatch } from "./watch.ts";

@@ -7,6 +7,7 @@ import {
   StorageType,
   type StreamConfig,
 } from "@nats-io/jetstream";
+import { errors } from "@nats-io/transport-node";
 import { subjects } from "../protocol/subjects.ts";
 import type { NatsLink } from "./connection.ts";
 
@@ -40,6 +41,16 @@ export async function ensureTopology(link: NatsLink, now: () => number): Promise
   const epoch = config.metadata?.[EPOCH_KEY];
   if (epoch === undefined) throw new Error(`The stream ${STREAMS.jobs} was not made by Jobs: it has no ${EPOCH_KEY}.`);
   return { epoch };
+}
+
+/** "temporarily unavailable", and "no suitable peers": nodes are missing, or have no leader yet. */
+const NOT_READY_CODES: ReadonlySet<number> = new Set([10_008, 10_005]);
+
+/** True of an error that {@link ensureTopology} meets while JetStream is not ready; it may be tried again. */
+export function isNotReady(error: unknown): boolean {
+  return (
+    error instanceof errors.TimeoutError || (error instanceof JetStreamApiError && NOT_READY_CODES.has(error.code))
+  );
 }
 
 type Config = Partial<StreamConfig> & { readonly name: string };
