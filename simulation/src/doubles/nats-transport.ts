@@ -1,12 +1,12 @@
 /** Takes the place of `@nats-io/transport-node`: a connection to the simulated cluster. */
-import { headers, type MsgHdrs } from "@nats-io/transport-node";
+import { errors, headers, type MsgHdrs } from "@nats-io/transport-node";
 import { startTimer } from "../kernel/globals.ts";
 import { kernel, machine, self } from "../kernel/machine.ts";
 import type { Connection, ContactChange } from "../nats/connection.ts";
 import { Feed } from "./feed.ts";
 import { guardOf, ttlOf } from "./nats-headers.ts";
 
-export { headers };
+export { errors, headers };
 
 export const nuid = { next: (): string => kernel().random.hex(22) };
 
@@ -19,7 +19,7 @@ export function call<T>(
   return new Promise((resolve, reject) => {
     const timer = startTimer(() => {
       kernel().count("nats: no answer in time");
-      reject(new Error("timeout"));
+      reject(new errors.TimeoutError());
     }, timeoutMs);
     connection.toServer("request", () =>
       serve((make) =>
