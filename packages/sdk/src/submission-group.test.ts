@@ -18,6 +18,20 @@ function acceptAll(request: Request): Answer {
   return { body: request.path === "/v1/runs/bulk" ? { results } : results[0] };
 }
 
+/** Accepts all, but those that are held only once `answerAll` was called. */
+function answersLater(isHeld: (request: Request) => boolean = () => true): {
+  readonly answer: (request: Request) => Promise<Answer>;
+  readonly answerAll: () => void;
+} {
+  let answerAll!: () => void;
+  const mayAnswer = new Promise<void>((resolve) => (answerAll = resolve));
+  const answer = async (request: Request): Promise<Answer> => {
+    if (isHeld(request)) await mayAnswer;
+    return acceptAll(request);
+  };
+  return { answer, answerAll };
+}
+
 test("a submission that is alone goes by itself, one after another", async () => {
   await using server = await startContractServer({ answer: acceptAll });
   const jobs = connect(server);
@@ -90,14 +104,8 @@ test("when a shared request is lost, each is sent again with its key", async () 
 });
 
 test("requests that are not answered keep no later submission waiting", async () => {
-  let answerAll: () => void = () => undefined;
-  const mayAnswer = new Promise<void>((resolve) => (answerAll = resolve));
-  await using server = await startContractServer({
-    answer: async (request) => {
-      if (request.path === "/v1/runs/bulk") await mayAnswer;
-      return acceptAll(request);
-    },
-  });
+  const { answer, answerAll } = answersLater(({ path }) => path === "/v1/runs/bulk");
+  await using server = await startContractServer({ answer });
   const jobs = connect(server);
   const runs: Promise<unknown>[] = [];
   for (const [one, other] of [
@@ -115,14 +123,8 @@ test("requests that are not answered keep no later submission waiting", async ()
 });
 
 test("of those that share a request each is given up when its own time is over, and no other with it", async () => {
-  let answerAll: () => void = () => undefined;
-  const mayAnswer = new Promise<void>((resolve) => (answerAll = resolve));
-  await using server = await startContractServer({
-    answer: async (request) => {
-      if (jobsOf(request).includes("hasty")) await mayAnswer;
-      return acceptAll(request);
-    },
-  });
+  const { answer, answerAll } = answersLater((request) => jobsOf(request).includes("hasty"));
+  await using server = await startContractServer({ answer });
   const jobs = connect(server);
   const from = performance.now();
   const hasty = jobs.submitJob(named("hasty"), { timeoutMs: 300 });
@@ -135,14 +137,8 @@ test("of those that share a request each is given up when its own time is over, 
 });
 
 test("more than go into one request go in two at once", async () => {
-  let answerAll: () => void = () => undefined;
-  const mayAnswer = new Promise<void>((resolve) => (answerAll = resolve));
-  await using server = await startContractServer({
-    answer: async (request) => {
-      await mayAnswer;
-      return acceptAll(request);
-    },
-  });
+  const { answer, answerAll } = answersLater();
+  await using server = await startContractServer({ answer });
   const jobs = connect(server);
   const runs = names(1_000).map((name) => jobs.submitJob(named(name)));
   await vi.waitFor(() => expect(server.requests.map((request) => jobsOf(request).length)).toEqual([500, 500]));
@@ -151,14 +147,8 @@ test("more than go into one request go in two at once", async () => {
 });
 
 test("one whose time was over while it waited is not sent", async () => {
-  let answerAll: () => void = () => undefined;
-  const mayAnswer = new Promise<void>((resolve) => (answerAll = resolve));
-  await using server = await startContractServer({
-    answer: async (request) => {
-      await mayAnswer;
-      return acceptAll(request);
-    },
-  });
+  const { answer, answerAll } = answersLater();
+  await using server = await startContractServer({ answer });
   const jobs = connect(server);
   const runs = [named("a"), named("b")].map((input) => jobs.submitJob(input));
   await vi.waitFor(() => expect(server.requests).toHaveLength(1));
