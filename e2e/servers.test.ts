@@ -4,6 +4,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { connect, type JobsClient } from "@jobs/sdk";
 import { expect, test } from "vitest";
+import { Gate } from "./chaos/gate.ts";
 import { counting, expectWhole, LineReader } from "./support/counting-run.ts";
 import { healthOf } from "./support/health.ts";
 import { startServerProcess, type RunningProcess } from "./support/processes.ts";
@@ -207,6 +208,31 @@ test("a submission that was passed on to the deciding server in its sleep is acc
   const input = { name: freshName(), script: "echo awake", on: "alpha" };
   const run = await other.client.submitJob(input, { timeoutMs: 8_000 });
   expect(await run.result()).toMatchObject({ state: "completed" });
+}, 60_000);
+
+test("a server whose connection breaks as it writes goes on as soon as it is back: nothing waits for answers that went with it", async () => {
+  await using stack = await startStack();
+  await stack.servers[0]?.stop();
+  await using gate = await Gate.to(stack.nats.url);
+  await using deciding = startServerProcess({ ...serverEnv(stack), NATS_URL: gate.url });
+  const { client, ...server } = await underTest(deciding);
+  await expectToDecide({ client, ...server });
+  await using other = startServerProcess(serverEnv(stack));
+  const witness = await underTest(other);
+  const job = freshName();
+  gate.set("deaf");
+  const startedAt = performance.now();
+  const submit = (key: number) =>
+    client.submitJob({ name: job, key: `${key}`, script: "echo hi", on: "alpha", overlap: "allow" });
+  const submitted = Array.from({ length: 20 }, (_, key) => submit(key));
+  // It is stored, so it was sent, and its answer does not come.
+  await expect.poll(async () => (await witness.client.listRuns({ job })).length, { interval: 20 }).toBeGreaterThan(0);
+  gate.set("refused");
+  gate.set("open");
+  const runs = await Promise.all(submitted);
+  expect(performance.now() - startedAt).toBeLessThan(TAKE_OVER_MS);
+  for (const run of runs) expect(await run.result()).toMatchObject({ state: "completed" });
+  expect(await witness.client.listRuns({ job })).toHaveLength(20);
 }, 60_000);
 
 test.each([

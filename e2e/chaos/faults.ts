@@ -135,6 +135,12 @@ function faultsOf(what: "server" | "agent", { program, setGates }: ServerPart | 
       heal: () => setGates("open"),
     },
     {
+      kind: `${what} deaf to NATS`,
+      lasts: [500, 6_000],
+      inject: () => setGates("deaf"),
+      heal: () => setGates("open"),
+    },
+    {
       kind: `${what} cut off NATS`,
       lasts: [500, 6_000],
       inject: () => setGates("refused"),

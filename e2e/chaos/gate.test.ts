@@ -37,6 +37,30 @@ test("an open gate lets bytes pass; a frozen one keeps them until it opens again
   socket.destroy();
 });
 
+test("through a deaf gate bytes reach the server, and what it answers comes once it is open again", async () => {
+  const heard: string[] = [];
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.on("data", (bytes) => {
+      heard.push(String(bytes));
+      socket.write(bytes);
+    });
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  await using gate = await Gate.to(`nats://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const { say, socket } = await through(gate);
+  expect(await say("one")).toBe("one");
+  gate.set("deaf");
+  let isAnswered = false;
+  const answer = say("two").finally(() => (isAnswered = true));
+  await expect.poll(() => heard).toEqual(["one", "two"]);
+  expect(isAnswered).toBe(false);
+  gate.set("open");
+  expect(await answer).toBe("two");
+  socket.destroy();
+  server.close();
+});
+
 test("a gate that refuses breaks what is connected, and what connects", async () => {
   using echo = await echoServer();
   await using gate = await Gate.to(echo.url);

@@ -3,12 +3,13 @@
  *
  *   open      bytes pass
  *   frozen    connections stay, no byte passes; what was sent meanwhile arrives, late, once it is open again
+ *   deaf      bytes pass to nats-server, none comes back until it is open again
  *   refused   connections are broken, and new ones, too
  */
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
 
-export type GateState = "open" | "frozen" | "refused";
+export type GateState = "open" | "frozen" | "deaf" | "refused";
 
 interface Passage {
   readonly near: Socket;
@@ -39,11 +40,15 @@ export class Gate implements AsyncDisposable {
 
   set(state: GateState): void {
     this.#state = state;
-    for (const { near, far } of this.#passages) {
-      if (state === "refused") near.destroy();
-      for (const socket of [near, far]) if (state === "open") socket.resume();
-      for (const socket of [near, far]) if (state === "frozen") socket.pause();
-    }
+    for (const passage of this.#passages) this.#hold(passage);
+  }
+
+  #hold({ near, far }: Passage): void {
+    if (this.#state === "refused") return void near.destroy();
+    if (this.#state === "frozen") near.pause();
+    else near.resume();
+    if (this.#state === "open") far.resume();
+    else far.pause();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -59,22 +64,21 @@ export class Gate implements AsyncDisposable {
     near.setNoDelay(true);
     const passage = { near, far };
     this.#passages.add(passage);
-    this.#pass(near, far);
-    this.#pass(far, near);
-    if (this.#state === "frozen") for (const socket of [near, far]) socket.pause();
+    this.#pass(passage, near, far);
+    this.#pass(passage, far, near);
+    this.#hold(passage);
   }
 
-  #pass(from: Socket, to: Socket): void {
+  #pass(passage: Passage, from: Socket, to: Socket): void {
     from.on("data", (bytes) => {
       if (to.write(bytes)) return;
       from.pause();
-      to.once("drain", () => this.#state === "open" && from.resume());
+      to.once("drain", () => this.#hold(passage));
     });
     from.on("error", () => undefined); // its close follows
     from.on("close", () => {
       to.destroy();
-      for (const passage of this.#passages)
-        if (passage.near === from || passage.far === from) this.#passages.delete(passage);
+      this.#passages.delete(passage);
     });
   }
 }

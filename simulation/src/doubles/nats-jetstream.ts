@@ -37,7 +37,7 @@ export function jetstream(connection: SimulatedConnection) {
       const guard =
         sequence === undefined ? undefined : { sequence, filter: expect?.lastSubjectSequenceSubject ?? subject };
       const write = { subject, bytes, headers, guard, ttlMs: ttlOf(headers, ttl) };
-      return call(connection.link, timeout, (answer) =>
+      return call(connection, timeout, (answer) =>
         cluster.publish([write], ({ sequence: seq, error }) =>
           answer(() => {
             if (error?.code === 503) throw new Error("no responders");
@@ -74,7 +74,7 @@ interface ConsumerConfig {
 export function jetstreamManager(connection: SimulatedConnection) {
   const { cluster, kernel } = machine();
   const ask = <T>(name: string, answer: (stream: Stream) => T): Promise<T> =>
-    call<T>(connection.link, DEFAULT_TIMEOUT_MS, (say) =>
+    call<T>(connection, DEFAULT_TIMEOUT_MS, (say) =>
       cluster.ask(name, (stream) => {
         if (stream !== undefined) {
           const answered = answer(stream);
@@ -94,7 +94,7 @@ export function jetstreamManager(connection: SimulatedConnection) {
           state: { first_seq: 1, last_seq: lastSequence },
         })),
       add: (config: StreamConfig) =>
-        call<void>(connection.link, DEFAULT_TIMEOUT_MS, (say) => {
+        call<void>(connection, DEFAULT_TIMEOUT_MS, (say) => {
           cluster.addStream(config);
           say(() => undefined);
         }),

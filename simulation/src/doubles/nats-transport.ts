@@ -10,12 +10,23 @@ export { errors, headers };
 
 export const nuid = { next: (): string => kernel().random.hex(22) };
 
-/** Requests to the simulated cluster: an answer, a refusal, or nothing in time. */
-export function call<T>(
-  connection: Connection,
-  timeoutMs: number,
-  serve: (answer: (make: () => T) => void) => void,
-): Promise<T> {
+/** What the cluster does with a request; it answers with what is made, or thrown. */
+type Serve<T> = (answer: (make: () => T) => void) => void;
+
+interface RequestOptions {
+  readonly timeout: number;
+  readonly headers?: MsgHdrs;
+  /** Of the calls of JetStream, which have no subject here. */
+  readonly serve?: Serve<unknown>;
+}
+
+/** A call of JetStream: a request, as in nats.js. */
+export function call<T>(connection: SimulatedConnection, timeout: number, serve: Serve<T>): Promise<T> {
+  return connection.request("", "", { timeout, serve: serve as Serve<unknown> }) as Promise<T>;
+}
+
+/** A request to the simulated cluster: an answer, a refusal, or nothing in time. */
+function exchange<T>(connection: Connection, timeoutMs: number, serve: Serve<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = startTimer(() => {
       kernel().count("nats: no answer in time");
@@ -101,12 +112,13 @@ export class SimulatedConnection {
   request(
     subject: string,
     body: string | Uint8Array,
-    { timeout, headers: head }: { timeout: number; headers?: MsgHdrs },
-  ): Promise<Answer> {
+    { timeout, headers: head, serve }: RequestOptions,
+  ): Promise<unknown> {
+    if (serve !== undefined) return exchange(this.link, timeout, serve);
     if (typeof body !== "string" && head !== undefined)
       return this.#commit({ subject, bytes: body, headers: head }, timeout);
     const { cluster } = machine();
-    return call(this.link, timeout, (answer) => {
+    return exchange(this.link, timeout, (answer) => {
       const isHeard = cluster.tell(subject, String(body), (text) =>
         answer(() => ({ json: <T>() => JSON.parse(text) as T })),
       );
@@ -121,7 +133,7 @@ export class SimulatedConnection {
     const { cluster } = machine();
     const id = last.headers.get("Nats-Batch-Id");
     kernel().count("nats: batches");
-    return call(this.link, timeoutMs, (answer) => {
+    return exchange(this.link, timeoutMs, (answer) => {
       const batch = [...(this.#staged.get(id) ?? []), last];
       this.#staged.delete(id);
       const isWhole = batch.length === Number(last.headers.get("Nats-Batch-Sequence"));

@@ -68,7 +68,7 @@ export class Operator {
     if (dice < 0.6) return this.#pause(name);
     if (dice < 0.65) return this.#pauseAll();
     if (dice < 0.68) return this.#drain();
-    if (dice < 0.7) return void (await this.#ask("deleteJob", { name }));
+    if (dice < 0.72) return this.#delete(name, live);
     if (dice < 0.8) return void (await this.#ask("saveJob", { name, policy: this.#policy() }));
     if (dice < 0.9)
       return this.#onRun(
@@ -81,6 +81,13 @@ export class Operator {
   async #onRun(operation: OperationName, runs: readonly Run[]): Promise<void> {
     if (runs.length === 0) return;
     await this.#ask(operation, { run: this.#options.kernel.random.pick(runs).run });
+  }
+
+  /** Mostly of a job that has nothing live: any other is refused. */
+  async #delete(name: string, live: readonly Run[]): Promise<void> {
+    const { random } = this.#options.kernel;
+    const idle = this.#options.jobs.filter((job) => live.every((run) => run.job !== job));
+    await this.#ask("deleteJob", { name: idle.length > 0 && random.chance(0.85) ? random.pick(idle) : name });
   }
 
   async #release(held: readonly Run[], at: number): Promise<void> {

@@ -1,5 +1,6 @@
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from "@nats-io/jetstream";
 import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { failRequestsWithConnection } from "./requests.ts";
 
 export interface NatsOptions {
   /** One or more `nats://host:port`, comma-separated. */
@@ -21,7 +22,8 @@ export interface NatsLink {
 
 /**
  * Connects and stays connected: reconnects for ever, never gives up on authentication, pings every 10 s so that a dead
- * link is found. Nothing published while disconnected is buffered by the client: who publishes must hold its own copy.
+ * link is found. What is published, not requested, while disconnected is dropped by the client: who publishes must hold
+ * its own copy. A request fails with its connection, and one made without a connection waits for it.
  */
 export async function connectNats(options: NatsOptions): Promise<NatsLink> {
   const connection = await connect({
@@ -39,6 +41,7 @@ export async function connectNats(options: NatsOptions): Promise<NatsLink> {
     maxPingOut: 2,
     noAsyncTraces: true,
   });
+  failRequestsWithConnection(connection);
   const js = jetstream(connection, { timeout: 5_000 });
   const jsm = await jetstreamManager(connection, { checkAPI: false, timeout: 5_000 });
   return { connection, js, jsm };

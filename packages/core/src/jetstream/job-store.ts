@@ -130,21 +130,24 @@ export class JobStore {
     return outcomeOf(this.#link.js.publish(subjects.jobs.settings, JSON.stringify(settings), { expect }));
   }
 
-  /** Reads all of a job from the leader: what a server does after a conflict, before it decides again. */
+  /** Reads all of a job from the leader. */
   async read(job: string): Promise<JobSnapshot> {
-    const filter = subjects.jobs.guard(job);
     const { state } = await this.#link.jsm.streams.info(STREAMS.jobs);
+    return { asOf: state.last_seq, entries: await this.readAfter(job, 0) };
+  }
+
+  /** Reads from the leader what of a job was stored after this sequence, in order: a request for each record or marker. */
+  async readAfter(job: string, after: number): Promise<readonly JobEntry[]> {
     const entries: JobEntry[] = [];
-    let from = 1;
-    for (;;) {
+    for (let from = after + 1; ;) {
       // A record that is replaced during the walk moves to the end, and is met there.
-      const query = { seq: from, next_by_subj: filter }; // the client's types lack what the server takes
+      const query = { seq: from, next_by_subj: subjects.jobs.guard(job) }; // the client's types lack what the server takes
       const message = await this.#link.jsm.streams.getMessage(STREAMS.jobs, query);
-      if (message === null) return { asOf: state.last_seq, entries };
+      if (message === null) return entries;
       const { subject, seq: sequence, header, data: bytes } = message; // its fields are getters: spreading it gives none
       const entry = toEntry({ subject, sequence, headers: header, bytes });
       if (entry !== undefined) entries.push(entry);
-      from = message.seq + 1;
+      from = sequence + 1;
     }
   }
 

@@ -10,6 +10,7 @@ import {
 import { errors } from "@nats-io/transport-node";
 import { subjects } from "../protocol/subjects.ts";
 import type { NatsLink } from "./connection.ts";
+import { ConnectionLostError } from "./requests.ts";
 
 export const STREAMS = {
   jobs: "KV_jobs",
@@ -48,9 +49,8 @@ const NOT_READY_CODES: ReadonlySet<number> = new Set([10_008, 10_005]);
 
 /** True of an error that {@link ensureTopology} meets while JetStream is not ready; it may be tried again. */
 export function isNotReady(error: unknown): boolean {
-  return (
-    error instanceof errors.TimeoutError || (error instanceof JetStreamApiError && NOT_READY_CODES.has(error.code))
-  );
+  if (error instanceof errors.TimeoutError || error instanceof ConnectionLostError) return true;
+  return error instanceof JetStreamApiError && NOT_READY_CODES.has(error.code);
 }
 
 type Config = Partial<StreamConfig> & { readonly name: string };

@@ -1,12 +1,13 @@
 import { JobsError, type Run } from "@jobs/core";
 import type { Submission } from "@jobs/core/decide";
-import { connectNats, ensureTopology, HistoryStore, JobStore, type NatsLink } from "@jobs/core/jetstream";
+import { connectNats, ensureTopology, entryOf, HistoryStore, JobStore, type NatsLink } from "@jobs/core/jetstream";
 import { startNats, type NatsFixture } from "@jobs/core/testing";
 import { pino } from "pino";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { AgentsProjection } from "../projection/agents-projection.ts";
 import { HistoryIndex } from "../projection/history-index.ts";
 import { JobsProjection } from "../projection/jobs-projection.ts";
+import { sampleRun } from "../testing/sample-run.ts";
 import type { Decided } from "./decided.ts";
 import { Decider } from "./decider.ts";
 
@@ -101,6 +102,29 @@ test("the same submission at two servers is one run, and both say so", async () 
   const answers = await Promise.all([one.decider.submit(submission()), other.decider.submit(submission())]);
   expect(answers.map(({ run }) => run.writeId)).toEqual([answers[0]?.run.writeId, answers[0]?.run.writeId]);
   expect(answers.filter(({ isNew }) => isNew)).toHaveLength(1);
+});
+
+test("after a conflict only what is not in the view yet is read, however much the job has", async () => {
+  const [one, other] = [await serverWithStaleView(), await serverWithStaleView()];
+  for (let index = 0; index < 20; index++) {
+    const { run } = await one.decider.submit(submission({ run: `run0000${index}` }));
+    await one.decider.remove(run);
+  }
+  await other.decider.submit(submission({ run: "run00100" })); // its view was empty: it has read all of it by now
+  const requests = vi.spyOn(one.store, "readAfter");
+  const all = vi.spyOn(one.store, "read");
+  await expect(one.decider.submit(submission({ run: "run00101" }))).rejects.toMatchObject({ code: "job-busy" });
+  expect(await requests.mock.results[0]?.value).toMatchObject([{ run: { run: "run00100" } }]);
+  expect(all).not.toHaveBeenCalled();
+});
+
+test("a view that has what the store has not, as a marker that is gone by now, is read anew as a whole", async () => {
+  const { decider, jobs, store } = await serverWithStaleView();
+  const { sequence: gone } = await decider.submit(submission({ job: "other" }));
+  jobs.apply(entryOf({ kind: "marker", run: sampleRun({ job: "nightly", run: "run00009" }) }, gone));
+  const { sequence } = await decider.submit(submission());
+  expect(jobs.view("nightly")).toMatchObject({ guard: sequence, runs: [{ run: "run00001" }] });
+  expect((await store.read("nightly")).entries).toHaveLength(1);
 });
 
 test("a submission that is under way while nats-server is killed is answered once it is back, and stored once", async () => {

@@ -31,6 +31,7 @@ import type { StateOf } from "../projection/run-states.ts";
 import type { Silence } from "../projection/silence.ts";
 import { memberRunOf, slotRunOf } from "../submission/run-id.ts";
 import { answered, recordOf, unreadable, writeIdOf, type Decided, type Settled } from "./decided.ts";
+import { JobReader } from "./job-reader.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import { Reservations } from "./reservations.ts";
 
@@ -68,9 +69,11 @@ export class Decider {
   readonly #options: DeciderOptions;
   readonly #queue = new KeyedQueue();
   readonly #reservations = new Reservations();
+  readonly #reader: JobReader;
 
   constructor(options: DeciderOptions) {
     this.#options = options;
+    this.#reader = new JobReader(options);
   }
 
   async submit(submission: Submission): Promise<Decided> {
@@ -141,7 +144,7 @@ export class Decider {
   /** Does something while nothing of the job is decided here; it is read first. */
   alone<T>(job: string, act: (view: GuardedView, context: DecisionContext) => Promise<T>): Promise<T> {
     return this.#queue.run(job, async () => {
-      await this.#readAgain(job);
+      await this.#reader.readAll(job);
       this.#options.assertMayDecide();
       return act(this.#options.jobs.view(job), this.#context());
     });
@@ -168,8 +171,8 @@ export class Decider {
         if (!view.runs.some((one) => one.run === run.run)) return;
         const outcome = await this.#resolved(() => this.#options.store.remove(run, view.guard));
         if (outcome.kind === "stored")
-          return this.#options.jobs.applyOwn(entryOf({ kind: "marker", run }, outcome.sequence), view);
-        await this.#readAgain(run.job);
+          return this.#options.jobs.applyOnTop(entryOf({ kind: "marker", run }, outcome.sequence), view);
+        await this.#reader.readAgain(view);
       }
     });
   }
@@ -196,13 +199,13 @@ export class Decider {
         const outcome = await this.#write(record, view.guard);
         this.#options.onOutcome?.(outcome.kind);
         if (outcome.kind === "stored") {
-          this.#options.jobs.applyOwn(entryOf(record, outcome.sequence), view);
+          this.#options.jobs.applyOnTop(entryOf(record, outcome.sequence), view);
           if (record.kind === "run") this.#options.onStored?.(record.run, findRun(view, record.run));
           return { record, sequence: outcome.sequence, isNew: true };
         }
         const writeId = writeIdOf(record);
         if (writeId !== undefined) written.add(writeId);
-        await this.#readAgain(job);
+        await this.#reader.readAgain(view);
       }
       throw new JobsError("store-unavailable", `“${job}” is being changed by somebody else all the time: try again.`);
     });
@@ -254,18 +257,6 @@ export class Decider {
       }
       if (this.#options.monotonicMs() - startedMs > RESEND_FOR_MS) return { kind: "conflict" };
       await new Promise((resolve) => setTimeout(resolve, RESEND_MS));
-    }
-  }
-
-  async #readAgain(job: string): Promise<void> {
-    for (;;) {
-      try {
-        return this.#options.jobs.applySnapshot(job, await this.#options.store.read(job));
-      } catch (error) {
-        this.#options.log.warn({ err: error, job }, "reading a job again after a conflict failed");
-        this.#options.assertMayDecide();
-        await new Promise((resolve) => setTimeout(resolve, RESEND_MS));
-      }
     }
   }
 

@@ -4,6 +4,9 @@
  *   waiting ──no renewal seen for 3 s──► taking ──stored──► deciding ──conflict, or 3 s without a stored renewal──► waiting
  *                                                              └──view not confirmed: handed over──► waiting
  *
+ * A renewal may be stored after the server that sent it has given the lease up: its answer was lost, or it came late. It
+ * keeps the others away, so that server takes the lease again, or hands it over, as soon as it sees it.
+ *
  * The lease is for economy: one view, one queue an agent, no conflicts. Safety is the guard of each write alone.
  */
 import type { Lease, Service } from "@jobs/core";
@@ -67,7 +70,7 @@ export class DecidingLease implements Service {
 
   /** Another server need not wait until the lease lapses: an empty name is nobody. */
   async #handOver(): Promise<void> {
-    if (!this.isHeld) return;
+    if (this.#holder?.server !== this.#options.server) return;
     await this.#options.beats.lease({ v: 1, server: "", term: (this.#holder?.term ?? 0) + 1 }, this.#sequence);
     this.#lose();
   }
@@ -83,8 +86,12 @@ export class DecidingLease implements Service {
     if (sequence <= this.#sequence) return;
     this.#sequence = sequence;
     this.#holder = lease.server === "" ? undefined : lease;
+    if (lease.server === this.#options.server) {
+      this.#renewedAtMs = lease.sentAtMs ?? Number.NEGATIVE_INFINITY;
+      if (!this.#isHeld) this.#tickAfter(0);
+      return;
+    }
     this.#renewedAtMs = lease.server === "" ? Number.NEGATIVE_INFINITY : this.#options.monotonicMs();
-    if (lease.server === this.#options.server) return;
     this.#lose();
     this.#tickAfter(lease.server === "" ? 0 : LAPSED_MS + 10);
   }
@@ -110,7 +117,8 @@ export class DecidingLease implements Service {
     if (this.#isHeld && !this.isHeld) this.#lose();
     if (this.#isStopped) return;
     if (!this.#options.isFit()) return this.#handOver();
-    if (!this.#isHeld && this.holder !== undefined) return;
+    const { holder } = this;
+    if (!this.#isHeld && holder !== undefined && holder !== server) return;
     const sentAtMs = monotonicMs();
     const term = this.#isHeld ? (this.#holder?.term ?? 0) : (this.#holder?.term ?? 0) + 1;
     const outcome = await beats.lease({ v: 1, server, term, sentAtMs }, this.#sequence);

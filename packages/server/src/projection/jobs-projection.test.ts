@@ -131,10 +131,10 @@ test("an own write is put on top of the view that it was decided on, and of no o
   const { jobs } = projection();
   jobs.apply(stored(3));
   const view = jobs.view("nightly");
-  jobs.applyOwn(stored(5), view);
+  jobs.applyOnTop(stored(5), view);
   expect(jobs.view("nightly").guard).toBe(5);
   jobs.reset();
-  jobs.applyOwn(stored(8, run({ run: "run00002" })), view);
+  jobs.applyOnTop(stored(8, run({ run: "run00002" })), view);
   expect(jobs.view("nightly")).toMatchObject({ guard: 0, runs: [] });
 });
 

@@ -65,10 +65,11 @@ export class JobsProjection extends EventEmitter<Events> {
   }
 
   /**
-   * Takes over what this server's own acknowledged write made, on top of the view that it was decided on. Once everything
-   * was forgotten it stands on nothing: it would raise the guard above what has not been read again yet.
+   * Takes over what follows on a view with nothing of the job between: what this server's own acknowledged write made of
+   * it, what was read after it. Once everything was forgotten it stands on nothing: it would raise the guard above what has
+   * not been read again yet.
    */
-  applyOwn(entry: JobEntry, view: Pick<GuardedView, "generation">): void {
+  applyOnTop(entry: JobEntry, view: Pick<GuardedView, "generation">): void {
     if (view.generation === this.#generation) this.apply(entry);
   }
 
