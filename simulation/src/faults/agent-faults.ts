@@ -109,11 +109,10 @@ export const AGENT_FAULTS = {
       overlaps: ["allow"],
       paceMs: 400,
       mishapMs: 800,
-      kinds: ["nats disk busy", "agent stopped", "agent cut off"],
+      kinds: ["nats disk busy", "agent cut off", "server killed"],
       everyMs: 0,
       isPlain: true,
     },
-    firstSeed: 300,
     edits: [
       {
         file: EVIDENCE,

@@ -3,12 +3,15 @@ import { Beat, HostReport, Lease } from "../protocol/messages.ts";
 import { parseAgentSubject, subjects } from "../protocol/subjects.ts";
 import type { NatsLink } from "./connection.ts";
 import { outcomeOf, type WriteOutcome } from "./publish.ts";
+import { isConnected } from "./requests.ts";
 import { STREAMS } from "./topology.ts";
 import { watchStream, type StreamWatch } from "./watch.ts";
 
 const DECODER = new TextDecoder();
-/** A beat or a lease that was not answered after this long is of unknown outcome, milliseconds. */
+/** A beat that was not answered after this long is of unknown outcome, milliseconds. */
 const TIMEOUT_MS = 2_000;
+/** The same of a lease: the next renewal waits for it. */
+const LEASE_TIMEOUT_MS = 1_000;
 
 /** The agent's side: it may publish its own beat and report, and read its own last beat. */
 export class AgentBeats {
@@ -20,8 +23,12 @@ export class AgentBeats {
     this.#agent = agent;
   }
 
-  /** Publishes a beat as the next of the chain; `previous` is the sequence of the one before, 0 to begin a chain. */
-  beat(beat: Beat, previous: number): Promise<WriteOutcome> {
+  /**
+   * Publishes a beat as the next of the chain; `previous` is the sequence of the one before, 0 to begin a chain. Without a
+   * connection it is not sent: while it waited for one the host could be cloned, and both would send the same beat.
+   */
+  async beat(beat: Beat, previous: number): Promise<WriteOutcome> {
+    if (!isConnected(this.#link.connection)) return { kind: "unknown", cause: new Error("There is no connection.") };
     const expect = { lastSubjectSequence: previous };
     return outcomeOf(
       this.#link.js.publish(subjects.agent.beat(this.#agent), JSON.stringify(beat), { expect, timeout: TIMEOUT_MS }),
@@ -62,7 +69,7 @@ export class BeatStore {
   lease(lease: Lease, previous: number): Promise<WriteOutcome> {
     const expect = { lastSubjectSequence: previous };
     return outcomeOf(
-      this.#link.js.publish(subjects.server.lease, JSON.stringify(lease), { expect, timeout: TIMEOUT_MS }),
+      this.#link.js.publish(subjects.server.lease, JSON.stringify(lease), { expect, timeout: LEASE_TIMEOUT_MS }),
     );
   }
 

@@ -13,6 +13,7 @@ import {
 import { InboxMessage } from "../protocol/messages.ts";
 import { subjects, type AttemptAddress } from "../protocol/subjects.ts";
 import { watchReconnects, type NatsLink } from "./connection.ts";
+import { ConnectionLostError } from "./requests.ts";
 import { STREAMS } from "./topology.ts";
 
 const HOUR_NS = 3_600e9;
@@ -43,7 +44,8 @@ export class InboxStore {
   async ensureConsumer(agent: string): Promise<void> {
     try {
       await this.#addConsumer(agent);
-    } catch {
+    } catch (error) {
+      if (error instanceof ConnectionLostError) throw error; // that tells nothing of the consumer
       await this.#link.jsm.consumers.delete(STREAMS.inbox, agent).catch(() => undefined);
       await this.#addConsumer(agent);
     }

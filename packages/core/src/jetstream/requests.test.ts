@@ -1,8 +1,12 @@
 import { errors } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
+import type { Beat } from "../protocol/messages.ts";
 import { startNats } from "../testing/index.ts";
-import { openLink } from "../testing/nats-link.ts";
+import { openLink, openStores } from "../testing/nats-link.ts";
+import { AGENT } from "../testing/sample-runs.ts";
+import { AgentBeats } from "./beat-store.ts";
 import { ConnectionLostError } from "./requests.ts";
+import { ensureTopology } from "./topology.ts";
 
 /** Far more than a test may take: what passes did not wait for it. */
 const NEVER_MS = 600_000;
@@ -32,6 +36,22 @@ test("a request made without a connection is sent as soon as there is one", asyn
   const asked = link.connection.request("$JS.API.INFO", "", { timeout: NEVER_MS });
   await node?.start();
   expect((await asked).json()).toMatchObject({ streams: 0 });
+});
+
+test("a beat is not sent without a connection, nor when there is one again: it would wait in memory", async () => {
+  await using nats = await startNats();
+  await using link = await openStores(nats);
+  const lost = statusOf(link, "disconnect");
+  const [node] = nats.nodes;
+  await node?.kill("SIGKILL");
+  await lost;
+  const beats = new AgentBeats(link, AGENT);
+  const beat: Beat = { v: 1, session: "s", number: 1, licence: { session: "s", number: 1 }, held: [], inbox: true };
+  expect(await beats.beat(beat, 0)).toMatchObject({ kind: "unknown" });
+  await node?.start();
+  await ensureTopology(link, () => 1);
+  expect(await beats.last()).toBeUndefined();
+  expect(await beats.beat(beat, 0)).toMatchObject({ kind: "stored" });
 });
 
 test("a request made without a connection has its own time, and ends with the connection", async () => {

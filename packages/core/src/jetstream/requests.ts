@@ -23,6 +23,13 @@ const TIMEOUT_MS = 1_000;
 
 type Request = NatsConnection["request"];
 
+const withoutConnection = new WeakSet<NatsConnection>();
+
+/** False from the loss of the connection until it is back. */
+export function isConnected(connection: NatsConnection): boolean {
+  return !withoutConnection.has(connection);
+}
+
 /** Has every request on `connection` keep to the above, also those of the JetStream client on it. */
 export function failRequestsWithConnection(connection: NatsConnection): void {
   const request: Request = connection.request.bind(connection);
@@ -51,11 +58,13 @@ export function failRequestsWithConnection(connection: NatsConnection): void {
     for await (const { type } of connection.status()) {
       if (type === "disconnect") {
         outage ??= new Outage();
+        withoutConnection.add(connection);
         for (const fail of underWay) fail(new ConnectionLostError());
       }
       if (type === "reconnect") {
         outage?.end();
         outage = undefined;
+        withoutConnection.delete(connection);
       }
     }
     outage?.end(new errors.ClosedConnectionError());

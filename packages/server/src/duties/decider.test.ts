@@ -127,6 +127,17 @@ test("a view that has what the store has not, as a marker that is gone by now, i
   expect((await store.read("nightly")).entries).toHaveLength(1);
 });
 
+test("a view that has forgotten what the store still has, as a marker that lives on there, is read anew as a whole", async () => {
+  const { decider, jobs, store } = await serverWithStaleView();
+  const { run } = await decider.submit(submission());
+  await decider.remove(run);
+  jobs.reset();
+  jobs.applySnapshot("nightly", { asOf: 2, entries: [] });
+  const { sequence } = await decider.submit(submission({ run: "run00002" }));
+  expect(jobs.view("nightly")).toMatchObject({ guard: sequence, runs: [{ run: "run00002" }] });
+  expect((await store.read("nightly")).entries.map(({ kind }) => kind)).toEqual(["marker", "run"]);
+});
+
 test("a submission that is under way while nats-server is killed is answered once it is back, and stored once", async () => {
   const { decider, store } = await serverWithStaleView();
   await decider.submit(submission({ job: "before" }));

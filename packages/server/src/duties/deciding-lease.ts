@@ -1,7 +1,7 @@
 /**
- * Which server decides: a lease in BEATS, renewed every second as a compare-and-set on itself.
+ * Which server decides: a lease in BEATS, renewed twice a second as a compare-and-set on itself.
  *
- *   waiting ──no renewal seen for 3 s──► taking ──stored──► deciding ──conflict, or 3 s without a stored renewal──► waiting
+ *   waiting ──no renewal seen for 2.5 s──► taking ──stored──► deciding ──conflict, or 2.5 s without a stored renewal──► waiting
  *                                                              └──view not confirmed: handed over──► waiting
  *
  * A renewal may be stored after the server that sent it has given the lease up: its answer was lost, or it came late. It
@@ -13,8 +13,10 @@ import type { Lease, Service } from "@jobs/core";
 import type { BeatStore } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 
-const RENEW_MS = 1_000;
-const LAPSED_MS = 3_000;
+/** A server that NATS hears but that hears nothing itself keeps the others away for one renewal more. */
+const RENEW_MS = 500;
+/** Several renewals may be late or lost, as while nats-server has a new leader; a take-over takes little more than this. */
+const LAPSED_MS = 2_500;
 
 export interface DecidingLeaseOptions {
   readonly beats: BeatStore;
@@ -36,7 +38,7 @@ export class DecidingLease implements Service {
   #renewedAtMs = Number.NEGATIVE_INFINITY;
   #isHeld = false;
   #timer: NodeJS.Timeout | undefined;
-  /** Fires when the other server's lease has lapsed, not up to a second later. */
+  /** Fires when the other server's lease has lapsed, not up to half a second later. */
   #lapse: NodeJS.Timeout | undefined;
   #ticking: Promise<void> | undefined;
   #isStopped = false;

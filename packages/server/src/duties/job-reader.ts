@@ -6,7 +6,7 @@ import type { JobsProjection } from "../projection/jobs-projection.ts";
 
 export interface JobReaderOptions {
   readonly store: Pick<JobStore, "read" | "readAfter">;
-  readonly jobs: Pick<JobsProjection, "applyOnTop" | "applySnapshot">;
+  readonly jobs: Pick<JobsProjection, "applyOnTop" | "applySnapshot" | "view">;
   /** Throws when nothing is to be decided here any more. */
   readonly assertMayDecide: () => void;
   readonly log: Logger;
@@ -23,13 +23,14 @@ export class JobReader {
 
   /**
    * After a conflict: what the store has on top of the view. It has no less of the job up to the view's guard, or each
-   * write on it would have conflicted. When there is nothing, the view has what the store has not, and all is read.
+   * write on it would have conflicted. When there is nothing new, the view has what the store has not, or has forgotten
+   * what the store still has, and all is read.
    */
   async readAgain(view: GuardedView): Promise<void> {
     const { store, jobs } = this.#options;
     const newer = await this.#reading(view.job, () => store.readAfter(view.job, view.guard));
     for (const entry of newer) jobs.applyOnTop(entry, view);
-    if (newer.length === 0) await this.readAll(view.job);
+    if (jobs.view(view.job).guard <= view.guard) await this.readAll(view.job);
   }
 
   async readAll(job: string): Promise<void> {
