@@ -210,20 +210,39 @@ test("a submission that was passed on to the deciding server in its sleep is acc
   expect(await run.result()).toMatchObject({ state: "completed" });
 }, 60_000);
 
+test.each(["refused", "frozen", "deaf"] as const)(
+  "the way of the deciding server to NATS is %s: the other decides, and accepts what is submitted meanwhile, in time",
+  async (state) => {
+    await using stack = await startStack();
+    await stack.servers[0]?.stop();
+    await using gate = await Gate.to(stack.nats.url);
+    await using deciding = startServerProcess({ ...serverEnv(stack), NATS_URL: gate.url });
+    await expectToDecide(await underTest(deciding));
+    await using process = startServerProcess(serverEnv(stack));
+    const other = await underTest(process);
+    gate.set(state);
+    const input = { name: freshName(), script: "echo hi", on: "alpha" };
+    const run = await other.client.submitJob(input, { timeoutMs: TAKE_OVER_MS });
+    expect(await run.result()).toMatchObject({ state: "completed" });
+    await expectToDecide(other);
+  },
+  60_000,
+);
+
 test("a server whose connection breaks as it writes goes on as soon as it is back: nothing waits for answers that went with it", async () => {
   await using stack = await startStack();
   await stack.servers[0]?.stop();
   await using gate = await Gate.to(stack.nats.url);
   await using deciding = startServerProcess({ ...serverEnv(stack), NATS_URL: gate.url });
-  const { client, ...server } = await underTest(deciding);
-  await expectToDecide({ client, ...server });
+  const server = await underTest(deciding);
+  await expectToDecide(server);
   await using other = startServerProcess(serverEnv(stack));
   const witness = await underTest(other);
   const job = freshName();
   gate.set("deaf");
   const startedAt = performance.now();
   const submit = (key: number) =>
-    client.submitJob({ name: job, key: `${key}`, script: "echo hi", on: "alpha", overlap: "allow" });
+    server.client.submitJob({ name: job, key: `${key}`, script: "echo hi", on: "alpha", overlap: "allow" });
   const submitted = Array.from({ length: 20 }, (_, key) => submit(key));
   // It is stored, so it was sent, and its answer does not come.
   await expect.poll(async () => (await witness.client.listRuns({ job })).length, { interval: 20 }).toBeGreaterThan(0);
