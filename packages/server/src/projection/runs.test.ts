@@ -1,4 +1,6 @@
+import type { Run } from "@jobs/core";
 import { expect, test } from "vitest";
+import { finishedRun } from "../testing/sample-run.ts";
 import { Dependents } from "./dependents.ts";
 import { FinishedRecords } from "./finished-records.ts";
 import { HistoryIndex } from "./history-index.ts";
@@ -6,7 +8,10 @@ import { JobsProjection } from "./jobs-projection.ts";
 import { RunPresenter } from "./run-presenter.ts";
 import { Runs } from "./runs.ts";
 
-function runsWith(catchUp: () => Promise<void>, history = new HistoryIndex()): Runs {
+function runsWith(
+  catchUp: () => Promise<void>,
+  { history = new HistoryIndex(), read = () => Promise.resolve<Run | undefined>(undefined) } = {},
+): Runs {
   const jobs = new JobsProjection({ monotonicMs: () => 0 });
   const presenter = new RunPresenter({
     jobs,
@@ -19,7 +24,7 @@ function runsWith(catchUp: () => Promise<void>, history = new HistoryIndex()): R
     jobs,
     history,
     presenter,
-    records: new FinishedRecords({ read: () => Promise.resolve(undefined) }),
+    records: new FinishedRecords({ read }),
     catchUp,
   });
 }
@@ -28,10 +33,22 @@ test("a run that is not there is unknown once all that is stored was seen", asyn
   await expect(runsWith(() => Promise.resolve()).get("r")).rejects.toMatchObject({ code: "run-unknown" });
 });
 
+test("a run on its way into HISTORY, whose marker was seen before its record there, is not unknown", async () => {
+  let catchUps = 0;
+  // The first time the marker comes, which shows nothing; what was stored before it comes with the second.
+  const runs = runsWith(
+    () => Promise.resolve(void (++catchUps === 2 && runs.onFinished(finishedRun({ run: "r" }), 1))),
+    {
+      read: () => Promise.resolve(finishedRun({ run: "r" })),
+    },
+  );
+  await expect(runs.get("r")).resolves.toMatchObject({ run: "r", state: "completed" });
+});
+
 test("a run whose record is of a newer version is not unknown", async () => {
   const history = new HistoryIndex();
   history.addUnreadable("nightly", "r");
-  await expect(runsWith(() => Promise.resolve(), history).get("r")).rejects.toMatchObject({
+  await expect(runsWith(() => Promise.resolve(), { history }).get("r")).rejects.toMatchObject({
     code: "store-unavailable",
     message: expect.stringContaining("upgrade this server") as string,
   });

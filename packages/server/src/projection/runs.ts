@@ -26,6 +26,12 @@ export interface RunsOptions {
   readonly catchUp: () => Promise<void>;
 }
 
+/**
+ * On its way into HISTORY a run may have left what lives, and not be there yet when all that was stored at the first look
+ * was seen: its record was written before its marker, and so it is seen with all that was stored at the second.
+ */
+const LOOKS = 3;
+
 /** Emits, under a run's id, each new view of it. */
 export class Runs extends EventEmitter<Record<string, [RunView]>> {
   readonly durations = new Durations();
@@ -93,11 +99,11 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
    * now; `store-unavailable` when it cannot see that, or cannot read the run's record.
    */
   async get(id: string): Promise<RunView> {
-    const known = await this.find(id);
-    if (known !== undefined) return known;
-    await this.catchUp();
-    const found = await this.find(id);
-    if (found !== undefined) return found;
+    for (let looks = 0; looks < LOOKS; looks++) {
+      if (looks > 0) await this.catchUp();
+      const found = await this.find(id);
+      if (found !== undefined) return found;
+    }
     this.#options.history.assertReadable(id);
     throw unknown(id, "run");
   }
