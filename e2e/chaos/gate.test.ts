@@ -5,10 +5,14 @@ import { Gate } from "./gate.ts";
 
 /** A server that answers each piece with the same bytes. */
 async function echoServer() {
-  const server = createServer((socket) => socket.on("error", () => undefined).pipe(socket));
+  const heard: string[] = [];
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined).on("data", (bytes) => heard.push(String(bytes)));
+    socket.pipe(socket);
+  });
   await once(server.listen(0, "127.0.0.1"), "listening");
   const { port } = server.address() as AddressInfo;
-  return { url: `nats://127.0.0.1:${port}`, [Symbol.dispose]: () => void server.close() };
+  return { url: `nats://127.0.0.1:${port}`, heard, [Symbol.dispose]: () => void server.close() };
 }
 
 async function through(gate: Gate) {
@@ -38,27 +42,18 @@ test("an open gate lets bytes pass; a frozen one keeps them until it opens again
 });
 
 test("through a deaf gate bytes reach the server, and what it answers comes once it is open again", async () => {
-  const heard: string[] = [];
-  const server = createServer((socket) => {
-    socket.on("error", () => undefined);
-    socket.on("data", (bytes) => {
-      heard.push(String(bytes));
-      socket.write(bytes);
-    });
-  });
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  await using gate = await Gate.to(`nats://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  using echo = await echoServer();
+  await using gate = await Gate.to(echo.url);
   const { say, socket } = await through(gate);
   expect(await say("one")).toBe("one");
   gate.set("deaf");
   let isAnswered = false;
   const answer = say("two").finally(() => (isAnswered = true));
-  await expect.poll(() => heard).toEqual(["one", "two"]);
+  await expect.poll(() => echo.heard).toEqual(["one", "two"]);
   expect(isAnswered).toBe(false);
   gate.set("open");
   expect(await answer).toBe("two");
   socket.destroy();
-  server.close();
 });
 
 test("a gate that refuses breaks what is connected, and what connects", async () => {
