@@ -5,28 +5,28 @@ const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.
 
 export default defineConfig([
   {
-    // One file without dependencies but the native pty, so that it runs on unharmed while the agent is upgraded.
+    // One file without dependencies but the way into the C library, so that it runs on unharmed while the agent is upgraded.
     entry: { supervisor: "src/supervisor/main.ts" },
     outDir: "dist/bundle",
     format: "esm",
     outExtension: () => ({ js: ".mjs" }),
     platform: "node",
     target: "node20",
-    external: ["node-pty"],
+    external: ["koffi"],
     env: { JOBS_GENERATION: version },
     dts: false,
     clean: false,
     splitting: false,
   },
   {
-    // Everything in it but the native pty; it looks for the supervisor beside it.
+    // Everything in it but the way into the C library; it looks for the supervisor beside it.
     entry: { agent: "src/main.ts" },
     outDir: "dist/bundle",
     format: "esm",
     outExtension: () => ({ js: ".mjs" }),
     platform: "node",
     target: "node20",
-    noExternal: [/^(?!node-pty$)/],
+    noExternal: [/^(?!koffi$)/],
     dts: false,
     clean: false,
     splitting: false,

@@ -25,7 +25,6 @@ const MODULES: Readonly<Record<string, string>> = {
 const FILES: Readonly<Record<string, string>> = {
   "packages/agent/src/supervisor/pty.ts": "pty",
   "packages/agent/src/supervisor/process-table.ts": "process-table",
-  "packages/agent/src/supervisor/warm-shell.ts": "warm-shell",
   "packages/core/src/artifacts/file-store.ts": "file-store",
   "packages/server/src/http/app.ts": "http-app",
   "packages/server/src/websocket/follow.ts": "follow",

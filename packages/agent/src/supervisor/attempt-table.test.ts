@@ -9,7 +9,6 @@ import { bootClockMs, bootId } from "./boot-clock.ts";
 import { Journal } from "./journal.ts";
 import { findProcess } from "./process-table.ts";
 import type { AttemptSpec } from "./protocol.ts";
-import { WarmShell } from "./warm-shell.ts";
 
 test("an attempt that is still being journaled is told to an agent that connects just then", async () => {
   await using host = await TableFixture.open();
@@ -65,7 +64,6 @@ class TableFixture {
       stateDir: fixture.#stateDir,
       bootId: bootId(),
       environment: { PATH: process.env["PATH"] },
-      shell: new WarmShell({ stateDir: fixture.#stateDir, log: () => undefined }),
       onStatus: () => undefined,
       onOutput: () => undefined,
       findSession: () => "session",

@@ -1,13 +1,12 @@
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import type { JournalRecord } from "./attempt-record.ts";
 import { Attempt } from "./attempt.ts";
 import { bootId } from "./boot-clock.ts";
 import type { AttemptSpec, AttemptStatus } from "./protocol.ts";
-import { WarmShell } from "./warm-shell.ts";
 
 test("what cannot be journaled is not started", async () => {
   await using fixture = await AttemptFixture.make();
@@ -36,6 +35,17 @@ test("a cancel before the start stops it", async () => {
   await carriedOut;
   expect(fixture.attempt.status?.refusal?.code).toBe("cancelled");
   expect(existsSync(fixture.proof)).toBe(false);
+});
+
+test("an interpreter that the host cannot execute is said to be that", async () => {
+  await using fixture = await AttemptFixture.make();
+  const interpreter = join(dirname(fixture.proof), "interpreter");
+  await writeFile(interpreter, "#!/no/such/program\n", { mode: 0o700 });
+  await fixture.attempt.carryOut({ ...fixture.spec, interpreter: [interpreter] }, () => undefined);
+  expect(fixture.attempt.status?.refusal).toEqual({
+    code: "spawn-failed",
+    message: `the host cannot start a process: ENOENT: No such file or directory, posix_spawn ${interpreter}`,
+  });
 });
 
 test("an end is told only once it is journaled", async () => {
@@ -91,7 +101,6 @@ class AttemptFixture {
         stateDir,
         bootId: bootId(),
         environment: {},
-        shell: new WarmShell({ stateDir, log: () => undefined }),
         journal: { append: (record) => this.#append(record) },
         onStatus: ({ phase }) => this.history.push(`told ${phase}`),
         onOutput: () => undefined,

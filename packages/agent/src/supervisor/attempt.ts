@@ -2,7 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { AttemptFolder } from "./attempt-folder.ts";
 import { attemptName, type AttemptRecord } from "./attempt-record.ts";
 import { ProcessTree } from "./containment.ts";
-import { buildEnvironment, markerOf, type HostEnvironment } from "./environment.ts";
+import { buildEnvironment, markerOf, searchPathOf, type HostEnvironment } from "./environment.ts";
+import { findProgram } from "./interpreter.ts";
 import type { Journal } from "./journal.ts";
 import { openMask, type Mask } from "./mask.ts";
 import { isAlive, type ProcessIdentity } from "./process-table.ts";
@@ -16,9 +17,8 @@ import type {
   Refusal,
   SpoolGrowth,
 } from "./protocol.ts";
-import type { LeaderExit, Pty } from "./pty.ts";
+import { Pty, type LeaderExit } from "./pty.ts";
 import { measureSpool, Spool } from "./spool.ts";
-import type { WarmShell } from "./warm-shell.ts";
 
 /** What a script leaves running behind it gets this long to end by itself. */
 const LEFT_OVER_GRACE_MS = 2_000;
@@ -31,7 +31,6 @@ export interface AttemptHost {
   readonly bootId: string;
   readonly environment: HostEnvironment;
   readonly journal: Pick<Journal, "append">;
-  readonly shell: Pick<WarmShell, "startScript">;
   readonly onStatus: (status: AttemptStatus) => void;
   readonly onOutput: (attempt: Attempt, growth: Required<SpoolGrowth>) => void;
   readonly log: (message: string) => void;
@@ -198,13 +197,14 @@ export class Attempt {
   }
 
   #spawn(spec: AttemptSpec): void {
-    const { stateDir, environment, shell } = this.#host;
+    const { stateDir, environment } = this.#host;
     const { outputDir, workDir, scriptPath } = this.folder;
     const { interpreter, columns, rows } = spec;
-    const env = buildEnvironment({ spec, stateDir, outputDir, host: environment });
-    const { pty, lowestPid } = shell.startScript(
-      { interpreter, scriptPath, env, directory: workDir },
-      { columns, rows },
+    const [program = ""] = interpreter;
+    const file = findProgram(program, searchPathOf(spec.env, environment)) ?? program;
+    const env = buildEnvironment({ spec, stateDir, outputDir, workDir, host: environment });
+    const pty = Pty.spawn(
+      { file, args: [...interpreter, scriptPath], env, directory: workDir, columns, rows },
       {
         onBytes: (bytes) => this.#take(bytes),
         onLeaderExit: (exit) => {
@@ -216,7 +216,7 @@ export class Attempt {
     );
     const { leader } = pty;
     this.#pty = pty;
-    this.#tree = new ProcessTree({ leader, lowestPid, knowsSession: true, marker: this.#marker() });
+    this.#tree = new ProcessTree({ leader, lowestPid: leader.pid, knowsSession: true, marker: this.#marker() });
     this.#change({ phase: "started", pid: leader.pid, startedAt: new Date().toISOString() }, { leader });
     void this.#journalRecord();
     this.#tell();

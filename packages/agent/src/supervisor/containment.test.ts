@@ -1,27 +1,28 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { ProcessTree } from "./containment.ts";
-import { findProcess } from "./process-table.ts";
+import { findProcess, listPids } from "./process-table.ts";
+import { Pty, type LeaderExit } from "./pty.ts";
 
-test("a leader that was forked just now, without its session and its environment yet, is ended all the same", async () => {
-  // Between fork and exec it looks like this: in the session of its parent, and without the marker.
-  const forked = spawn("sleep", ["300"], { env: {} });
-  const exited = once(forked, "exit");
-  const { pid, startTicks } = findProcess(forked.pid!)!;
-  const tree = new ProcessTree({ leader: { pid, startTicks }, knowsSession: true, marker: ["JOBS_ATTEMPT=run.1"] });
-  expect(await tree.end(5_000)).toEqual([]);
-  expect(await exited).toEqual([null, "SIGTERM"]);
+test("a script is ended the moment it was started, and all that it had begun", async () => {
+  for (let round = 1; round <= 20; round += 1) {
+    let leaderExit: LeaderExit = {};
+    let onDrained!: () => void;
+    const drained = new Promise<void>((resolve) => (onDrained = resolve));
+    const args = ["sh", "-c", "sleep 300 & sleep 300 & wait"];
+    const { leader } = Pty.spawn(
+      { file: "/bin/sh", args, env: { MARK: "1" }, directory: "/", columns: 80, rows: 24 },
+      { onBytes: () => undefined, onLeaderExit: (exit) => (leaderExit = exit), onDrained },
+    );
+    const tree = new ProcessTree({ leader, lowestPid: leader.pid, knowsSession: true, marker: ["MARK=1"] });
+    // Every other time its children are there.
+    if (round % 2 === 0) await vi.waitFor(() => expect(sessionOf(leader.pid)).toHaveLength(3), { interval: 1 });
+    expect(await tree.end(5_000)).toEqual([]);
+    await drained;
+    expect(leaderExit).toEqual({ signal: "SIGTERM" });
+    expect(sessionOf(leader.pid)).toEqual([]);
+  }
 });
 
-test("a leader that is older than the lowest number of its processes is ended", async () => {
-  // It may have waited while the kernel used up all its numbers and began anew.
-  const leader = spawn("sleep", ["300"], { detached: true });
-  const exited = once(leader, "exit");
-  const { pid, startTicks } = findProcess(leader.pid!)!;
-  const later = spawn("true");
-  await once(later, "exit");
-  const options = { lowestPid: later.pid!, knowsSession: true, marker: ["JOBS_ATTEMPT=run.1"] };
-  expect(await new ProcessTree({ leader: { pid, startTicks }, ...options }).end(5_000)).toEqual([]);
-  expect(await exited).toEqual([null, "SIGTERM"]);
-});
+function sessionOf(leader: number): readonly number[] {
+  return listPids().filter((pid) => findProcess(pid)?.sessionPid === leader);
+}

@@ -20,11 +20,11 @@ const NUMBERS_RISE_MS = 2_000;
 export interface ProcessTreeOptions {
   /** Undefined when nobody knows it any more: then only the marker finds the processes. */
   readonly leader: ProcessIdentity | undefined;
-  /** True when the leader was forked just now, or was seen alive: else its session number may be another's by now. */
+  /** True when the leader was started just now, or was seen alive: else its session number may be another's by now. */
   readonly knowsSession: boolean;
   /**
-   * All its processes but the leader have numbers from here on, unless the kernel has begun anew with low ones since
-   * this object was made. Not the leader's number when the leader is older than that: it may have begun anew before.
+   * All its processes have numbers from here on, unless the kernel has begun anew with low ones since this object was
+   * made. Not to be said of a leader that is older than that: it may have begun anew before.
    */
   readonly lowestPid?: number;
   /** `NAME=value` entries that all of its processes inherit in their environment. */
@@ -149,9 +149,6 @@ export class ProcessTree {
       else if (entry.startTicks >= lowestTicks) candidates.push(entry);
     }
     const members = new Map<number, ProcessEntry>();
-    // Forked just now it has neither its session nor its environment yet, and still is the one to end. One that had
-    // waited for its script has a number from any time.
-    if (leaderNow !== undefined && !isLeaderNumberReused) members.set(leaderNow.pid, leaderNow);
     for (const entry of candidates) {
       const environment = entry.sessionPid === session ? undefined : readEnvironment(entry.pid);
       const isMarked = environment !== undefined && marker.every((text) => environment.includes(`\0${text}\0`));

@@ -3,7 +3,7 @@ import { buildEnvironment } from "./environment.ts";
 import type { AttemptSpec } from "./protocol.ts";
 
 const spec = { job: "job", run: "run-1", attempt: 1, fence: { epoch: "e1", sequence: 1 }, env: {} } as AttemptSpec;
-const folders = { stateDir: "/state", outputDir: "/output" };
+const folders = { stateDir: "/state", outputDir: "/output", workDir: "/work" };
 
 test("time zone and temporary folder of the host are passed on where they are set, and a job may set its own", () => {
   const host = { TZ: "Europe/Berlin", TMPDIR: "/big" };
@@ -12,4 +12,9 @@ test("time zone and temporary folder of the host are passed on where they are se
   expect(buildEnvironment({ spec: own, ...folders, host })).toMatchObject({ TZ: "UTC", TMPDIR: "/big" });
   const bare = buildEnvironment({ spec, ...folders, host: {} });
   expect([bare["TZ"], bare["TMPDIR"]]).toEqual([undefined, undefined]);
+});
+
+test("the folder where it runs is what a script is told, whatever the job asks for", () => {
+  const own = { ...spec, env: { PWD: "/elsewhere" } };
+  expect(buildEnvironment({ spec: own, ...folders, host: {} })["PWD"]).toBe("/work");
 });

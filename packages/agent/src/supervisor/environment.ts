@@ -17,6 +17,7 @@ export interface EnvironmentOptions {
   readonly spec: AttemptSpec;
   readonly stateDir: string;
   readonly outputDir: string;
+  readonly workDir: string;
   readonly host: HostEnvironment;
 }
 
@@ -30,7 +31,7 @@ export function searchPathOf(env: AttemptSpec["env"], host: HostEnvironment): st
  * else of the supervisor's own environment gets in. No pager and no question may wait for somebody at the keyboard.
  */
 export function buildEnvironment(options: EnvironmentOptions): Readonly<Record<string, string>> {
-  const { spec, stateDir, outputDir, host } = options;
+  const { spec, stateDir, outputDir, workDir, host } = options;
   const user = userInfo();
   return {
     PATH: searchPathOf({}, host),
@@ -47,6 +48,7 @@ export function buildEnvironment(options: EnvironmentOptions): Readonly<Record<s
     SYSTEMD_PAGER: "",
     DEBIAN_FRONTEND: "noninteractive",
     ...spec.env,
+    PWD: workDir,
     JOBS_JOB: spec.job,
     JOBS_RUN: spec.run,
     JOBS_ATTEMPT_NUMBER: String(spec.attempt),

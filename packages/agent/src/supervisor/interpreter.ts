@@ -3,7 +3,7 @@ import { basename, delimiter, isAbsolute, join } from "node:path";
 
 /**
  * The first program of an interpreter line that this host does not have, or undefined when it has all of them. Found
- * out before the start, because a shell that cannot execute something ends like a script that failed.
+ * out before the start: one that `env` cannot execute would end like a script that failed.
  */
 export function findMissingProgram(interpreter: readonly string[], searchPath: string): string | undefined {
   const [first, ...rest] = interpreter;
@@ -14,10 +14,16 @@ export function findMissingProgram(interpreter: readonly string[], searchPath: s
 }
 
 function isProgram(name: string, searchPath: string): boolean {
-  if (isAbsolute(name)) return isExecutableFile(name);
+  return findProgram(name, searchPath) !== undefined;
+}
+
+/** The file that is executed under this name. */
+export function findProgram(name: string, searchPath: string): string | undefined {
+  if (isAbsolute(name)) return isExecutableFile(name) ? name : undefined;
   // The script runs in a new, empty folder: nothing can be found relative to it.
-  if (name.includes("/")) return false;
-  return searchPath.split(delimiter).some((folder) => isAbsolute(folder) && isExecutableFile(join(folder, name)));
+  if (name.includes("/")) return undefined;
+  const folders = searchPath.split(delimiter).filter(isAbsolute);
+  return folders.map((folder) => join(folder, name)).find(isExecutableFile);
 }
 
 function isExecutableFile(path: string): boolean {

@@ -1,6 +1,16 @@
-import { closeSync, openSync, readdirSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import koffi from "koffi";
 import { afterEach, expect, test, vi } from "vitest";
-import { Pty } from "./pty.ts";
+import { findProcess } from "./process-table.ts";
+import { Pty, type LeaderExit, type PtyListener, type PtyProgram } from "./pty.ts";
+
+const RLIMIT_NOFILE = 7;
+const libc = koffi.load(null);
+const getrlimit = libc.func("int getrlimit(int, void *)");
+const setrlimit = libc.func("int setrlimit(int, void *)");
+const PATH = process.env["PATH"]!;
 
 afterEach(() => vi.useRealTimers());
 
@@ -12,8 +22,7 @@ test("a drain that is paused waits for the disk, however long that takes, and lo
   let onDrained!: () => void;
   const drained = new Promise<void>((resolve) => (onDrained = resolve));
   await new Promise<void>((onExited) => {
-    const program = { file: "/bin/sh", args: ["-c", "printf unread"], env: {}, directory: "/", columns: 80, rows: 24 };
-    pty = Pty.spawn(program, {
+    pty = Pty.spawn(shell("printf unread"), {
       onBytes: (bytes) => chunks.push(bytes),
       onLeaderExit: () => onExited(),
       onDrained: () => {
@@ -30,48 +39,216 @@ test("a drain that is paused waits for the disk, however long that takes, and lo
   expect(Buffer.concat(chunks).toString()).toBe("unread");
 });
 
-test("a process does not get the terminals of others, whatever descriptors are free between them", async () => {
-  const gaps = Array.from({ length: 40 }, () => openSync("/dev/null", "r"));
-  const first = runOnPty("sleep 300");
-  for (const gap of gaps) closeSync(gap);
-  const second = runOnPty("ls -l /proc/$$/fd");
-  expect(await second.output).not.toContain("ptmx");
-  await end(first);
+test("a process leads a session on a terminal of its own, and its input is at its end", async () => {
+  const script = [
+    "set -- $(sed 's/.*) //' /proc/$$/stat)",
+    "echo parent $2 group $(($3 == $$)) session $(($4 == $$)) foreground $(($6 == $$))",
+    "! read -r line && [ -t 1 ] && [ -t 2 ] && stty size </dev/tty",
+    "ls -x /proc/$$/fd; readlink /proc/$$/fd/0 /proc/$$/fd/1 /proc/$$/fd/2",
+  ].join("\n");
+  const { output, exit } = await run({ ...shell(script), env: { PATH }, columns: 77, rows: 33 });
+  const lines = output.trim().split("\r\n");
+  expect(lines[0]).toBe(`parent ${process.pid} group 1 session 1 foreground 1`);
+  expect(lines[1]).toBe("33 77");
+  expect(lines.slice(2, 4)).toEqual(["0  1  2", "/dev/null"]);
+  expect(lines[4]).toMatch(/^\/dev\/pts\/\d+$/u);
+  expect(lines[5]).toBe(lines[4]);
+  expect(exit).toEqual({ exitCode: 0 });
 });
 
-test("scripts that overlap without an end take no more and more descriptors, and hardly ever inherit terminals", async () => {
-  const lowest = runOnPty("sleep 300");
-  let before = runOnPty("sleep 300");
-  let looks = 0;
-  let inherited = 0;
-  for (let count = 0; count < 2_500; count++) {
-    const next = runOnPty("sleep 300");
-    await end(before);
-    before = next;
-    if (count % 50 !== 0) continue;
-    looks++;
-    if ((await runOnPty("ls -l /proc/$$/fd").output).includes("ptmx")) inherited++;
+test("a process gets the arguments, the environment and the folder that were meant for it, and no signal of ours", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "jobs-pty-"));
+  const characters = Array.from({ length: 0x7ff }, (_, index) => String.fromCodePoint(index + 1)).join("");
+  const env = { PATH, ALL: characters, EMPTY: "", "not-a-name": "1", WIDE: "日本語 🎉", LARGE: "x".repeat(100_000) };
+  const before = process.cwd();
+  const script = `cat /proc/$$/environ >environ; cat /proc/$$/cmdline >cmdline; readlink /proc/$$/cwd
+    grep -E 'Sig(Blk|Ign)' /proc/$$/status`;
+  const args = ["called", "-c", script, "it's", "", characters];
+  const { output } = await run({ ...shell(""), args, env, directory });
+  expect(process.cwd()).toBe(before);
+  const entries = readFileSync(join(directory, "environ"), "utf8").split("\0").slice(0, -1);
+  expect(entries).toEqual(Object.entries(env).map(([name, value]) => `${name}=${value}`));
+  const told = readFileSync(join(directory, "cmdline"), "utf8").split("\0").slice(0, -1);
+  expect(told).toEqual(args);
+  // SIGPIPE is ignored here. Those above 31 are the C library's own.
+  expect(output).toMatch(/SigBlk:\s+0{16}\r\nSigIgn:\s+[0-9a-f]{8}[08]0{7}\r\n$/u);
+  expect(output.split("\r\n")[0]).toBe(directory);
+  rmSync(directory, { recursive: true });
+});
+
+test("a file that the kernel cannot execute is read by a shell, as a shell does it", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "jobs-pty-"));
+  const file = join(directory, "tool");
+  writeFileSync(file, 'echo "$0 $*"; exit 3\n', { mode: 0o700 });
+  const { output, exit } = await run({ ...shell(""), file, args: ["tool", "a", "b"], directory });
+  expect(output).toBe(`${file} a b\r\n`);
+  expect(exit).toEqual({ exitCode: 3 });
+  rmSync(directory, { recursive: true });
+});
+
+test("how it ended is told by code or by signal", async () => {
+  expect((await run(shell("exit 7"))).exit).toEqual({ exitCode: 7 });
+  expect((await run(shell("exit 255"))).exit).toEqual({ exitCode: 255 });
+  expect((await run(shell("kill -KILL $$"))).exit).toEqual({ signal: "SIGKILL" });
+  // Its status says that a core was dumped, where that is allowed.
+  expect((await run(shell("ulimit -c unlimited; kill -QUIT $$"))).exit).toEqual({ signal: "SIGQUIT" });
+});
+
+test("not one byte is lost of 200 kB printed directly before the exit", async () => {
+  for (let round = 1; round <= 10; round += 1) {
+    const script = "head -c 200000 /dev/zero | tr '\\0' x; printf '\\nend'; exit 5";
+    const { output, exit } = await run({ ...shell(script), env: { PATH } });
+    expect(output === `${"x".repeat(200_000)}\r\nend`).toBe(true);
+    expect(exit).toEqual({ exitCode: 5 });
   }
-  expect(Math.max(...readdirSync("/proc/self/fd").map(Number))).toBeLessThan(4_200);
-  expect(looks).toBe(50);
-  expect(inherited).toBeLessThan(3); // where they begin low again
-  await end(before);
-  expect(await runOnPty("ls -l /proc/$$/fd").output).not.toContain("ptmx");
-  await end(lowest);
+});
+
+test("a fault of whoever hears of one end keeps none of the others from being heard of", async () => {
+  const faults: unknown[] = [];
+  const listeners = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException").on("uncaughtException", (error) => faults.push(error));
+  const fail = (): never => {
+    throw new Error("a fault");
+  };
+  const failing = Pty.spawn(shell("kill -STOP $$"), { ...silent, onLeaderExit: fail });
+  const other = start(shell("kill -STOP $$"));
+  const pids = [failing.leader.pid, other.pty.leader.pid];
+  // One signal for both, as when they end at the same instant.
+  const [reap] = process.listeners("SIGCHLD");
+  process.off("SIGCHLD", reap!);
+  for (const pid of pids) process.kill(pid, "SIGKILL");
+  waitForAll(pids);
+  process.on("SIGCHLD", reap!).emit("SIGCHLD", "SIGCHLD");
+  expect((await other.ended).exit).toEqual({ signal: "SIGKILL" });
+  expect(faults).toEqual([new Error("a fault")]);
+  process.removeAllListeners("uncaughtException");
+  for (const listener of listeners) process.on("uncaughtException", listener);
+  failing.abandon();
+});
+
+test("of many that end at once each one's end is heard of", async () => {
+  const many = Array.from({ length: 40 }, (_, index) => start(shell(`trap 'exit ${index}' USR1; kill -STOP $$; :`)));
+  for (const { pty } of many) await vi.waitFor(() => expect(stateOf(pty.leader.pid)).toBe("T"), { timeout: 10_000 });
+  // They end while nobody here can listen.
+  for (const { pty } of many) process.kill(pty.leader.pid, "SIGUSR1");
+  for (const { pty } of many) process.kill(pty.leader.pid, "SIGCONT");
+  waitForAll(many.map(({ pty }) => pty.leader.pid));
+  const ends = await Promise.all(many.map(async ({ ended }) => (await ended).exit));
+  expect(ends).toEqual(many.map((_, exitCode) => ({ exitCode })));
+});
+
+test.each([
+  ["no such file", { file: "/no/such/file" }, "ENOENT"],
+  ["what is no program", { file: "/etc/passwd" }, "EACCES"],
+  ["a folder that is not there", { directory: "/no/such/folder" }, "ENOENT"],
+  ["more than the kernel takes", { env: { LARGE: "x".repeat(3_000_000) } }, "E2BIG"],
+  ["a NUL in a variable", { env: { NUL: "a\0b" } }, undefined],
+  ["a NUL in an argument", { args: ["sh", "a\0b"] }, undefined],
+])("%s is an error, and leaves nothing behind", async (_, part, code) => {
+  const [before, children] = [openDescriptors(), countChildren()];
+  const attempt = (): Pty => Pty.spawn({ ...shell("true"), ...part }, silent);
+  if (code === undefined) expect(attempt).toThrow("NUL");
+  else expect(attempt).toThrow(expect.objectContaining({ code }));
+  await vi.waitFor(() => expect(openDescriptors()).toEqual(before));
+  expect(countChildren()).toBe(children);
+});
+
+test("a host with too few descriptors left starts nothing, and leaves nothing behind", async () => {
+  const limit = new BigUint64Array(2); // soft, hard
+  expect(getrlimit(RLIMIT_NOFILE, limit)).toBe(0);
+  const gaps = [openSync("/dev/null", "r")];
+  // The look itself has one, the next.
+  while (gaps.at(-1)! + 1 < Math.max(...openDescriptors())) gaps.push(openSync("/dev/null", "r"));
+  const first = gaps.at(-1)! + 1;
+  const [before, children] = [openDescriptors(), countChildren()];
+  const codes: unknown[] = [];
+  for (let room = 0; room < 10 && codes.at(-1) !== "started"; room += 1) {
+    expect(setrlimit(RLIMIT_NOFILE, BigUint64Array.of(BigInt(first + room), limit[1]!))).toBe(0);
+    let pty: Pty | undefined;
+    try {
+      pty = Pty.spawn(shell("kill -STOP $$"), silent);
+      codes.push("started");
+    } catch (error) {
+      codes.push((error as NodeJS.ErrnoException).code);
+    } finally {
+      setrlimit(RLIMIT_NOFILE, limit);
+    }
+    if (pty === undefined) {
+      await vi.waitFor(() => expect(openDescriptors()).toEqual(before));
+      expect(countChildren()).toBe(children);
+    } else process.kill(pty.leader.pid, "SIGKILL");
+  }
+  expect(codes).toEqual(["EMFILE", "EMFILE", "EMFILE", "started"]);
+  for (const gap of gaps) closeSync(gap);
+});
+
+test("scripts that overlap without an end take no more and more descriptors, and inherit none", async () => {
+  const lowest = start(shell("kill -STOP $$"));
+  let before = start(shell("kill -STOP $$"));
+  const highest = Math.max(...openDescriptors());
+  for (let count = 0; count < 200; count += 1) {
+    const next = start(shell("kill -STOP $$"));
+    await kill(before);
+    before = next;
+  }
+  expect((await run({ ...shell("ls -x /proc/$$/fd; :"), env: { PATH } })).output).toBe("0  1  2\r\n");
+  expect(Math.max(...openDescriptors())).toBeLessThan(highest + 20);
+  await kill(before);
+  await kill(lowest);
 }, 60_000);
 
-async function end({ pty, output }: ReturnType<typeof runOnPty>): Promise<void> {
-  process.kill(pty.leader.pid, "SIGKILL");
-  await output;
+const ignore = (): void => undefined;
+const silent: PtyListener = { onBytes: ignore, onLeaderExit: ignore, onDrained: ignore };
+
+function shell(script: string): PtyProgram {
+  return { file: "/bin/sh", args: ["sh", "-c", script], env: {}, directory: "/", columns: 80, rows: 24 };
 }
 
-function runOnPty(script: string): { readonly pty: Pty; readonly output: Promise<string> } {
+interface Ended {
+  readonly output: string;
+  readonly exit: LeaderExit;
+}
+
+function start(program: PtyProgram): { readonly pty: Pty; readonly ended: Promise<Ended> } {
   const chunks: Buffer[] = [];
+  let exit: LeaderExit = {};
   let onDrained!: () => void;
   const drained = new Promise<void>((resolve) => (onDrained = resolve));
-  const pty = Pty.spawn(
-    { file: "/bin/sh", args: ["-c", script], env: {}, directory: "/", columns: 80, rows: 24 },
-    { onBytes: (bytes) => chunks.push(bytes), onLeaderExit: () => undefined, onDrained },
-  );
-  return { pty, output: drained.then(() => Buffer.concat(chunks).toString()) };
+  const pty = Pty.spawn(program, {
+    onBytes: (bytes) => chunks.push(bytes),
+    onLeaderExit: (leaderExit) => (exit = leaderExit),
+    onDrained,
+  });
+  return { pty, ended: drained.then(() => ({ output: Buffer.concat(chunks).toString(), exit })) };
+}
+
+async function run(program: PtyProgram): Promise<Ended> {
+  return start(program).ended;
+}
+
+async function kill({ pty, ended }: ReturnType<typeof start>): Promise<void> {
+  process.kill(pty.leader.pid, "SIGKILL");
+  expect((await ended).exit).toEqual({ signal: "SIGKILL" });
+  expect(findProcess(pty.leader.pid)?.startTicks).not.toBe(pty.leader.startTicks);
+}
+
+/** The kernel's letter for what a process does: T stopped, Z ended but not reaped. */
+function stateOf(pid: number): string | undefined {
+  return /\) (\w)/u.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1];
+}
+
+/** Until all have ended, in one turn, so that nobody here hears of it meanwhile. */
+function waitForAll(pids: readonly number[]): void {
+  const giveUpAt = performance.now() + 10_000;
+  while (pids.some((pid) => stateOf(pid) !== "Z")) expect(performance.now()).toBeLessThan(giveUpAt);
+}
+
+function openDescriptors(): readonly number[] {
+  return readdirSync("/proc/self/fd")
+    .map(Number)
+    .toSorted((a, b) => a - b);
+}
+
+function countChildren(): number {
+  return readFileSync("/proc/thread-self/children", "utf8").split(" ").filter(Boolean).length;
 }

@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, writeSync } from "node:fs";
 import { constants as osConstants } from "node:os";
 import { ReadStream } from "node:tty";
-import { native } from "node-pty";
 import { bootClockMs } from "./boot-clock.ts";
+import { openPty, reap, spawnOnTerminal, type Program } from "./libc.ts";
 import { findProcess, type ProcessIdentity } from "./process-table.ts";
 
 /** How long a drain may stand still: a script can stop its terminal (`tcflow`), and then it never ends. */
@@ -14,29 +14,20 @@ const DRAIN_LIMIT_BYTES = 4 * 1024 * 1024;
 
 const SIGNAL_NAMES = new Map(Object.entries(osConstants.signals).map(([name, number]) => [number, name]));
 
-/** The descriptors of this side's ends of all ptys: the native half leaves them open in what is executed later. */
-const openMasters = new Map<ReadStream, number>();
-/** Of `/dev/null`, in the gaps below the highest of these. */
-const fillers = new Set<number>();
-/** Up to here a new pty gets a descriptor above all others; at most a quarter of what this process may have. */
-const HIGHEST_FILLED = Math.min(4_096, mayHaveDescriptors() / 4);
+/** All leaders that were not reaped yet, by process number, and who is told how they ended. */
+const leaders = new Map<number, (exit: LeaderExit) => void>();
 
-/** How the leader ended: one of the two. */
+/** How the leader ended: one of the two; neither when nobody can know. */
 export interface LeaderExit {
   readonly exitCode?: number;
   readonly signal?: string;
 }
 
-export interface PtySize {
+export interface PtyProgram extends Program {
+  readonly directory: string;
+  /** Size of the terminal. */
   readonly columns: number;
   readonly rows: number;
-}
-
-export interface PtyProgram extends PtySize {
-  readonly file: string;
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string>>;
-  readonly directory: string;
 }
 
 export interface PtyListener {
@@ -58,7 +49,7 @@ export class Pty {
   readonly leader: ProcessIdentity;
   readonly #stream: ReadStream;
   readonly #terminal: number;
-  #listener: PtyListener;
+  readonly #listener: PtyListener;
   #sentinel: Buffer | undefined;
   #sentinelWritten = 0;
   #held: Buffer = Buffer.alloc(0);
@@ -68,35 +59,35 @@ export class Pty {
   #isPaused = false;
   #isDrained = false;
 
-  /** @throws when the host has no pty, no process or no descriptor left */
+  /** @throws when the host has no pty, process or descriptor left, or cannot execute the file */
   static spawn(program: PtyProgram, listener: PtyListener): Pty {
-    const spare = reserveDescriptor();
-    const environment = Object.entries(program.env).map(([name, value]) => `${name}=${value}`);
-    const { file, args, directory, columns, rows } = program;
+    const { directory, columns, rows } = program;
     const earliestTicks = Math.floor(bootClockMs() / 10) - 1;
-    let pty: Pty | undefined;
-    const onExit = (code: number, signal: number) => {
-      if (pty !== undefined) pty.#leaderExited(code, signal);
-    };
-    let forked: ReturnType<typeof native.fork>;
+    const { master, terminalPath } = openPty(columns, rows);
+    let stream: ReadStream | undefined;
+    let terminal: number | undefined;
+    let pid: number | undefined;
     try {
-      forked = native.fork(file, args, environment, directory, columns, rows, -1, -1, true, "", onExit);
-    } finally {
-      closeSync(spare);
-    }
-    try {
-      // In the same turn as the fork, so that the reader never sees a hang-up.
-      const terminal = openSync(forked.pty, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
-      const leader = { pid: forked.pid, startTicks: findProcess(forked.pid)?.startTicks ?? earliestTicks };
-      const stream = new ReadStream(forked.fd);
-      openMasters.set(stream, forked.fd);
-      stream.once("close", () => openMasters.delete(stream));
-      pty = new Pty(listener, { leader, terminal, stream });
+      stream = new ReadStream(master);
+      // Before anybody else, and to the end, so that the reader never sees a hang-up.
+      terminal = openSync(terminalPath, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+      // For the look at the new process: afterwards it would be too late to refuse.
+      const spare = openSync("/dev/null", "r");
+      try {
+        pid = inDirectory(directory, () => spawnLeader(program, terminalPath));
+      } finally {
+        closeSync(spare);
+      }
+      const leader = { pid, startTicks: findProcess(pid)?.startTicks ?? earliestTicks };
+      const pty = new Pty(listener, { leader, terminal, stream });
+      leaders.set(pid, (exit) => pty.#leaderExited(exit));
       return pty;
     } catch (error) {
-      // Some microseconds old: it has not come to the script yet.
-      process.kill(forked.pid, "SIGKILL");
-      closeSync(forked.fd);
+      // Nobody could look after it: it ends before it has come far.
+      if (pid !== undefined) process.kill(-pid, "SIGKILL");
+      if (terminal !== undefined) closeSync(terminal);
+      if (stream === undefined) closeSync(master);
+      else stream.destroy();
       throw error;
     }
   }
@@ -112,11 +103,6 @@ export class Pty {
     this.#stream.on("data", (bytes: Buffer) => this.#read(bytes));
     this.#stream.on("error", () => this.#finishDrain());
     this.#stream.on("end", () => this.#finishDrain());
-  }
-
-  /** From now on somebody else hears of it. */
-  handOver(listener: PtyListener): void {
-    this.#listener = listener;
   }
 
   /** Stops reading: soon the script blocks in its next write, and nothing more piles up here. */
@@ -137,11 +123,8 @@ export class Pty {
     this.#finishDrain();
   }
 
-  #leaderExited(code: number, signal: number): void {
-    // A death by signal comes with exit code 0.
-    this.#listener.onLeaderExit(
-      signal > 0 ? { signal: SIGNAL_NAMES.get(signal) ?? `SIG${signal}` } : { exitCode: code },
-    );
+  #leaderExited(exit: LeaderExit): void {
+    this.#listener.onLeaderExit(exit);
     // Capitals and digits pass every output mode of a terminal unchanged.
     this.#sentinel = Buffer.from(randomBytes(16).toString("hex").toUpperCase());
     this.#armWatchdog();
@@ -196,44 +179,47 @@ export class Pty {
   }
 }
 
-/**
- * Takes the lowest free descriptor above all masters, for the terminal, after the fork: then it would be too late to
- * refuse. All free ones below are filled, and stay so.
- *
- * - With a free one among them the native half stops there to close them in the child: it would hold the terminals of
- *   other scripts, could read them, and they would not hang up with this process. So the new master is to be the highest.
- * - While scripts overlap each would be higher than the one before it, without an end. Beyond `HIGHEST_FILLED` they
- *   begin low again: what is started before those above have ended inherits their terminals, and keeps them.
- */
-function reserveDescriptor(): number {
-  const highest = Math.max(...openMasters.values());
-  if (highest <= HIGHEST_FILLED) {
-    try {
-      return fillUpTo(highest);
-    } catch {
-      // There is no room for that: what room there is is for the scripts.
-    }
-  }
-  for (const filler of fillers) unfill(filler);
-  return openSync("/dev/null", "r");
+function spawnLeader(program: Program, terminalPath: string): number {
+  // Before it can have ended.
+  if (!process.listeners("SIGCHLD").includes(reapLeaders)) process.on("SIGCHLD", reapLeaders);
+  const pid = spawnAsShellDoes(program, terminalPath);
+  leaders.set(pid, () => undefined);
+  return pid;
 }
 
-function fillUpTo(highest: number): number {
-  for (const filler of fillers) if (filler > highest) unfill(filler);
-  for (;;) {
-    const descriptor = openSync("/dev/null", "r");
-    if (descriptor > highest) return descriptor;
-    fillers.add(descriptor);
+/** To a shell, a file that the kernel cannot execute is a script of its own. */
+function spawnAsShellDoes({ file, args, env }: Program, terminalPath: string): number {
+  try {
+    return spawnOnTerminal({ file, args, env }, terminalPath);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOEXEC") throw error;
+    return spawnOnTerminal({ file: "/bin/sh", args: ["sh", file, ...args.slice(1)], env }, terminalPath);
   }
 }
 
-/** The soft limit of this process, which Node has raised to the hard one. */
-function mayHaveDescriptors(): number {
-  const limit = /^Max open files +(\d+)/mu.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
-  return limit === undefined ? Infinity : Number(limit);
+/** Looks at all of them: when several end at once, the kernel may tell of one only. */
+function reapLeaders(): void {
+  for (const [pid, onExit] of leaders) {
+    const status = reap(pid);
+    if (status === undefined) continue;
+    leaders.delete(pid);
+    // Each by itself: a fault with one must not keep the others from being heard of.
+    queueMicrotask(() => onExit(status === null ? {} : exitOf(status)));
+  }
 }
 
-function unfill(filler: number): void {
-  fillers.delete(filler);
-  closeSync(filler);
+function exitOf(status: number): LeaderExit {
+  const signal = status & 0x7f;
+  return signal === 0 ? { exitCode: status >> 8 } : { signal: SIGNAL_NAMES.get(signal) ?? `SIG${signal}` };
+}
+
+/** A child begins where its parent is: older C libraries have no other way to say where. */
+function inDirectory<Result>(directory: string, act: () => Result): Result {
+  const before = process.cwd();
+  process.chdir(directory);
+  try {
+    return act();
+  } finally {
+    process.chdir(before);
+  }
 }

@@ -1,16 +1,17 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import koffi from "koffi";
 import { beforeAll, describe, expect, test } from "vitest";
 import { bootClockMs } from "./boot-clock.ts";
 import { connectSupervisor } from "./launch.ts";
 import { findProcess } from "./process-table.ts";
-import { findShells } from "./testing/find-shells.ts";
 import { buildSupervisorBundle, processGone, SupervisedHost } from "./testing/supervised-host.ts";
 
+const F_SETFD = 2;
 /** Prints the number of a process that has left the session and has no parent any more, when it has. */
 const DAEMON = "(setsid bash -c 'echo $$; touch up; exec sleep 300' &); until [ -e up ]; do sleep 0.01; done";
 
@@ -37,6 +38,16 @@ describe("an attempt", () => {
     const status = await host.run({ script, columns: 120, rows: 50 });
     expect((await host.log("run-1.1")).toString()).toBe("50 120\r\n");
     expect(status.exit).toEqual({ exitCode: 0 });
+  });
+
+  test("gets no descriptor that the supervisor was started with", async () => {
+    const file = openSync("/dev/null", "r");
+    koffi.load(null).func("int fcntl(int, int, ...)")(file, F_SETFD, "int", 0);
+    await using host = await SupervisedHost.open();
+    closeSync(file);
+    expect(readdirSync(`/proc/${host.client.hello.pid}/fd`)).toContain(String(file));
+    await host.run({ interpreter: ["sh", "-c", "ls -x /proc/$$/fd; :"] });
+    expect((await host.log("run-1.1")).toString()).toBe("0  1  2\r\n");
   });
 
   test("gets its own environment and nothing of the supervisor's", async () => {
@@ -178,16 +189,19 @@ describe("a supervisor that was killed", () => {
     expect(findProcess(daemon)).toBeUndefined();
   });
 
-  test("leaves no shell that waits for a script, not even beside one that ignores its end", async () => {
+  test("hangs up on its scripts, also on one beside which another ignores that", async () => {
     await using host = await SupervisedHost.open();
-    const shell = await host.shellWaits();
-    // No shell exports such a name, so this one is forked while the other one waits.
-    const env = { "not-a-name": "" };
-    host.client.start(host.spec({ env, script: "trap '' HUP TERM; echo ready; while :; do sleep 1; done\n" }));
-    await host.logWith("run-1.1", "ready");
+    host.client.start(
+      host.spec({ run: "a", job: "a", script: "trap '' HUP TERM; echo ready; while :; do sleep 1; done\n" }),
+    );
+    await host.logWith("a.1", "ready");
+    host.client.start(host.spec({ run: "b", job: "b", script: "echo ready; sleep 300\n" }));
+    await host.logWith("b.1", "ready");
+    const pidOf = (name: string): number =>
+      host.statuses.find(({ run, phase }) => run === name && phase === "started")!.pid!;
     await host.killSupervisor();
-    await processGone(shell);
-    expect(findShells(host.stateDir)).toEqual([]);
+    await processGone(pidOf("b"));
+    expect(findProcess(pidOf("a"))).toBeDefined();
   });
 
   test("never has an attempt started again", async () => {
@@ -235,7 +249,6 @@ describe("the supervisor", () => {
     });
     await closed;
     await processGone(host.client.hello.pid);
-    expect(findShells(host.stateDir)).toEqual([]);
   });
 
   test("ends by itself when nothing is left to do for it", async () => {
@@ -245,7 +258,6 @@ describe("the supervisor", () => {
     const client = await connectSupervisor({ stateDir, env: process.env, session: "s", listener, idleExitMs: 30 });
     client.close();
     await processGone(client.hello.pid);
-    expect(findShells(stateDir)).toEqual([]);
     await rm(stateDir, { recursive: true });
   });
 

@@ -10,7 +10,6 @@ import type { HostEnvironment } from "./environment.ts";
 import { SUPERVISOR_PROTOCOL, type AttemptSpec } from "./protocol.ts";
 import { supervisorSocketPath } from "./socket-path.ts";
 import { takeStateLock } from "./state-lock.ts";
-import { WarmShell } from "./warm-shell.ts";
 
 const DEFAULT_IDLE_EXIT_MS = 10 * 60 * 1000;
 export const DEFAULT_STOP_GRACE_MS = 10_000;
@@ -39,7 +38,6 @@ export class Supervisor {
   readonly #stateDir: string;
   readonly #deadline = new Deadline({ now: bootClockMs });
   readonly #bootId = bootId();
-  readonly #shell: WarmShell;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   #table: AttemptTable | undefined;
@@ -52,7 +50,6 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#stateDir = resolve(options.stateDir);
-    this.#shell = new WarmShell({ stateDir: this.#stateDir, log: options.log });
     this.#server = createServer((socket) => this.#serve(socket));
     this.stopped = new Promise((resolveStopped) => (this.#resolveStopped = resolveStopped));
   }
@@ -66,7 +63,6 @@ export class Supervisor {
       stateDir: this.#stateDir,
       bootId: this.#bootId,
       environment: this.#options.environment,
-      shell: this.#shell,
       onStatus: (status) => this.#connection?.send({ type: "status", status }),
       onOutput: ({ key: { run, attempt } }, { lengthBytes, bytes }) =>
         this.#connection?.send({
@@ -80,7 +76,6 @@ export class Supervisor {
       isStopping: () => this.#stopping !== undefined,
       log: this.#options.log,
     });
-    await this.#shell.start();
     const socketPath = supervisorSocketPath(this.#stateDir);
     // With the lock in hand, a socket that is there belongs to nobody any more.
     await rm(socketPath, { force: true });
@@ -105,7 +100,6 @@ export class Supervisor {
   async #stop(graceMs: number): Promise<void> {
     clearTimeout(this.#idleTimer);
     await this.#table?.endAll("host-stopped", graceMs);
-    await this.#shell.stop();
     this.#deadline.stop();
     const closed = this.#server.listening
       ? new Promise((resolveClosed) => this.#server.close(resolveClosed))

@@ -11,7 +11,6 @@ import { connectSupervisor, supervisorBundlePath } from "../launch.ts";
 import { findProcess } from "../process-table.ts";
 import type { AttemptSpec, AttemptStatus } from "../protocol.ts";
 import { supervisorSocketPath } from "../socket-path.ts";
-import { findShells } from "./find-shells.ts";
 
 const SOURCE_DIR = dirname(import.meta.dirname);
 
@@ -123,15 +122,6 @@ export class SupervisedHost {
       const log = (await this.log(name)).toString();
       return log.includes(text) ? log : undefined;
     });
-  }
-
-  /** Waits for the shell that will become the next script, and returns its process id. */
-  async shellWaits(): Promise<number> {
-    for (;;) {
-      const [pid] = findShells(this.stateDir);
-      if (pid !== undefined) return pid;
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
   }
 
   async log(name: string): Promise<Buffer> {
