@@ -1,17 +1,11 @@
 import { JobsError, type Run } from "@jobs/core";
-import type { Submission } from "@jobs/core/decide";
-import { connectNats, ensureTopology, entryOf, HistoryStore, JobStore, type NatsLink } from "@jobs/core/jetstream";
+import { connectNats, entryOf, type NatsLink } from "@jobs/core/jetstream";
 import { startNats, type NatsFixture } from "@jobs/core/testing";
-import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { AgentsProjection } from "../projection/agents-projection.ts";
-import { HistoryIndex } from "../projection/history-index.ts";
-import { JobsProjection } from "../projection/jobs-projection.ts";
-import { sampleRun } from "../testing/sample-run.ts";
+import { AT, sampleRun } from "../testing/sample-run.ts";
+import { sampleSubmission as submission, startStaleServer } from "../testing/stale-server.ts";
 import type { Decided } from "./decided.ts";
-import { Decider } from "./decider.ts";
 
-const NOW = "2026-03-01T12:00:00.000Z";
 let nats: NatsFixture;
 let links: NatsLink[];
 beforeEach(async () => {
@@ -23,61 +17,10 @@ afterEach(async () => {
   await nats[Symbol.asyncDispose]();
 });
 
-interface Server {
-  readonly decider: Decider;
-  readonly jobs: JobsProjection;
-  readonly store: JobStore;
-  readonly history: HistoryStore;
-  readonly stopping: AbortController;
-}
-
-/** A server that thinks that it decides, with a view that nothing but its own writes and reads fill. */
-async function serverWithStaleView(assertMayDecide = (): void => undefined): Promise<Server> {
+async function serverWithStaleView(assertMayDecide?: () => void) {
   const link = await connectNats({ url: nats.url, name: "test" });
   links.push(link);
-  await ensureTopology(link, () => 1);
-  const monotonicMs = (): number => performance.now();
-  const jobs = new JobsProjection({ monotonicMs });
-  const agents = new AgentsProjection({
-    monotonicMs,
-    now: () => NOW,
-    assignedTo: () => 0,
-    usedAtMs: () => undefined,
-    countsForMs: () => 0,
-  });
-  const store = new JobStore(link);
-  const history = new HistoryStore(link);
-  const stopping = new AbortController();
-  const log = pino({ level: "silent" });
-  const decider = new Decider({
-    store,
-    history,
-    finished: new HistoryIndex(),
-    stateOf: () => undefined,
-    isRestoring: () => false,
-    jobs,
-    agents,
-    silence: { silentMs: () => 0 },
-    now: () => NOW,
-    monotonicMs,
-    assertMayDecide,
-    log,
-    signal: stopping.signal,
-  });
-  return { decider, jobs, store, history, stopping };
-}
-
-function submission(change: Partial<Submission> = {}): Submission {
-  return {
-    job: "nightly",
-    run: "run00001",
-    policy: {},
-    target: { kind: "agent", agent: "alpha", name: "alpha" },
-    payload: { form: "plain", sha256: "00", sizeBytes: 2, body: "{}" },
-    requestDigest: "digest",
-    submittedBy: "ada",
-    ...change,
-  };
+  return startStaleServer(link, assertMayDecide);
 }
 
 test("two servers that both think they decide, each with a view of its own: one accepts, the other rejects and names the run", async () => {
@@ -165,7 +108,7 @@ test("a submission that comes again after its run went to HISTORY and left no tr
     ...run,
     state: "completed",
     reason: "exit",
-    times: { ...run.times, endedAt: NOW, settledAt: NOW },
+    times: { ...run.times, endedAt: AT, settledAt: AT },
   };
   await one.history.write(ended);
   await one.decider.remove(run);

@@ -130,6 +130,11 @@ export class Decider {
     return view !== undefined && view.assigned < view.slots;
   }
 
+  /** Nobody gets one place of the agent until what this returns is called, once. */
+  keepPlace(agent: string): () => void {
+    return this.#reservations.keep(agent);
+  }
+
   /** Nothing is said of the job any more. Throws `job-busy` while a run of it lives. */
   async delete(job: string): Promise<Omit<Settled, "record">> {
     let isAsked = false;

@@ -25,6 +25,7 @@ import type { EvidenceDesk } from "./evidence-desk.ts";
 import type { HistoryEraser } from "./history-eraser.ts";
 import type { HistoryKeeper } from "./history-keeper.ts";
 import type { Messenger } from "./messenger.ts";
+import { Places } from "./places.ts";
 import type { Releaser } from "./releaser.ts";
 import type { Settler } from "./settler.ts";
 
@@ -55,6 +56,7 @@ const SWEEP_MS = 60_000;
 export class Deciding {
   readonly #options: DecidingOptions;
   readonly #clock: DueClock;
+  readonly #places: Places;
   #watch: StreamWatch | undefined;
   #timer: NodeJS.Timeout | undefined;
   #sweep: NodeJS.Timeout | undefined;
@@ -63,6 +65,7 @@ export class Deciding {
   constructor(options: DecidingOptions) {
     this.#options = options;
     this.#clock = new DueClock({ nowMs: options.nowMs, onDue: (job) => this.#reconcile(job) });
+    this.#places = new Places({ ...options, reconcile: (job) => this.#isActive && this.#reconcile(job) });
     options.jobs.on("run", (run) => this.#onRun(run));
     options.jobs.on("removed", (run) => this.#onRemoved(run));
     options.jobs.on("defined", (job) => this.#onDefined(job));
@@ -104,12 +107,12 @@ export class Deciding {
     if (!this.#isActive) return;
     this.#options.releaser.onBeat(agent, beat);
     void this.#options.enroller.onBeat(agent, beat);
-    if (isBack) this.#reconcileWaitingFor(agent);
+    if (isBack) this.#places.fill(agent);
   }
 
   /** Its record has changed: it may drain, or take on runs again. */
   onAgent(agent: string): void {
-    if (this.#isActive) this.#reconcileWaitingFor(agent);
+    if (this.#isActive) this.#places.fill(agent);
   }
 
   onReport(agent: string, report: HostReport): void {
@@ -148,10 +151,11 @@ export class Deciding {
     // An attempt that is over, or never was, leaves its place to others.
     const last = run.attempts.at(-1);
     if (last !== undefined && (hasEnded(run) || currentAttempt(run) === undefined))
-      return void this.#giveRoom(last.agent, run.job);
+      return void this.#places.onLeft(last.agent, run.job);
     // It may go on, or make room, or ask others to. One that is alone and waits for a host goes on by that host.
     const isAlone =
       isWaiting(run) && FOR_A_HOST.has(run.waitingFor) && this.#options.jobs.view(run.job).runs.length === 1;
+    if (isAlone && run.waitingFor === "slot") this.#places.onWaits(run);
     if (!isAlone && (hasEnded(run) || isWaiting(run) || run.fanOut !== undefined)) this.#reconcile(run.job);
   }
 
@@ -173,29 +177,6 @@ export class Deciding {
   #next(run: Run, sequence: number): void {
     if (wantedFor(run) === "settle") void this.#options.settler.settle(run);
     void this.#options.messenger.send(run, sequence);
-  }
-
-  /** A host has room again: those who wait for it, and for the run of the job that had it, are looked at in line. */
-  async #giveRoom(agent: string, job: string): Promise<void> {
-    await this.#options.decider.idle(job); // the decision that made the room is still under way
-    if (!this.#isActive) return;
-    this.#reconcileWaitingFor(agent, job);
-    this.#reconcile(job);
-  }
-
-  /** `behind`: runs of this job wait for one that the agent had. */
-  #reconcileWaitingFor(agent: string, behind?: string): void {
-    const view = this.#options.agents.get(agent);
-    // One that takes on nothing now helps nobody, and very many may wait for it.
-    if (view?.licence === undefined || view.isDraining) return;
-    const jobs = new Set<string>();
-    // Each takes its place at once, if it may have one; then there are fewer.
-    for (const { job } of this.#options.jobs.waitingFor(view, behind)) {
-      if (!this.#options.decider.hasRoom(agent)) return;
-      if (jobs.has(job)) continue;
-      jobs.add(job);
-      this.#reconcile(job);
-    }
   }
 
   #reconcile(job: string): void {
@@ -223,7 +204,7 @@ export class Deciding {
       if (undecided !== undefined && of !== undefined) void this.#decideOn(of.agent, undecided);
     }
     this.#options.eraser.round();
-    for (const { id } of agents.views()) this.#reconcileWaitingFor(id);
+    for (const { id } of agents.views()) this.#places.fill(id);
     for (const job of jobs.nextLiveJobs(WAITING_A_ROUND)) toReconcile.add(job);
     for (const job of toReconcile) this.#reconcile(job);
   }

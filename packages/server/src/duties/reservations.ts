@@ -1,18 +1,24 @@
 import type { AgentView } from "@jobs/core/decide";
 
-/** Attempts in writes under way, an agent: they count as assigned before they are. */
+/** Places of agents that are given away though no record says so yet: attempts in writes under way, and some kept free. */
 export class Reservations {
   readonly #reserved = new Map<string, number>();
 
   /** Reserves a place while the work is done. */
   async during<T>(agent: string | undefined, work: () => Promise<T>): Promise<T> {
     if (agent === undefined) return work();
-    this.#add(agent, 1);
+    const giveBack = this.keep(agent);
     try {
       return await work();
     } finally {
-      this.#add(agent, -1);
+      giveBack();
     }
+  }
+
+  /** Reserves a place until what it returns is called, once. */
+  keep(agent: string): () => void {
+    this.#add(agent, 1);
+    return () => this.#add(agent, -1);
   }
 
   /** The agent with what is reserved on it. */
