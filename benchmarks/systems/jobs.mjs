@@ -20,6 +20,7 @@ import { FilledHistory } from "./jobs-history.mjs";
 
 const AGENT = "alpha";
 const TOKEN = "benchmark-token";
+const SERVER_PROGRAM = fileURLToPath(new URL("../bin/jobs-server", import.meta.resolve("@jobs/server")));
 /** The built programs lie beside the doors of their packages. */
 const SERVER_MAIN = fileURLToPath(new URL("main.js", import.meta.resolve("@jobs/server")));
 const AGENT_MAIN = fileURLToPath(new URL("main.js", import.meta.resolve("@jobs/agent")));
@@ -38,7 +39,12 @@ export async function startJobs({ directory, cpuProfDir }) {
   const profile = cpuProfDir === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${cpuProfDir}`];
   const env = { ...process.env, NODE_ENV: "production", NATS_URL: nats.url };
   const startServer = async () => {
-    const started = startProcess(process.execPath, [...profile, SERVER_MAIN], {
+    // Only Node's own command line takes the flags of a profile.
+    const [program, args] =
+      profile.length === 0
+        ? [SERVER_PROGRAM, []]
+        : [process.execPath, [...profile, "--max-semi-space-size=64", SERVER_MAIN]];
+    const started = startProcess(program, args, {
       env: {
         ...env,
         NATS_URL: nats.url,

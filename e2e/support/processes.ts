@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const SERVER_MAIN = fileURLToPath(new URL("../../packages/server/dist/main.js", import.meta.url));
+const SERVER_PROGRAM = fileURLToPath(new URL("../../packages/server/bin/jobs-server", import.meta.url));
 const AGENT_MAIN = fileURLToPath(new URL("../../packages/agent/dist/main.js", import.meta.url));
 
 export interface RunningProcess extends AsyncDisposable {
@@ -17,15 +17,15 @@ export interface RunningProcess extends AsyncDisposable {
 }
 
 export function startServerProcess(env: Record<string, string>): RunningProcess {
-  return start(SERVER_MAIN, env);
+  return start([SERVER_PROGRAM], env);
 }
 
 export function startAgentProcess(env: Record<string, string>): RunningProcess {
-  return start(AGENT_MAIN, env);
+  return start([process.execPath, AGENT_MAIN], env);
 }
 
-function start(main: string, env: Record<string, string>): RunningProcess {
-  const child = spawn(process.execPath, [main], {
+function start([program = "", ...args]: readonly string[], env: Record<string, string>): RunningProcess {
+  const child = spawn(program, args, {
     env: { PATH: process.env["PATH"] ?? "", JOBS_LOG_LEVEL: process.env["E2E_LOG"] ?? "info", ...env },
     stdio: ["ignore", "pipe", "inherit"],
   });

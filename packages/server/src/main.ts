@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+/** What `bin/jobs-server` runs. */
 import { pino } from "pino";
 import { serverOptionsFrom } from "./config.ts";
 import { startServer } from "./server.ts";
