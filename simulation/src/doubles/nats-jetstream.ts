@@ -71,10 +71,13 @@ interface ConsumerConfig {
   readonly ack_policy: string;
 }
 
-export function jetstreamManager(connection: SimulatedConnection) {
+export function jetstreamManager(
+  connection: SimulatedConnection,
+  { timeout = DEFAULT_TIMEOUT_MS }: { readonly timeout?: number } = {},
+) {
   const { cluster, kernel } = machine();
   const ask = <T>(name: string, answer: (stream: Stream) => T): Promise<T> =>
-    call<T>(connection, DEFAULT_TIMEOUT_MS, (say) =>
+    call<T>(connection, timeout, (say) =>
       cluster.ask(name, (stream) => {
         if (stream !== undefined) {
           const answered = answer(stream);
@@ -94,7 +97,7 @@ export function jetstreamManager(connection: SimulatedConnection) {
           state: { first_seq: 1, last_seq: lastSequence },
         })),
       add: (config: StreamConfig) =>
-        call<void>(connection, DEFAULT_TIMEOUT_MS, (say) => {
+        call<void>(connection, timeout, (say) => {
           cluster.addStream(config);
           say(() => undefined);
         }),

@@ -113,6 +113,7 @@ export const AGENT_FAULTS = {
       everyMs: 0,
       isPlain: true,
     },
+    firstSeed: 190,
     edits: [
       {
         file: EVIDENCE,

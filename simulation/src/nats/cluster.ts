@@ -40,6 +40,7 @@ export class Cluster implements Nodes {
   readonly #up: boolean[];
   readonly #inFlight = new Map<string, Proposal[]>();
   /** Until when a stream answers nobody, by its name: an election, or a disk that is busy. */
+  #isSettled = false;
   readonly #stalledUntilMs = new Map<string, number>();
   readonly #subscriptions = new Set<{
     readonly subject: string;
@@ -116,6 +117,7 @@ export class Cluster implements Nodes {
     const { random } = this.#kernel;
     if (random.chance(0.1))
       consumer.lagMs = random.chance(0.3) ? random.between(1_000, 20_000) : random.between(5, 500);
+    if (this.#isSettled) consumer.lagMs = 0;
     this.#consumers.set(key, consumer);
     return consumer;
   }
@@ -186,8 +188,9 @@ export class Cluster implements Nodes {
     this.#stalledUntilMs.set(stream, this.#kernel.nowMs + forMs);
   }
 
-  /** Everything answers again, and no consumer lags any more. */
+  /** Everything answers again, and no consumer lags any more, whenever it is made. */
   settle(): void {
+    this.#isSettled = true;
     this.#stalledUntilMs.clear();
     for (const consumer of this.consumers()) consumer.lagMs = 0;
   }

@@ -130,6 +130,21 @@ test("a stream on disk that was made anew is read from the start again, after RE
   await vi.waitFor(() => expect(messages(watched)).toEqual(["before", "RESET", "after"]), { timeout: 15_000 });
 });
 
+test("a consumer that was asked for and never answered, as while JetStream has no leader, is soon asked for again", async () => {
+  await using nats = await startNats();
+  await using link = await openStores(nats);
+  const { connection } = link;
+  connection.subscribe("silence", { callback: () => undefined });
+  const request = connection.request.bind(connection);
+  let asked = 0;
+  connection.request = (subject, ...more) =>
+    request(subject.startsWith("$JS.API.CONSUMER.CREATE") && asked++ === 0 ? "silence" : subject, ...more);
+  await using watched = watch(link, STREAMS.history);
+  await vi.waitFor(() => expect(watched.seen).toContain("READY"), { timeout: 4_000 });
+  expect(asked).toBe(2);
+  expect(watched.errors).toHaveLength(1);
+});
+
 test("a consumer that is gone is made anew, and nothing is missed", async () => {
   await using nats = await startNats();
   await using link = await openStores(nats);

@@ -6,7 +6,14 @@
  * A stream on disk is resumed after the last message seen. One in memory, or one that was made anew, is read from the
  * start again, after `onReset`.
  */
-import { AckPolicy, DeliverPolicy, type ConsumerInfo, type ConsumerMessages, type JsMsg } from "@nats-io/jetstream";
+import {
+  AckPolicy,
+  DeliverPolicy,
+  jetstreamManager,
+  type ConsumerInfo,
+  type ConsumerMessages,
+  type JsMsg,
+} from "@nats-io/jetstream";
 import type { MsgHdrs } from "@nats-io/transport-node";
 import { watchReconnects, type NatsLink } from "./connection.ts";
 
@@ -39,6 +46,9 @@ export interface StreamWatch {
 /** Without a heartbeat for twice this long the consumer is made anew, milliseconds. */
 const HEARTBEAT_MS = 1_000;
 const RETRY_MS = 200;
+/** What is asked while JetStream has no leader is never answered: it is asked again soon at first, then later, milliseconds. */
+const FIRST_TIMEOUT_MS = 1_500;
+const LAST_TIMEOUT_MS = 5_000;
 const INACTIVE_NS = 30e9;
 /** A watch that heard nothing for longer reads anew: removed records and the markers in their place may both be gone. */
 const RESUMABLE_MS = 60_000;
@@ -58,6 +68,8 @@ class Watch implements StreamWatch {
   #lastSequence = 0;
   #mustReadAnew = false;
   #heardAtMs = Number.NEGATIVE_INFINITY;
+  /** Attempts since a consumer was made. */
+  #attempts = 0;
   readonly #reconnects: { stop(): void };
   #finished: Promise<void> | undefined;
 
@@ -99,7 +111,9 @@ class Watch implements StreamWatch {
   /** Delivers until the consumer breaks or the watch is stopped. */
   async #deliver(): Promise<void> {
     const { stream } = this.#options;
-    const { created, state, config } = await this.#link.jsm.streams.info(stream);
+    const timeout = Math.min(FIRST_TIMEOUT_MS * 2 ** this.#attempts++, LAST_TIMEOUT_MS);
+    const jsm = await jetstreamManager(this.#link.connection, { checkAPI: false, timeout });
+    const { created, state, config } = await jsm.streams.info(stream);
     const isSame =
       !this.#mustReadAnew &&
       created === this.#created &&
@@ -113,7 +127,7 @@ class Watch implements StreamWatch {
       this.#lastSequence = 0;
     }
     const filters = [this.#options.filter].flat();
-    const info = await this.#link.jsm.consumers.add(stream, {
+    const info = await jsm.consumers.add(stream, {
       ...(filters.length === 1 ? { filter_subject: filters[0] as string } : { filter_subjects: filters }),
       ...(isSame
         ? { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#lastSequence + 1 }
@@ -123,6 +137,7 @@ class Watch implements StreamWatch {
       num_replicas: 1,
       inactive_threshold: INACTIVE_NS,
     });
+    this.#attempts = 0;
     await this.#consume(info, state.last_seq);
   }
 
