@@ -40,8 +40,8 @@ export class Cluster implements Nodes {
   readonly #up: boolean[];
   readonly #inFlight = new Map<string, Proposal[]>();
   /** Until when a stream answers nobody, by its name: an election, or a disk that is busy. */
-  #isSettled = false;
   readonly #stalledUntilMs = new Map<string, number>();
+  #isSettled = false;
   readonly #subscriptions = new Set<{
     readonly subject: string;
     readonly take: (body: string, reply: Reply) => void;

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import koffi from "koffi";
 import { afterEach, expect, test, vi } from "vitest";
 import { findProcess } from "./process-table.ts";
-import { Pty, type LeaderExit, type PtyListener, type PtyProgram } from "./pty.ts";
+import { Pty, type PtyListener, type PtyProgram } from "./pty.ts";
+import { shell, startOnPty, type Ended, type RunningOnPty } from "./testing/run-on-pty.ts";
 
 const RLIMIT_NOFILE = 7;
 const libc = koffi.load(null);
@@ -111,7 +112,7 @@ test("a fault of whoever hears of one end keeps none of the others from being he
     throw new Error("a fault");
   };
   const failing = Pty.spawn(shell("kill -STOP $$"), { ...silent, onLeaderExit: fail });
-  const other = start(shell("kill -STOP $$"));
+  const other = startOnPty(shell("kill -STOP $$"));
   const pids = [failing.leader.pid, other.pty.leader.pid];
   // One signal for both, as when they end at the same instant.
   const [reap] = process.listeners("SIGCHLD");
@@ -127,7 +128,9 @@ test("a fault of whoever hears of one end keeps none of the others from being he
 });
 
 test("of many that end at once each one's end is heard of", async () => {
-  const many = Array.from({ length: 40 }, (_, index) => start(shell(`trap 'exit ${index}' USR1; kill -STOP $$; :`)));
+  const many = Array.from({ length: 40 }, (_, index) =>
+    startOnPty(shell(`trap 'exit ${index}' USR1; kill -STOP $$; :`)),
+  );
   for (const { pty } of many) await vi.waitFor(() => expect(stateOf(pty.leader.pid)).toBe("T"), { timeout: 10_000 });
   // They end while nobody here can listen.
   for (const { pty } of many) process.kill(pty.leader.pid, "SIGUSR1");
@@ -183,11 +186,11 @@ test("a host with too few descriptors left starts nothing, and leaves nothing be
 });
 
 test("scripts that overlap without an end take no more and more descriptors, and inherit none", async () => {
-  const lowest = start(shell("kill -STOP $$"));
-  let before = start(shell("kill -STOP $$"));
+  const lowest = startOnPty(shell("kill -STOP $$"));
+  let before = startOnPty(shell("kill -STOP $$"));
   const highest = Math.max(...openDescriptors());
   for (let count = 0; count < 200; count += 1) {
-    const next = start(shell("kill -STOP $$"));
+    const next = startOnPty(shell("kill -STOP $$"));
     await kill(before);
     before = next;
   }
@@ -200,33 +203,11 @@ test("scripts that overlap without an end take no more and more descriptors, and
 const ignore = (): void => undefined;
 const silent: PtyListener = { onBytes: ignore, onLeaderExit: ignore, onDrained: ignore };
 
-function shell(script: string): PtyProgram {
-  return { file: "/bin/sh", args: ["sh", "-c", script], env: {}, directory: "/", columns: 80, rows: 24 };
-}
-
-interface Ended {
-  readonly output: string;
-  readonly exit: LeaderExit;
-}
-
-function start(program: PtyProgram): { readonly pty: Pty; readonly ended: Promise<Ended> } {
-  const chunks: Buffer[] = [];
-  let exit: LeaderExit = {};
-  let onDrained!: () => void;
-  const drained = new Promise<void>((resolve) => (onDrained = resolve));
-  const pty = Pty.spawn(program, {
-    onBytes: (bytes) => chunks.push(bytes),
-    onLeaderExit: (leaderExit) => (exit = leaderExit),
-    onDrained,
-  });
-  return { pty, ended: drained.then(() => ({ output: Buffer.concat(chunks).toString(), exit })) };
-}
-
 async function run(program: PtyProgram): Promise<Ended> {
-  return start(program).ended;
+  return startOnPty(program).ended;
 }
 
-async function kill({ pty, ended }: ReturnType<typeof start>): Promise<void> {
+async function kill({ pty, ended }: RunningOnPty): Promise<void> {
   process.kill(pty.leader.pid, "SIGKILL");
   expect((await ended).exit).toEqual({ signal: "SIGKILL" });
   expect(findProcess(pty.leader.pid)?.startTicks).not.toBe(pty.leader.startTicks);

@@ -1,29 +1,17 @@
 /** What the decider makes of a write's outcome. */
 import type { Run } from "@jobs/core";
-import type { Submission } from "@jobs/core/decide";
-import {
-  connectNats,
-  ensureTopology,
-  HistoryStore,
-  JobStore,
-  type NatsLink,
-  type WriteOutcome,
-} from "@jobs/core/jetstream";
+import { connectNats, JobStore, type NatsLink, type WriteOutcome } from "@jobs/core/jetstream";
 import { startNats, type NatsFixture } from "@jobs/core/testing";
-import { pino } from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { AgentsProjection } from "../projection/agents-projection.ts";
 import { HistoryIndex } from "../projection/history-index.ts";
-import { JobsProjection } from "../projection/jobs-projection.ts";
-import { Decider } from "./decider.ts";
+import { AT } from "../testing/sample-run.ts";
+import { sampleSubmission as submission, startStaleServer } from "../testing/stale-server.ts";
 
-const NOW = "2026-03-01T12:00:00.000Z";
 let nats: NatsFixture;
 let link: NatsLink;
 beforeEach(async () => {
   nats = await startNats();
   link = await connectNats({ url: nats.url, name: "test" });
-  await ensureTopology(link, () => 1);
 });
 afterEach(async () => {
   await link.connection.close();
@@ -45,55 +33,22 @@ class SilentStore extends JobStore {
   }
 }
 
-/** A server with a view that nothing but its own writes and reads fill. */
-function serverWithStaleView() {
+async function serverWithStaleView() {
   const clock = { ms: 0 };
-  const monotonicMs = (): number => clock.ms;
-  const jobs = new JobsProjection({ monotonicMs });
   const store = new SilentStore(link);
-  const history = new HistoryStore(link);
   const finished = new HistoryIndex();
   const outcomes: string[] = [];
-  const decider = new Decider({
+  const { decider, history } = await startStaleServer(link, {
     store,
-    history,
     finished,
-    stateOf: () => undefined,
-    isRestoring: () => false,
-    jobs,
-    agents: new AgentsProjection({
-      monotonicMs,
-      now: () => NOW,
-      assignedTo: () => 0,
-      usedAtMs: () => undefined,
-      countsForMs: () => 0,
-    }),
-    silence: { silentMs: () => 0 },
-    now: () => NOW,
-    monotonicMs,
-    assertMayDecide: () => undefined,
+    monotonicMs: () => clock.ms,
     onOutcome: (outcome) => void outcomes.push(outcome),
-    log: pino({ level: "silent" }),
-    signal: new AbortController().signal,
   });
   return { decider, store, history, finished, outcomes, clock };
 }
 
-function submission(change: Partial<Submission> = {}): Submission {
-  return {
-    job: "nightly",
-    run: "run00001",
-    policy: {},
-    target: { kind: "agent", agent: "alpha", name: "alpha" },
-    payload: { form: "plain", sha256: "00", sizeBytes: 2, body: "{}" },
-    requestDigest: "digest",
-    submittedBy: "ada",
-    ...change,
-  };
-}
-
 test("a write of unknown outcome is sent again as it was, for a minute; then it counts as a conflict and the job is read again", async () => {
-  const { decider, store, outcomes, clock } = serverWithStaleView();
+  const { decider, store, outcomes, clock } = await serverWithStaleView();
   store.isSilent = true;
   store.onSent = () => (clock.ms += 25_000);
   const { run, isNew } = await decider.submit(submission());
@@ -110,7 +65,7 @@ const NEEDS_UPGRADE = {
 };
 
 test("a submission of a run that this version cannot read in HISTORY is neither stored again nor called unknown", async () => {
-  const { decider, store, finished } = serverWithStaleView();
+  const { decider, store, finished } = await serverWithStaleView();
   finished.addUnreadable("nightly", "run00001");
   await expect(decider.submit(submission())).rejects.toMatchObject(NEEDS_UPGRADE);
   expect(store.sent).toEqual([]);
@@ -120,16 +75,16 @@ test("a submission of a run that this version cannot read in HISTORY is neither 
 });
 
 test("a run that this version cannot read is found in HISTORY also before the index has it", async () => {
-  const [one, other] = [serverWithStaleView(), serverWithStaleView()];
+  const [one, other] = [await serverWithStaleView(), await serverWithStaleView()];
   const { run } = await one.decider.submit(submission());
   await one.history.write({ ...run, run: "run00000", v: 2 } as unknown as Run);
   await expect(other.decider.submit(submission({ run: "run00000" }))).rejects.toMatchObject(NEEDS_UPGRADE);
 });
 
 test("a submission whose first write met a conflict is looked for in HISTORY, also when the view does not say that it went there", async () => {
-  const [one, other] = [serverWithStaleView(), serverWithStaleView()];
+  const [one, other] = [await serverWithStaleView(), await serverWithStaleView()];
   const { run } = await one.decider.submit(submission());
-  const times = { ...run.times, endedAt: NOW, settledAt: NOW };
+  const times = { ...run.times, endedAt: AT, settledAt: AT };
   await one.history.write({ ...run, run: "run00000", state: "completed", reason: "exit", times });
   // Its marker is gone, and a later run of the job is there.
   await expect(other.decider.submit(submission({ run: "run00000" }))).resolves.toMatchObject({

@@ -20,7 +20,7 @@ afterEach(async () => {
 async function serverWithStaleView(assertMayDecide?: () => void) {
   const link = await connectNats({ url: nats.url, name: "test" });
   links.push(link);
-  return startStaleServer(link, assertMayDecide);
+  return startStaleServer(link, assertMayDecide === undefined ? {} : { assertMayDecide });
 }
 
 test("two servers that both think they decide, each with a view of its own: one accepts, the other rejects and names the run", async () => {

@@ -1,6 +1,6 @@
 import type { Evidence, Run } from "@jobs/core";
 import { expect, test } from "vitest";
-import { AT, sampleAttempt, sampleRun } from "../testing/sample-run.ts";
+import { AT, sampleAttempt, sampleEvidence, sampleRun } from "../testing/sample-run.ts";
 import { EvidenceDesk } from "./evidence-desk.ts";
 
 const run = sampleRun({
@@ -9,20 +9,7 @@ const run = sampleRun({
 });
 
 function evidence(change: Partial<Evidence> = {}): Evidence {
-  return {
-    v: 1,
-    job: run.job,
-    run: run.run,
-    attempt: 2,
-    fence: { epoch: "e", sequence: 1 },
-    session: "s",
-    revision: 1,
-    phase: "exited",
-    exit: { exitCode: 0 },
-    log: { lengthBytes: 0, sha256: "00" },
-    shippedBytes: 0,
-    ...change,
-  };
+  return sampleEvidence(run, { attempt: 2, ...change });
 }
 
 test("evidence of an agent that no attempt of the run names is not taken", () => {

@@ -2,6 +2,7 @@ import { connectNats, type NatsLink } from "@jobs/core/jetstream";
 import { startNats, type NatsFixture } from "@jobs/core/testing";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { hear, sampleAgent } from "../testing/sample-agents.ts";
+import { sampleEvidence } from "../testing/sample-run.ts";
 import { sampleSubmission, startStaleServer } from "../testing/stale-server.ts";
 import type { Decided } from "./decided.ts";
 import type { Decider } from "./decider.ts";
@@ -31,20 +32,7 @@ async function withSlots(slots: number, onLeft: (decider: Decider) => void = () 
     onLeft(decider);
   });
   /** The host has ended the run of a job. */
-  const end = (job: string): Promise<void> =>
-    decider.onEvidence("alpha", {
-      v: 1,
-      job,
-      run: idOf(job),
-      attempt: 1,
-      fence: { epoch: "e", sequence: 1 },
-      session: "s",
-      revision: 1,
-      phase: "exited",
-      exit: { exitCode: 0 },
-      log: { lengthBytes: 0, sha256: "00" },
-      shippedBytes: 0,
-    });
+  const end = (job: string): Promise<void> => decider.onEvidence("alpha", sampleEvidence({ job, run: idOf(job) }));
   const hasPlace = (job: string): boolean => jobs.find(idOf(job))?.run.attempts.length === 1;
   return { decider, end, hasPlace };
 }

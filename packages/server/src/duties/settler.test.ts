@@ -1,10 +1,10 @@
-import { ARTIFACTS_MAX, type Attempt, type Evidence, type Run } from "@jobs/core";
+import { ARTIFACTS_MAX, type Attempt, type Run } from "@jobs/core";
 import type { ArtifactStore } from "@jobs/core/artifacts";
 import type { HistoryStore, InboxStore } from "@jobs/core/jetstream";
 import { pino } from "pino";
 import { expect, test } from "vitest";
 import type { LogKeeper } from "../logs/log-keeper.ts";
-import { AT, finishedRun } from "../testing/sample-run.ts";
+import { AT, finishedRun, sampleEvidence } from "../testing/sample-run.ts";
 import type { Decider } from "./decider.ts";
 import { EvidenceDesk } from "./evidence-desk.ts";
 import { Settler } from "./settler.ts";
@@ -59,20 +59,13 @@ async function settledTries(counts: readonly number[], toldUploads: boolean, now
       sha256: "00",
       stored: isLast || toldUploads,
     }));
-    const evidence: Evidence = {
-      v: 1,
-      job: run.job,
-      run: run.run,
+    const evidence = sampleEvidence(run, {
       attempt: index + 1,
-      fence: { epoch: "e", sequence: 1 },
-      session: "s",
       revision: index,
-      phase: "exited",
       exit: { exitCode: isLast ? 0 : 1 },
       log: { lengthBytes: 0 },
-      shippedBytes: 0,
       artifacts,
-    };
+    });
     expect(desk.take("alpha", evidence)).toBe(true);
   }
   let settled: Run | undefined;

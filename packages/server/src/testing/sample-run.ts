@@ -1,4 +1,4 @@
-import type { Attempt, Run } from "@jobs/core";
+import type { Attempt, Evidence, Run } from "@jobs/core";
 
 export const AT = "2026-03-01T12:00:00.000Z";
 
@@ -35,6 +35,24 @@ export function sampleAttempt(change: Partial<Attempt> = {}): Attempt {
     assignedAt: AT,
     lostAfterMs: null,
     graceMs: 1,
+    ...change,
+  };
+}
+
+/** That the first attempt of a run has ended with exit code 0. */
+export function sampleEvidence({ job, run }: Pick<Run, "job" | "run">, change: Partial<Evidence> = {}): Evidence {
+  return {
+    v: 1,
+    job,
+    run,
+    attempt: 1,
+    fence: { epoch: "e", sequence: 1 },
+    session: "s",
+    revision: 1,
+    phase: "exited",
+    exit: { exitCode: 0 },
+    log: { lengthBytes: 0, sha256: "00" },
+    shippedBytes: 0,
     ...change,
   };
 }

@@ -1,16 +1,19 @@
 import type { Submission } from "@jobs/core/decide";
 import { ensureTopology, HistoryStore, JobStore, type NatsLink } from "@jobs/core/jetstream";
 import { pino } from "pino";
-import { Decider } from "../duties/decider.ts";
+import { Decider, type DeciderOptions } from "../duties/decider.ts";
 import { AgentsProjection } from "../projection/agents-projection.ts";
 import { HistoryIndex } from "../projection/history-index.ts";
 import { JobsProjection } from "../projection/jobs-projection.ts";
 import { AT } from "./sample-run.ts";
 
-/** A server that thinks that it decides, with views that nothing but its own writes and reads, and the test, fill. */
-export async function startStaleServer(link: NatsLink, assertMayDecide = (): void => undefined) {
+/**
+ * A server that thinks that it decides, with views that nothing but its own writes and reads, and the test, fill; with
+ * other parts where the test gives them.
+ */
+export async function startStaleServer(link: NatsLink, given: Partial<DeciderOptions> = {}) {
   await ensureTopology(link, () => 1);
-  const monotonicMs = (): number => performance.now();
+  const { monotonicMs = () => performance.now() } = given;
   const jobs = new JobsProjection({ monotonicMs });
   const agents = new AgentsProjection({
     monotonicMs,
@@ -33,9 +36,10 @@ export async function startStaleServer(link: NatsLink, assertMayDecide = (): voi
     silence: { silentMs: () => 0 },
     now: () => AT,
     monotonicMs,
-    assertMayDecide,
+    assertMayDecide: () => undefined,
     log: pino({ level: "silent" }),
     signal: stopping.signal,
+    ...given,
   });
   return { decider, jobs, agents, store, history, stopping };
 }
