@@ -69,7 +69,7 @@ export class Program implements AsyncDisposable {
     const { main, env, logFile } = this.#options;
     const log = openSync(logFile, "a");
     const child = spawn(process.execPath, [main], {
-      env: { PATH: process.env["PATH"] ?? "", JOBS_LOG_LEVEL: "info", ...env },
+      env: { PATH: process.env["PATH"] ?? "", JOBS_LOG_LEVEL: process.env["JOBS_LOG_LEVEL"] ?? "info", ...env },
       stdio: ["ignore", log, log],
       detached: true, // Ctrl-C is for the driver, which then ends it
     });

@@ -21,6 +21,7 @@ import {
   type Submission,
 } from "@jobs/core/decide";
 import { requestCommand, serveCommands, type AuditStore, type NatsLink } from "@jobs/core/jetstream";
+import type { Logger } from "pino";
 import type { Decided } from "./duties/decided.ts";
 import type { Decider } from "./duties/decider.ts";
 import type { DecidingLease } from "./duties/deciding-lease.ts";
@@ -45,6 +46,7 @@ export interface CommandsOptions {
   readonly assertMayDecide: () => void;
   readonly now: () => string;
   readonly monotonicMs: () => number;
+  readonly log: Logger;
 }
 
 /** How long a command waits for a server that decides, milliseconds: longer than a take-over. */
@@ -125,14 +127,16 @@ export class Commands implements Service {
 
   /** Repeats until a server decides: a command that was carried out already is answered as such. */
   async #ask(command: Command): Promise<CommandAnswer> {
-    const { monotonicMs } = this.#options;
+    const { monotonicMs, log } = this.#options;
     const startedMs = monotonicMs();
     for (;;) {
       try {
         return await this.#askOnce(command);
       } catch (error) {
+        const waitedMs = Math.round(monotonicMs() - startedMs);
         const mayPass = error instanceof JobsError && error.code === "no-deciding-server";
-        if (!mayPass || monotonicMs() - startedMs > WAIT_MS) throw error;
+        if (!mayPass || waitedMs > WAIT_MS) throw error;
+        log.debug({ err: error, waitedMs }, "a command waits for a server that decides");
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       }
     }
@@ -143,7 +147,7 @@ export class Commands implements Service {
     const holder = lease.holder;
     if (holder === undefined) throw new JobsError("no-deciding-server", "No server decides just now: try again.");
     if (holder === server) return this.#decide(command);
-    const answer = CommandAnswer.parse(await requestCommand(link, holder, command));
+    const answer = CommandAnswer.parse(await lease.whileHeldBy(holder, requestCommand(link, holder, command)));
     this.#takeOver(command, answer);
     return answer;
   }

@@ -123,7 +123,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   // What holds for all jobs has no job's guard: the view must be newer than all that the server before this one answered.
   const onGained = (): void => {
     const atMs = (gainedAtMs = monotonicMs());
-    const confirmed = mark.confirm().catch(() => undefined); // until another one is, nothing is decided
+    const confirmed = mark.confirm().catch((err: unknown) => log.warn({ err }, "its view is not confirmed")); // until it is, nothing is decided
     void confirmed.then(() => (gainedAtMs === atMs ? deciding.start() : undefined));
   };
   const onLost = (): void => {
@@ -251,6 +251,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     assertMayDecide,
     now,
     monotonicMs,
+    log,
   });
   const refreshing = setInterval(() => runs.refresh(), REFRESH_MS);
   undo.push(() => Promise.resolve(clearInterval(refreshing)));
@@ -296,5 +297,4 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
 }
 
 const CONFIRM_WITHIN_MS = 2_000; // a server whose view does not come up to date so soon leaves deciding to another one
-/** How often those who follow a run hear of what has changed beside its record, milliseconds. */
-const REFRESH_MS = 1_000;
+const REFRESH_MS = 1_000; // how often those who follow a run hear of what has changed beside its record

@@ -26,7 +26,9 @@ interface Waiting {
 /** Lone writes under way at once; more wait and go together. */
 const MAX_LONE = 4;
 const MAX_BATCH = 256;
-const TIMEOUT_MS = 5_000;
+/** A write alone that was not answered is sent again soon; after a batch all of its writes are. Milliseconds. */
+const ALONE_TIMEOUT_MS = 2_000;
+const BATCH_TIMEOUT_MS = 5_000;
 
 export class GroupCommit {
   readonly #link: NatsLink;
@@ -86,7 +88,7 @@ export class GroupCommit {
         this.#link.js.publish(write.subject, write.bytes, {
           ...(write.headers === undefined ? {} : { headers: write.headers }),
           expect: { lastSubjectSequence: write.guard, lastSubjectSequenceSubject: write.guardSubject },
-          timeout: TIMEOUT_MS,
+          timeout: ALONE_TIMEOUT_MS,
         }),
       ),
     );
@@ -119,7 +121,7 @@ export class GroupCommit {
         continue;
       }
       head.set("Nats-Batch-Commit", "1");
-      const reply = await connection.request(write.subject, write.bytes, { headers: head, timeout: TIMEOUT_MS });
+      const reply = await connection.request(write.subject, write.bytes, { headers: head, timeout: BATCH_TIMEOUT_MS });
       const ack = reply.json<{ error?: unknown; count?: number; seq?: number }>();
       if (ack.error !== undefined || ack.count !== writes.length) return undefined;
       return ack.seq;

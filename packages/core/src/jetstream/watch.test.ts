@@ -130,18 +130,36 @@ test("a stream on disk that was made anew is read from the start again, after RE
   await vi.waitFor(() => expect(messages(watched)).toEqual(["before", "RESET", "after"]), { timeout: 15_000 });
 });
 
+/** The first request to `subject…` goes where nobody answers, until it times out. */
+function neverAnswerFirst({ connection }: OpenLink, subject: string): { asked: number } {
+  connection.subscribe("silence", { callback: () => undefined });
+  const request = connection.request.bind(connection);
+  const count = { asked: 0 };
+  connection.request = (to, ...more) =>
+    request(to.startsWith(subject) && count.asked++ === 0 ? "silence" : to, ...more);
+  return count;
+}
+
+test("a watch does not wait for the removal of its last consumer, which may have gone with its node", async () => {
+  await using nats = await startNats();
+  await using link = await openStores(nats);
+  await using watched = watch(link, STREAMS.history);
+  await link.js.publish("history.a.1", "1");
+  await vi.waitFor(() => expect(messages(watched)).toEqual(["1"]));
+  const removals = neverAnswerFirst(link, "$JS.API.CONSUMER.DELETE");
+  await link.connection.reconnect();
+  await vi.waitFor(() => expect(removals.asked).toBe(1));
+  await link.js.publish("history.a.1", "2");
+  await vi.waitFor(() => expect(messages(watched)).toEqual(["1", "2"]), { timeout: 4_000 });
+});
+
 test("a consumer that was asked for and never answered, as while JetStream has no leader, is soon asked for again", async () => {
   await using nats = await startNats();
   await using link = await openStores(nats);
-  const { connection } = link;
-  connection.subscribe("silence", { callback: () => undefined });
-  const request = connection.request.bind(connection);
-  let asked = 0;
-  connection.request = (subject, ...more) =>
-    request(subject.startsWith("$JS.API.CONSUMER.CREATE") && asked++ === 0 ? "silence" : subject, ...more);
+  const creations = neverAnswerFirst(link, "$JS.API.CONSUMER.CREATE");
   await using watched = watch(link, STREAMS.history);
   await vi.waitFor(() => expect(watched.seen).toContain("READY"), { timeout: 4_000 });
-  expect(asked).toBe(2);
+  expect(creations.asked).toBe(2);
   expect(watched.errors).toHaveLength(1);
 });
 

@@ -12,6 +12,7 @@ import {
   jetstreamManager,
   type ConsumerInfo,
   type ConsumerMessages,
+  type JetStreamManager,
   type JsMsg,
 } from "@nats-io/jetstream";
 import type { MsgHdrs } from "@nats-io/transport-node";
@@ -46,7 +47,9 @@ export interface StreamWatch {
 /** Without a heartbeat for twice this long the consumer is made anew, milliseconds. */
 const HEARTBEAT_MS = 1_000;
 const RETRY_MS = 200;
-/** What is asked while JetStream has no leader is never answered: it is asked again soon at first, then later, milliseconds. */
+/** What is asked while a stream has no leader is never answered; whether it has one again is asked this often, milliseconds. */
+const LEADER_TIMEOUT_MS = 1_500;
+/** A consumer that was asked for and never answered is asked for again soon at first, then later, milliseconds. */
 const FIRST_TIMEOUT_MS = 1_500;
 const LAST_TIMEOUT_MS = 5_000;
 const INACTIVE_NS = 30e9;
@@ -68,7 +71,7 @@ class Watch implements StreamWatch {
   #lastSequence = 0;
   #mustReadAnew = false;
   #heardAtMs = Number.NEGATIVE_INFINITY;
-  /** Attempts since a consumer was made. */
+  /** How often a consumer was asked for since one was made. */
   #attempts = 0;
   readonly #reconnects: { stop(): void };
   #finished: Promise<void> | undefined;
@@ -111,9 +114,8 @@ class Watch implements StreamWatch {
   /** Delivers until the consumer breaks or the watch is stopped. */
   async #deliver(): Promise<void> {
     const { stream } = this.#options;
-    const timeout = Math.min(FIRST_TIMEOUT_MS * 2 ** this.#attempts++, LAST_TIMEOUT_MS);
-    const jsm = await jetstreamManager(this.#link.connection, { checkAPI: false, timeout });
-    const { created, state, config } = await jsm.streams.info(stream);
+    const leader = await this.#manager(LEADER_TIMEOUT_MS);
+    const { created, state, config } = await leader.streams.info(stream);
     const isSame =
       !this.#mustReadAnew &&
       created === this.#created &&
@@ -127,6 +129,7 @@ class Watch implements StreamWatch {
       this.#lastSequence = 0;
     }
     const filters = [this.#options.filter].flat();
+    const jsm = await this.#manager(Math.min(FIRST_TIMEOUT_MS * 2 ** this.#attempts++, LAST_TIMEOUT_MS));
     const info = await jsm.consumers.add(stream, {
       ...(filters.length === 1 ? { filter_subject: filters[0] as string } : { filter_subjects: filters }),
       ...(isSame
@@ -139,6 +142,10 @@ class Watch implements StreamWatch {
     });
     this.#attempts = 0;
     await this.#consume(info, state.last_seq);
+  }
+
+  #manager(timeout: number): Promise<JetStreamManager> {
+    return jetstreamManager(this.#link.connection, { checkAPI: false, timeout });
   }
 
   /** `storedUpTo`: the last sequence of the stream before the consumer was made. */
@@ -198,6 +205,7 @@ class Watch implements StreamWatch {
     })();
     await messages.closed();
     this.#messages = undefined;
-    await this.#link.jsm.consumers.delete(info.stream_name, info.name).catch(() => undefined); // gone, or goes by itself
+    const gone = this.#link.jsm.consumers.delete(info.stream_name, info.name).catch(() => undefined); // gone, or goes by itself
+    if (this.#stopped.signal.aborted) await gone; // else not: nobody answers for one that went with its nats-server
   }
 }

@@ -4,12 +4,17 @@ import { pino } from "pino";
 import { expect, test, vi } from "vitest";
 import { DecidingLease } from "./deciding-lease.ts";
 
+const LEASE = "srv.lease";
 const WAIT = { timeout: 10_000, interval: 10 };
 
 /** A server's lease on a nats-server that can be stopped; the lease's clock stands still unless it is put on. */
-async function startLease() {
+async function startLease({ refused = 0 } = {}) {
   const nats = await startNats();
   const link = await connectNats({ url: nats.url, name: "test" });
+  const { connection } = link;
+  const request = connection.request.bind(connection);
+  connection.request = (subject, ...more) =>
+    request(subject === LEASE && refused-- > 0 ? "nobody.answers" : subject, ...more);
   await ensureTopology(link, () => 1);
   const beats = new BeatStore(link);
   const happened: string[] = [];
@@ -44,6 +49,7 @@ async function startLease() {
   if (node === undefined) throw new Error("it has a node");
   return {
     lease,
+    link,
     node,
     clock,
     happened,
@@ -86,4 +92,25 @@ test("a renewal that is stored after the lease was given up is handed over by a 
   await lapseBeforeItsRenewal(started, started.isUnfit);
   await vi.waitFor(() => expect(started.happened).toContain("nobody, term 2"), WAIT);
   expect(started.lease.isHeld).toBe(false);
+});
+
+test("a renewal that was not stored is sent again soon: ten of them do not wait for ten turns", async () => {
+  await using started = await startLease({ refused: 10 });
+  await vi.waitFor(() => expect(started.happened).toContain("gained"), { timeout: 3_000 });
+});
+
+test("who waits for a server that decides no more is told; what that one still answers is taken", async () => {
+  await using started = await startLease();
+  const { lease, link, happened } = started;
+  await vi.waitFor(() => expect(happened).toContain("gained"), WAIT);
+  let answer: (text: string) => void = () => undefined;
+  const lastWords = lease.whileHeldBy("one", new Promise<string>((resolve) => (answer = resolve)));
+  const unanswered = lease.whileHeldBy("one", new Promise<never>(() => undefined));
+  const givenUp = expect(unanswered).rejects.toMatchObject({ code: "no-deciding-server" });
+  expect(await lease.whileHeldBy("one", Promise.resolve("carried out"))).toBe("carried out");
+  await link.js.publish(LEASE, JSON.stringify({ v: 1, server: "two", term: 2 }));
+  await vi.waitFor(() => expect(happened).toContain("lost"), { timeout: 10_000, interval: 1 });
+  answer("carried out");
+  expect(await lastWords).toBe("carried out");
+  await givenUp;
 });

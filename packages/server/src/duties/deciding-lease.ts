@@ -9,7 +9,7 @@
  *
  * The lease is for economy: one view, one queue an agent, no conflicts. Safety is the guard of each write alone.
  */
-import type { Lease, Service } from "@jobs/core";
+import { JobsError, type Lease, type Service } from "@jobs/core";
 import type { BeatStore } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 
@@ -17,6 +17,11 @@ import type { Logger } from "pino";
 const RENEW_MS = 500;
 /** Several renewals may be late or lost, as while nats-server has a new leader; a take-over takes little more than this. */
 const LAPSED_MS = 2_500;
+
+/** A renewal of unknown outcome is not left to the next turn: nobody decides when the lease lapses. */
+const AGAIN_MS = 100;
+/** A server that hands deciding over answers what it has carried out. */
+const LAST_WORDS_MS = 100;
 
 export interface DecidingLeaseOptions {
   readonly beats: BeatStore;
@@ -37,6 +42,8 @@ export class DecidingLease implements Service {
   #sequence = 0;
   #renewedAtMs = Number.NEGATIVE_INFINITY;
   #isHeld = false;
+  /** Each hears when the lease goes to another server, or to nobody. */
+  readonly #onHolder = new Set<(server: string | undefined) => void>();
   #timer: NodeJS.Timeout | undefined;
   /** Fires when the other server's lease has lapsed, not up to half a second later. */
   #lapse: NodeJS.Timeout | undefined;
@@ -51,6 +58,21 @@ export class DecidingLease implements Service {
   get holder(): string | undefined {
     const isFresh = this.#options.monotonicMs() - this.#renewedAtMs < LAPSED_MS;
     return isFresh ? this.#holder?.server : undefined;
+  }
+
+  /** What `server` answers; rejects soon after another one decides, or nobody: that one may never answer. */
+  async whileHeldBy<T>(server: string, asked: Promise<T>): Promise<T> {
+    let onHolder = (_by: string | undefined): void => undefined;
+    const replaced = new Promise<never>((_, reject) => {
+      const error = new JobsError("no-deciding-server", "Another server decides now: try again.");
+      onHolder = (by) => void (by !== server && setTimeout(() => reject(error), LAST_WORDS_MS));
+    });
+    this.#onHolder.add(onHolder);
+    try {
+      return await Promise.race([asked, replaced]);
+    } finally {
+      this.#onHolder.delete(onHolder);
+    }
   }
 
   get isHeld(): boolean {
@@ -87,7 +109,7 @@ export class DecidingLease implements Service {
       this.#options.onOwnRenewal(lease.sentAtMs);
     if (sequence <= this.#sequence) return;
     this.#sequence = sequence;
-    this.#holder = lease.server === "" ? undefined : lease;
+    this.#setHolder(lease.server === "" ? undefined : lease);
     if (lease.server === this.#options.server) {
       this.#renewedAtMs = lease.sentAtMs ?? Number.NEGATIVE_INFINITY;
       if (!this.#isHeld) this.#tickAfter(0);
@@ -126,17 +148,24 @@ export class DecidingLease implements Service {
     const outcome = await beats.lease({ v: 1, server, term, sentAtMs }, this.#sequence);
     if (outcome.kind === "conflict") this.#lose();
     if (outcome.kind === "stored") this.#hold({ server, term }, outcome.sequence, sentAtMs);
+    if (outcome.kind === "unknown") this.#tickAfter(AGAIN_MS);
   }
 
   #hold(holder: { server: string; term: number }, sequence: number, sentAtMs: number): void {
     this.#sequence = Math.max(this.#sequence, sequence);
-    this.#holder = holder;
+    this.#setHolder(holder);
     this.#renewedAtMs = sentAtMs;
     if (this.#isHeld) return;
     this.#isHeld = true;
     if (this.#isStopped) return; // stop() gives it back
     this.#options.log.info({ term: holder.term }, "this server decides now");
     this.#options.onGained();
+  }
+
+  #setHolder(holder: { server: string; term: number } | undefined): void {
+    const isChange = holder?.server !== this.#holder?.server;
+    this.#holder = holder;
+    if (isChange) for (const onHolder of this.#onHolder) onHolder(holder?.server);
   }
 
   #lose(): void {

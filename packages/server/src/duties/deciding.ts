@@ -76,6 +76,7 @@ export class Deciding {
     if (this.#isActive) return Promise.resolve();
     this.#isActive = true;
     const { evidence, desk, log } = this.#options;
+    log.info("its view is confirmed: its duties begin");
     desk.clear();
     for (const job of this.#options.jobs.names()) this.#setClock(job);
     this.#watch = evidence.watch({

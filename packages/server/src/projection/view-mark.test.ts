@@ -1,13 +1,14 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { CONFIRMED_FOR_MS, ViewMark, type Markable } from "./view-mark.ts";
 
 /** A store whose watch brings marks back when the test says so. */
 class HeldStore implements Markable {
   readonly marks: string[] = [];
+  error: Error | undefined;
 
   mark(_server: string, mark: string): Promise<void> {
     this.marks.push(mark);
-    return Promise.resolve();
+    return this.error === undefined ? Promise.resolve() : Promise.reject(this.error);
   }
 }
 
@@ -123,4 +124,44 @@ test("a mark that another one took the place of before it was delivered is confi
   expect([third.isConfirmed, view.ageMs()]).toEqual([false, 0]);
   for (const store of [jobs, history]) await bringBack(store);
   await third.done;
+});
+
+test("a mark that was lost, or not stored, is followed by another one soon, and by none once the view is confirmed", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const { view, jobs, history, confirm, bringBack } = marked();
+    history.error = new Error("no leader");
+    const confirming = confirm();
+    await bringBack(jobs);
+    history.error = undefined;
+    vi.advanceTimersByTime(1_000);
+    expect([jobs.marks, history.marks]).toMatchObject([{ length: 2 }, { length: 2 }]);
+    await bringBack(history); // the first one was not stored; with the later one nothing before it is missing
+    await confirming.done;
+    expect(view.isCurrent()).toBe(true);
+    view.invalidate();
+    vi.advanceTimersByTime(10_000);
+    expect(jobs.marks).toHaveLength(2);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("a view whose marks never come back is not confirmed, and it is said why", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const { view, jobs, confirm } = marked();
+    jobs.error = new Error("no leader");
+    const failed = expect(confirm().done).rejects.toThrow(
+      expect.objectContaining({ message: expect.stringContaining("did not come back"), cause: jobs.error }),
+    );
+    await vi.advanceTimersByTimeAsync(5_000);
+    await failed;
+    expect(view.isCurrent()).toBe(false);
+    const { length } = jobs.marks;
+    vi.advanceTimersByTime(10_000);
+    expect(jobs.marks).toHaveLength(length);
+  } finally {
+    vi.useRealTimers();
+  }
 });

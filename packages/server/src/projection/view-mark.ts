@@ -13,6 +13,8 @@ import type { JobStore } from "@jobs/core/jetstream";
 export const CONFIRMED_FOR_MS = 15_000;
 const EVERY_MS = 4_000;
 const CATCH_UP_MS = 5_000;
+/** A mark may be lost, as with a nats-server that goes: when it is not back another one is sent. */
+const AGAIN_MS = 1_000;
 
 /** What a mark is written to, and whose watch brings it back to {@link ViewMark.onMark}. */
 export type Markable = Pick<JobStore, "mark">;
@@ -81,35 +83,45 @@ export class ViewMark implements Service {
   }
 
   /** Resolves once all that was stored when it was called has been seen. */
-  async confirm(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const timeOut = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new Error("this server's mark did not come back through its watch")),
-        CATCH_UP_MS,
-      );
+  confirm(): Promise<void> {
+    const marks: string[] = [];
+    let again: NodeJS.Timeout | undefined;
+    let giveUp: NodeJS.Timeout | undefined;
+    let isOver = false;
+    const confirmed = new Promise<void>((resolve, reject) => {
+      let cause: unknown; // why the last mark was not stored, if that is known
+      const send = (): void => {
+        if (isOver) return;
+        clearTimeout(again);
+        again = setTimeout(send, AGAIN_MS);
+        const mark = randomUUID();
+        marks.push(mark);
+        void this.#settled(mark).then((isSeen) => (isSeen ? resolve() : send()));
+        this.#send(mark).catch((error: unknown) => (cause = error));
+      };
+      const message = "this server's mark did not come back through its watch";
+      giveUp = setTimeout(() => reject(new Error(message, { cause })), CATCH_UP_MS);
+      send();
     });
-    let mark = "";
-    const confirmed = async (): Promise<void> => {
-      do mark = randomUUID();
-      while (!(await this.#send(mark)));
-    };
-    try {
-      await Promise.race([confirmed(), timeOut]);
-    } finally {
-      clearTimeout(timer);
-      this.#waiting.delete(mark);
-    }
+    return confirmed.finally(() => {
+      isOver = true;
+      clearTimeout(again);
+      clearTimeout(giveUp);
+      for (const mark of marks) this.#waiting.delete(mark);
+    });
   }
 
-  /** True once the mark came back; false when the view was invalidated before it did. */
-  async #send(mark: string): Promise<boolean> {
-    const { stores, server, monotonicMs } = this.#options;
-    const settled = new Promise<boolean>((settle) =>
+  /** Resolves true once the mark came back; false when the view was invalidated before it did. */
+  #settled(mark: string): Promise<boolean> {
+    const { stores, monotonicMs } = this.#options;
+    return new Promise((settle) =>
       this.#waiting.set(mark, { sentAtMs: monotonicMs(), missing: new Set(stores), settle }),
     );
+  }
+
+  async #send(mark: string): Promise<void> {
+    const { stores, server } = this.#options;
     await Promise.all(stores.map((store) => store.mark(server, mark)));
-    return settled;
   }
 
   /**
