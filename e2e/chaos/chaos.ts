@@ -21,6 +21,8 @@ export interface ChaosOptions {
   /** Decides what is drawn; what comes of it depends on the machine, too. */
   readonly seed: number;
   readonly agents?: number;
+  /** The share of faults that hit the deciding server while all else is well, 0 to 1; a tenth by default. */
+  readonly takeOverShare?: number;
   /** Keeps marks and logs also when no rule was broken. */
   readonly isKept?: boolean;
   /** Ends the faults before their time: the calm and the rules follow. */
@@ -47,7 +49,16 @@ const LOGS_READ = 200;
 const CALL_MS = 10_000;
 
 export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
-  const { nodes, seconds, seed, agents = 2, signal, log = () => undefined, onCounts = () => undefined } = options;
+  const {
+    nodes,
+    seconds,
+    seed,
+    agents = 2,
+    takeOverShare = 0.1,
+    signal,
+    log = () => undefined,
+    onCounts = () => undefined,
+  } = options;
   const random = new SeededRandom(seed);
   const startedAt = performance.now();
   const tell = (line: string): void => log(`${((performance.now() - startedAt) / 1_000).toFixed(1)} s ${line}`);
@@ -66,7 +77,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosOutcome> {
   const ledger = new Ledger();
   const load = new Load(system, ledger, random.fork());
   const takeOvers = new TakeOvers(system, load, random.fork());
-  const faults = new Faults({ system, takeOvers, random: random.fork(), log: tell });
+  const faults = new Faults({ system, takeOvers, takeOverShare, random: random.fork(), log: tell });
   const counts = (): Counts => countsOf({ ledger, watcher, load, faults, takeOvers, restarts });
 
   // Not AbortSignal.any() of a timeout: in Node 20 that may be collected before it fires.

@@ -34,6 +34,7 @@ export class Faults {
   readonly counts = new Map<string, number>();
   readonly #system: ChaosSystem;
   readonly #takeOvers: TakeOvers;
+  readonly #takeOverShare: number;
   readonly #random: SeededRandom;
   readonly #targets: readonly Target[];
   readonly #active = new Map<Target, Promise<void>>();
@@ -42,12 +43,15 @@ export class Faults {
   constructor(options: {
     readonly system: ChaosSystem;
     readonly takeOvers: TakeOvers;
+    /** The share of faults that hit the deciding server while all else is well, 0 to 1. */
+    readonly takeOverShare: number;
     readonly random: SeededRandom;
     readonly log: (line: string) => void;
   }) {
-    const { system, takeOvers, random, log } = options;
+    const { system, takeOvers, takeOverShare, random, log } = options;
     this.#system = system;
     this.#takeOvers = takeOvers;
+    this.#takeOverShare = takeOverShare;
     this.#random = random;
     this.#log = log;
     this.#targets = [
@@ -66,7 +70,7 @@ export class Faults {
   async run(signal: AbortSignal): Promise<void> {
     while (await pause(this.#random.between(50, 800), signal)) {
       if (this.#active.size >= MAX_AT_ONCE) continue;
-      if (this.#random.chance(0.1)) await this.#againstTheDeciding();
+      if (this.#random.chance(this.#takeOverShare)) await this.#againstTheDeciding();
       else this.#begin(this.#random.pick(this.#targets.filter((target) => !this.#active.has(target))));
     }
     while (this.#active.size > 0) await Promise.all(this.#active.values());

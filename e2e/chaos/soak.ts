@@ -1,4 +1,4 @@
-/** `npm run soak -- [--minutes N] [--nodes 1|3] [--seed N] [--agents N] [--keep]`: chaos for as long as one likes, counts every minute; Ctrl-C ends the faults early. */
+/** `npm run soak -- [--minutes N] [--nodes 1|3] [--seed N] [--agents N] [--take-overs SHARE] [--keep]`: chaos for as long as one likes, counts every minute; Ctrl-C ends the faults early. */
 import { parseArgs } from "node:util";
 import { runChaos } from "./chaos.ts";
 import { describeCounts } from "./counts.ts";
@@ -9,12 +9,16 @@ const { values } = parseArgs({
     nodes: { type: "string", default: "3" },
     seed: { type: "string", default: String(Date.now() % 2 ** 32) },
     agents: { type: "string", default: "3" },
+    "take-overs": { type: "string", default: "0.1" },
     keep: { type: "boolean", default: false },
   },
 });
 const [minutes, nodes, seed, agents] = [values.minutes, values.nodes, values.seed, values.agents].map(Number);
-if (!(minutes && minutes > 0 && (nodes === 1 || nodes === 3) && Number.isInteger(seed) && agents && agents > 0)) {
-  say("npm run soak -- [--minutes N] [--nodes 1|3] [--seed N] [--agents N] [--keep]");
+const takeOverShare = Number(values["take-overs"]);
+const isRight =
+  minutes && minutes > 0 && (nodes === 1 || nodes === 3) && Number.isInteger(seed) && agents && agents > 0;
+if (!isRight || !(takeOverShare >= 0 && takeOverShare <= 1)) {
+  say("npm run soak -- [--minutes N] [--nodes 1|3] [--seed N] [--agents N] [--take-overs SHARE] [--keep]");
   process.exit(64);
 }
 
@@ -27,6 +31,7 @@ const { violations, directory } = await runChaos({
   seconds: minutes * 60,
   seed: seed ?? 0,
   agents,
+  takeOverShare,
   isKept: values.keep,
   signal: interrupted.signal,
   log: say,

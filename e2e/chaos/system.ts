@@ -40,6 +40,8 @@ interface Part {
 export interface ServerPart extends Part {
   readonly url: string;
   readonly client: JobsClient;
+  /** Another client, as of another tool. */
+  readonly connect: () => JobsClient;
 }
 
 export interface HostPart extends Part {
@@ -100,7 +102,8 @@ export async function startSystem(options: SystemOptions): Promise<ChaosSystem> 
       JOBS_SECRET: "a secret of chaos runs only",
       JOBS_ARTIFACTS_DIR: join(directory, "artifacts"),
     });
-    return { ...made, url, client: connect({ url, token: TOKEN }) };
+    const connectToIt = (): JobsClient => connect({ url, token: TOKEN });
+    return { ...made, url, client: connectToIt(), connect: connectToIt };
   };
   const host = async (agent: string): Promise<HostPart> => {
     const stateDir = join(directory, agent);
