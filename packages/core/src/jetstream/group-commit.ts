@@ -26,7 +26,7 @@ interface Waiting {
 /** Lone writes under way at once; more wait and go together. */
 const MAX_LONE = 4;
 const MAX_BATCH = 256;
-/** A write alone that was not answered is sent again soon; after a batch all of its writes are. Milliseconds. */
+/** A lone write that is not answered is soon of unknown outcome, and sent again. A batch, and what is sent of a failed one, has longer. Milliseconds. */
 const ALONE_TIMEOUT_MS = 2_000;
 const BATCH_TIMEOUT_MS = 5_000;
 
@@ -58,7 +58,8 @@ export class GroupCommit {
       });
       return;
     }
-    for (const one of this.#waiting.splice(0, MAX_LONE - this.#underWay)) void this.#track(this.#alone(one));
+    for (const one of this.#waiting.splice(0, MAX_LONE - this.#underWay))
+      void this.#track(this.#alone(one, ALONE_TIMEOUT_MS));
   }
 
   async #track(work: Promise<void>): Promise<void> {
@@ -82,13 +83,13 @@ export class GroupCommit {
     return batch;
   }
 
-  async #alone({ write, done }: Waiting): Promise<void> {
+  async #alone({ write, done }: Waiting, timeout: number): Promise<void> {
     done(
       await outcomeOf(
         this.#link.js.publish(write.subject, write.bytes, {
           ...(write.headers === undefined ? {} : { headers: write.headers }),
           expect: { lastSubjectSequence: write.guard, lastSubjectSequenceSubject: write.guardSubject },
-          timeout: ALONE_TIMEOUT_MS,
+          timeout,
         }),
       ),
     );
@@ -98,7 +99,7 @@ export class GroupCommit {
     const last = await this.#commit(batch.map(({ write }) => write)).catch(() => undefined);
     if (last === undefined) {
       // Nothing of it is stored, or all of it: then each write alone meets its own record, as after any unknown outcome.
-      await Promise.all(batch.map((one) => this.#alone(one)));
+      await Promise.all(batch.map((one) => this.#alone(one, BATCH_TIMEOUT_MS)));
       return;
     }
     const first = last - batch.length + 1;

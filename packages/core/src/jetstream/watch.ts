@@ -47,8 +47,10 @@ export interface StreamWatch {
 /** Without a heartbeat for twice this long the consumer is made anew, milliseconds. */
 const HEARTBEAT_MS = 1_000;
 const RETRY_MS = 200;
-/** What is asked while a stream has no leader is never answered; whether it has one again is asked this often, milliseconds. */
+/** What is asked while a stream has no leader is never answered; whether it has one again is asked this often, milliseconds, at first. */
 const LEADER_TIMEOUT_MS = 1_500;
+/** Longer than leaders are chosen; who is not answered so often asks a nats-server that is slow. */
+const LEADER_QUESTIONS = 10;
 /** A consumer that was asked for and never answered is asked for again soon at first, then later, milliseconds. */
 const FIRST_TIMEOUT_MS = 1_500;
 const LAST_TIMEOUT_MS = 5_000;
@@ -71,6 +73,8 @@ class Watch implements StreamWatch {
   #lastSequence = 0;
   #mustReadAnew = false;
   #heardAtMs = Number.NEGATIVE_INFINITY;
+  /** How often the stream's leader was asked without an answer. */
+  #asked = 0;
   /** How often a consumer was asked for since one was made. */
   #attempts = 0;
   readonly #reconnects: { stop(): void };
@@ -114,8 +118,9 @@ class Watch implements StreamWatch {
   /** Delivers until the consumer breaks or the watch is stopped. */
   async #deliver(): Promise<void> {
     const { stream } = this.#options;
-    const leader = await this.#manager(LEADER_TIMEOUT_MS);
+    const leader = await this.#manager(this.#asked++ < LEADER_QUESTIONS ? LEADER_TIMEOUT_MS : LAST_TIMEOUT_MS);
     const { created, state, config } = await leader.streams.info(stream);
+    this.#asked = 0;
     const isSame =
       !this.#mustReadAnew &&
       created === this.#created &&

@@ -94,7 +94,7 @@ test("a renewal that is stored after the lease was given up is handed over by a 
   expect(started.lease.isHeld).toBe(false);
 });
 
-test("a renewal that was not stored is sent again soon: ten of them do not wait for ten turns", async () => {
+test("a renewal of unknown outcome is sent again soon: ten of them do not wait for ten turns", async () => {
   await using started = await startLease({ refused: 10 });
   await vi.waitFor(() => expect(started.happened).toContain("gained"), { timeout: 3_000 });
 });

@@ -45,7 +45,7 @@ export class DecidingLease implements Service {
   /** Each hears when the lease goes to another server, or to nobody. */
   readonly #onHolder = new Set<(server: string | undefined) => void>();
   #timer: NodeJS.Timeout | undefined;
-  /** Fires when the other server's lease has lapsed, not up to half a second later. */
+  /** A turn that must not wait for the next half second: the other server's lease has lapsed, or a renewal is sent again. */
   #lapse: NodeJS.Timeout | undefined;
   #ticking: Promise<void> | undefined;
   #isStopped = false;
@@ -64,7 +64,7 @@ export class DecidingLease implements Service {
   async whileHeldBy<T>(server: string, asked: Promise<T>): Promise<T> {
     let onHolder = (_by: string | undefined): void => undefined;
     const replaced = new Promise<never>((_, reject) => {
-      const error = new JobsError("no-deciding-server", "Another server decides now: try again.");
+      const error = new JobsError("no-deciding-server", "That server decides no more: try again.");
       onHolder = (by) => void (by !== server && setTimeout(() => reject(error), LAST_WORDS_MS));
     });
     this.#onHolder.add(onHolder);
@@ -148,7 +148,7 @@ export class DecidingLease implements Service {
     const outcome = await beats.lease({ v: 1, server, term, sentAtMs }, this.#sequence);
     if (outcome.kind === "conflict") this.#lose();
     if (outcome.kind === "stored") this.#hold({ server, term }, outcome.sequence, sentAtMs);
-    if (outcome.kind === "unknown") this.#tickAfter(AGAIN_MS);
+    if (outcome.kind === "unknown" && (this.holder ?? server) === server) this.#tickAfter(AGAIN_MS);
   }
 
   #hold(holder: { server: string; term: number }, sequence: number, sentAtMs: number): void {

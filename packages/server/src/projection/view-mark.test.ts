@@ -140,7 +140,7 @@ test("a mark that was lost, or not stored, is followed by another one soon, and 
     await confirming.done;
     expect(view.isCurrent()).toBe(true);
     view.invalidate();
-    vi.advanceTimersByTime(10_000);
+    await vi.advanceTimersByTimeAsync(10_000);
     expect(jobs.marks).toHaveLength(2);
   } finally {
     vi.useRealTimers();
@@ -159,8 +159,47 @@ test("a view whose marks never come back is not confirmed, and it is said why", 
     await failed;
     expect(view.isCurrent()).toBe(false);
     const { length } = jobs.marks;
-    vi.advanceTimersByTime(10_000);
+    await vi.advanceTimersByTimeAsync(10_000);
     expect(jobs.marks).toHaveLength(length);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("one mark is sent in the place of all that were on their way when the view was invalidated, and none after the stop", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const { view, jobs, history, confirm, bringBack } = marked();
+    const confirming = confirm();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(jobs.marks).toHaveLength(2);
+    view.invalidate();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(jobs.marks).toHaveLength(3);
+    await view.stop();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(jobs.marks).toHaveLength(3);
+    for (const store of [jobs, history]) await bringBack(store);
+    await confirming.done;
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("a later mark that took the place of another's is seen for both, though who sent it has its answer already", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const { jobs, history, confirm, bringBack } = marked();
+    const first = confirm();
+    await vi.advanceTimersByTimeAsync(500);
+    const second = confirm();
+    await vi.advanceTimersByTimeAsync(500);
+    expect(jobs.marks).toHaveLength(3); // of the first, the second, and the first again
+    for (const store of [jobs, history]) await bringBack(store, store.marks[0]);
+    await first.done;
+    expect(second.isConfirmed).toBe(false);
+    for (const store of [jobs, history]) await bringBack(store, store.marks[2]);
+    await second.done;
   } finally {
     vi.useRealTimers();
   }

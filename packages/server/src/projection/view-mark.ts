@@ -46,6 +46,7 @@ export class ViewMark implements Service {
   readonly #waiting = new Map<string, SentMark>();
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
 
   constructor(options: ViewMarkOptions) {
     this.#options = options;
@@ -57,6 +58,7 @@ export class ViewMark implements Service {
   }
 
   stop(): Promise<void> {
+    this.#isStopped = true;
     clearInterval(this.#timer);
     return Promise.resolve();
   }
@@ -91,23 +93,31 @@ export class ViewMark implements Service {
     const confirmed = new Promise<void>((resolve, reject) => {
       let cause: unknown; // why the last mark was not stored, if that is known
       const send = (): void => {
-        if (isOver) return;
+        if (isOver || this.#isStopped) return;
         clearTimeout(again);
         again = setTimeout(send, AGAIN_MS);
         const mark = randomUUID();
         marks.push(mark);
-        void this.#settled(mark).then((isSeen) => (isSeen ? resolve() : send()));
-        this.#send(mark).catch((error: unknown) => (cause = error));
+        void this.#settled(mark).then((isSeen) => {
+          if (isSeen) resolve();
+          else if (mark === marks.at(-1)) send(); // one in the place of all that were on their way
+        });
+        this.#send(mark).then(
+          () => (cause = undefined),
+          (error: unknown) => (cause = error),
+        );
       };
-      const message = "this server's mark did not come back through its watch";
-      giveUp = setTimeout(() => reject(new Error(message, { cause })), CATCH_UP_MS);
+      giveUp = setTimeout(() => {
+        for (const mark of marks) this.#waiting.delete(mark);
+        reject(new Error("this server's mark did not come back through its watch", { cause }));
+      }, CATCH_UP_MS);
       send();
     });
+    // Its later marks stay: one may have taken the place of another's mark, and is then seen for both.
     return confirmed.finally(() => {
       isOver = true;
       clearTimeout(again);
       clearTimeout(giveUp);
-      for (const mark of marks) this.#waiting.delete(mark);
     });
   }
 
