@@ -108,7 +108,9 @@ describe("a cancel", () => {
 
   test("lets a script that listens to SIGTERM clean up, and can be hurried but not slowed", async () => {
     await using host = await SupervisedHost.open();
-    const polite = host.spec({ run: "a", job: "a", script: "trap 'echo bye; exit 3' TERM; echo ready; sleep 300\n" });
+    // Told before its child is there, the shell would wait for a child that was not told.
+    const script = "trap 'echo bye; exit 3' TERM; (echo ready; exec sleep 300)\n";
+    const polite = host.spec({ run: "a", job: "a", script });
     host.client.start(polite);
     await host.logWith("a.1", "ready");
     host.client.cancel(polite, polite.fence, 60_000);
