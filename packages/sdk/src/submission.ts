@@ -59,8 +59,17 @@ export function givenUp(error: JobsError, key: string): JobsError {
   return new JobsError(error.code, message, { cause: error, details: { ...error.details, key } });
 }
 
+const KEY_BYTES = 16;
+/** Random bytes for the next keys: to ask for them costs as much for many as for a few. */
+const random = new Uint8Array(256 * KEY_BYTES);
+let used = random.length;
+
 /** 128 random bits in hex. */
 export function randomKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  if (used === random.length) {
+    crypto.getRandomValues(random);
+    used = 0;
+  }
+  const bytes = random.subarray(used, (used += KEY_BYTES));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

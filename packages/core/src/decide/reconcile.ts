@@ -24,7 +24,7 @@ const MAX_RETRY_MS = 30_000;
  */
 export function reconcile(view: JobView, context: DecisionContext): Decision {
   for (const step of [cameDue, unmet, expired, superseded, replaced, passedOn, takenBack, lost, promoted, spread]) {
-    for (const run of step === promoted ? view.runs.toSorted(byLine) : view.runs) {
+    for (const run of step === promoted && view.runs.length > 1 ? view.runs.toSorted(byLine) : view.runs) {
       if (hasEnded(run)) continue;
       const next = step === lost ? lost(run, context) : step(run, context, view);
       if (next !== undefined) return write(next, context);
@@ -36,12 +36,11 @@ export function reconcile(view: JobView, context: DecisionContext): Decision {
 /** The instant at which a run that still waits is skipped; undefined while it does not wait, or an operator holds it. */
 export function waitEndsAt(run: Run): string | undefined {
   if (!isWaiting(run) || run.state !== "pending" || run.hold !== undefined) return undefined;
+  const pendingMs = Date.parse(run.times.pendingAt ?? run.times.submittedAt);
+  const retryAt = failedTry(run)?.retryAt;
   // The time between two tries is no wait.
-  const since = Math.max(
-    Date.parse(run.times.pendingAt ?? run.times.submittedAt),
-    Date.parse(failedTry(run)?.retryAt ?? run.times.submittedAt),
-  );
-  return new Date(since + policyOf(run).waitAtMostMs).toISOString();
+  const sinceMs = retryAt === undefined ? pendingMs : Math.max(pendingMs, Date.parse(retryAt));
+  return new Date(sinceMs + policyOf(run).waitAtMostMs).toISOString();
 }
 
 /** A run that waited for too long. One that was lost, or failed, and found no other try has failed. */

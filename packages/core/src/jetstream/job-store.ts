@@ -197,7 +197,7 @@ function toEntry(message: Omit<StreamMessage, "ageMs">): JobEntry | undefined {
 
 function bytesOf(record: JobRecord): Uint8Array {
   if (record.kind === "marker" || record.kind === "definition-marker") return new Uint8Array();
-  return new TextEncoder().encode(JSON.stringify(record.kind === "definition" ? record.definition : record.run));
+  return Buffer.from(JSON.stringify(record.kind === "definition" ? record.definition : record.run));
 }
 
 function findParsed<S extends z.ZodType>(schema: S, bytes: Uint8Array): z.output<S> | undefined {

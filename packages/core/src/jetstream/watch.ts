@@ -171,13 +171,7 @@ class Watch implements StreamWatch {
       this.#lastSequence = message.seq;
       this.#heardAtMs = performance.now();
       try {
-        this.#options.onMessage({
-          subject: message.subject,
-          sequence: message.seq,
-          headers: message.headers,
-          bytes: message.data,
-          ageMs: Math.max(0, Date.parse(info.created) - Date.parse(message.timestamp)),
-        });
+        this.#options.onMessage(new Delivered(message, info.created));
       } catch (error) {
         this.#options.onError?.(error); // one message that cannot be read must not hide those after it
       }
@@ -212,5 +206,36 @@ class Watch implements StreamWatch {
     this.#messages = undefined;
     const gone = this.#link.jsm.consumers.delete(info.stream_name, info.name).catch(() => undefined); // gone, or goes by itself
     if (this.#stopped.signal.aborted) await gone; // else not: nobody answers for one that went with its nats-server
+  }
+}
+
+/** Nothing is read of a message before it is asked for: most are this server's own writes, and known. */
+class Delivered implements StreamMessage {
+  readonly #message: JsMsg;
+  readonly #watchedFrom: string;
+
+  constructor(message: JsMsg, watchedFrom: string) {
+    this.#message = message;
+    this.#watchedFrom = watchedFrom;
+  }
+
+  get subject(): string {
+    return this.#message.subject;
+  }
+
+  get sequence(): number {
+    return this.#message.seq;
+  }
+
+  get headers(): MsgHdrs | undefined {
+    return this.#message.headers;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#message.data;
+  }
+
+  get ageMs(): number {
+    return Math.max(0, Date.parse(this.#watchedFrom) - Date.parse(this.#message.timestamp));
   }
 }

@@ -4,7 +4,6 @@ import { failure } from "../decide/index.ts";
 import { AttemptExit, Refusal, type Attempt } from "../domain/attempt.ts";
 import { StoredLog } from "../domain/log.ts";
 import { hasEnded, hostOf, type Run } from "../domain/run.ts";
-import { withoutUndefined } from "./without-undefined.ts";
 
 /** Where an attempt stands, or how it ended; `refused`: its host did not start it. */
 export const AttemptOutcome = z.enum(["assigned", "running", "completed", "failed", "cancelled", "lost", "refused"]);
@@ -40,7 +39,7 @@ export function attemptsOf(run: Run): AttemptView[] | undefined {
 function viewOf(run: Run, attempt: Attempt): AttemptView {
   const { number, startedAt, exitedAt, exit, refusal, retryAt } = attempt;
   const output = run.output?.attempts.find((one) => one.attempt === number);
-  return withoutUndefined({
+  return {
     number,
     on: hostOf(run, attempt),
     startedAt,
@@ -53,7 +52,7 @@ function viewOf(run: Run, attempt: Attempt): AttemptView {
     retryAt,
     log: output?.log,
     artifacts: output?.artifacts.length,
-  });
+  };
 }
 
 function outcomeOf(run: Run, attempt: Attempt): AttemptOutcome {

@@ -82,5 +82,4 @@ test("the view of a run is what the operations promise, without its inner parts"
   const view = viewOfRun(runningRun({ cancel: { requestedAt: "2026-03-01T12:00:00.000Z", by: "bob" } }));
   expect(z.strictObject(operations.getRun.output.shape).parse(view)).toEqual(view);
   expect(view).toMatchObject({ run: "run00001", state: "running", on: "host-a", attempt: 1, cancelRequestedBy: "bob" });
-  expect(Object.values(view)).not.toContain(undefined);
 });

@@ -5,18 +5,16 @@
  * reversible, and no name of a job begins with the `_` that marks what the server keeps beside the jobs.
  */
 
-const UTF8 = new TextEncoder();
-const KEPT = /[A-Za-z0-9_-]/;
+/** What `encodeURIComponent` keeps and a token does not. */
+const TO_ESCAPE = /^_|[!'()*.~]/g;
 
-/** The subject token of a job's (normalised) name. */
+/** The subject token of a job's (normalised) name, which has no half of a character. */
 export function encodeJob(name: string): string {
-  let token = "";
-  for (const byte of UTF8.encode(name)) {
-    const character = String.fromCharCode(byte);
-    const kept = KEPT.test(character) && !(character === "_" && token === "");
-    token += kept ? character : `=${byte.toString(16).toUpperCase().padStart(2, "0")}`;
-  }
-  return token;
+  return encodeURIComponent(name).replaceAll("%", "=").replaceAll(TO_ESCAPE, escaped);
+}
+
+function escaped(character: string): string {
+  return `=${character.charCodeAt(0).toString(16).toUpperCase()}`;
 }
 
 /** The name that {@link encodeJob} made a token of. */

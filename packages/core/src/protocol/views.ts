@@ -16,7 +16,6 @@ import { currentAttempt, hasEnded, hostOf, priorityOf, RunState, WaitingFor, typ
 import type { Slot } from "../domain/slot.ts";
 import { TargetInput, targetInputOf } from "../domain/target.ts";
 import { attemptsOf, AttemptView } from "./attempt-view.ts";
-import { withoutUndefined } from "./without-undefined.ts";
 
 /** A run as the API shows it. Times are RFC 3339, UTC. */
 export const RunView = z.object({
@@ -150,7 +149,7 @@ export interface LiveFacts extends RunFacts {
 export function viewOfRun(run: Run, live?: LiveFacts): RunView {
   const attempt = currentAttempt(run) ?? run.attempts.at(-1);
   const { submittedAt, dueAt, pendingAt, runningAt, endedAt, settledAt } = run.times;
-  return withoutUndefined({
+  return {
     run: run.run,
     job: run.job,
     state: run.state,
@@ -165,7 +164,7 @@ export function viewOfRun(run: Run, live?: LiveFacts): RunView {
     priority: priorityOf(run),
     submittedBy: run.submittedBy,
     parameters: run.parameters,
-    times: withoutUndefined({ submittedAt, dueAt, pendingAt, runningAt, endedAt, settledAt }),
+    times: { submittedAt, dueAt, pendingAt, runningAt, endedAt, settledAt },
     attempt: attempt?.number,
     exitCode: attempt?.exit?.exitCode,
     signal: attempt?.exit?.signal,
@@ -194,17 +193,17 @@ export function viewOfRun(run: Run, live?: LiveFacts): RunView {
     output:
       run.output === undefined
         ? undefined
-        : withoutUndefined({
+        : {
             location: run.output.location,
             log: run.output.attempts.at(-1)?.log,
             artifacts: run.output.attempts.at(-1)?.artifacts ?? [],
-          }),
-  });
+          },
+  };
 }
 
 function afterOf({ runs, on, otherwise }: Dependencies, states: LiveFacts["dependencies"] = []): RunView["after"] {
   return {
-    runs: runs.map(({ job, run }, index) => withoutUndefined({ job, run, state: states[index] })),
+    runs: runs.map(({ job, run }, index) => ({ job, run, state: states[index] })),
     on,
     otherwise,
   };
@@ -216,12 +215,12 @@ function hostsOf({ agents, counts }: FanOut, live: HostCounts | undefined): RunV
 }
 
 function slotOf({ schedule, at, until, count }: Slot): RunView["slot"] {
-  return withoutUndefined({ schedule, at, until, count });
+  return { schedule, at, until, count };
 }
 
 function nextOf(run: Run, facts: RunFacts): RunView["next"] {
   const ownership = ownerOf(run, facts);
-  return ownership === undefined ? undefined : withoutUndefined(ownership);
+  return ownership === undefined ? undefined : ownership;
 }
 
 /** An agent as the API shows it. */

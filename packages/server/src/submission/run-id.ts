@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 
 /**
  * The run of an idempotency key: the same key of the same job gives the same id, on any server, at any time. `erasedAt`: where
@@ -20,7 +20,7 @@ export function memberRunOf({ run, agent }: { run: string; agent: string }): str
 }
 
 function digestOf(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
+  return hash("sha256", text, "buffer");
 }
 
 function idOf(bytes: Buffer): string {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { basename } from "node:path";
 import { JobsError } from "@jobs/core";
 import type { ShellChecker } from "./shell-checker.ts";
@@ -22,7 +22,7 @@ export class ShellSyntax {
   async check(script: string, program: string): Promise<void> {
     const shell = basename(program);
     if (!SHELLS.has(shell)) return;
-    const key = createHash("sha256").update(`${shell}\0${script}`).digest("base64");
+    const key = hash("sha256", `${shell}\0${script}`, "base64");
     if (this.#passed.has(key)) return;
     const checking = this.#underWay.get(key) ?? this.#checker.findFault(script, shell);
     this.#underWay.set(key, checking);

@@ -65,7 +65,7 @@ async function submitGroup(group: readonly Checked[], by: string, options: Submi
     group.map(async (checked) => {
       if ("error" in checked) return failed(checked.error, options);
       const { name } = checked.input;
-      const result = submitAfter(before.get(name), checked.input, { ...options, by });
+      const result = submitAfter(before.get(name), { input: checked.input, by }, options);
       before.set(name, result.then(findUnknown));
       const settled = await result;
       return settled instanceof JobsError ? failed(settled, options) : settled;
@@ -75,11 +75,11 @@ async function submitGroup(group: readonly Checked[], by: string, options: Submi
 
 async function submitAfter(
   before: Promise<JobsError | undefined> | undefined,
-  input: Input,
-  options: SubmitAllOptions & { readonly by: string },
+  { input, by }: { readonly input: Input; readonly by: string },
+  options: SubmitAllOptions,
 ): Promise<SubmitResult | JobsError> {
   try {
-    const accepting = accept(input, options.by, options);
+    const accepting = accept(input, by, options);
     accepting.catch(() => undefined); // it is looked at once the one before it is known
     const unknown = before === undefined ? undefined : await before;
     if (unknown !== undefined) return unknown;
