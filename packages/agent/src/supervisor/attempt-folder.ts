@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -33,6 +33,14 @@ export class AttemptFolder {
   }
 
   async remove(): Promise<void> {
+    try {
+      // The script left nothing in most: then this is all there is.
+      for (const file of [this.scriptPath, this.spoolPath]) unlinkSync(file);
+      for (const folder of [this.outputDir, this.workDir, this.path]) rmdirSync(folder);
+      return;
+    } catch {
+      // There is more, or less.
+    }
     await rm(this.path, { recursive: true, force: true, maxRetries: 2 });
   }
 }

@@ -5,6 +5,7 @@ import { ProcessTree } from "./containment.ts";
 import { buildEnvironment, markerOf, searchPathOf, type HostEnvironment } from "./environment.ts";
 import { findProgram } from "./interpreter.ts";
 import type { Journal } from "./journal.ts";
+import type { LeaderExit } from "./leaders.ts";
 import { openMask, type Mask } from "./mask.ts";
 import { isAlive, type ProcessIdentity } from "./process-table.ts";
 import type {
@@ -17,7 +18,7 @@ import type {
   Refusal,
   SpoolGrowth,
 } from "./protocol.ts";
-import { Pty, type LeaderExit } from "./pty.ts";
+import { Pty } from "./pty.ts";
 import { measureSpool, Spool } from "./spool.ts";
 
 /** What a script leaves running behind it gets this long to end by itself. */

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { mayHaveOrphans } from "./leaders.ts";
 import {
   findProcess,
   listPids,
@@ -43,6 +44,7 @@ export class ProcessTree {
   #killAtMs = Number.POSITIVE_INFINITY;
   #ending: Promise<readonly ProcessIdentity[]> | undefined;
   #hurry = new AbortController();
+  #isLeaderGone = false;
 
   constructor(options: ProcessTreeOptions) {
     this.#options = options;
@@ -64,8 +66,9 @@ export class ProcessTree {
     return this.#ending;
   }
 
-  /** The leader is gone: an end that waits for it need not wait for its next look. */
+  /** The leader was reaped: an end that waits for it need not wait for its next look. */
   noteExit(): void {
+    this.#isLeaderGone = true;
     this.#wake();
   }
 
@@ -77,7 +80,7 @@ export class ProcessTree {
   }
 
   async #end(): Promise<readonly ProcessIdentity[]> {
-    let members = this.#findMembers(this.#unproven());
+    let members = this.#isProvenEmpty() ? [] : this.#findMembers(this.#unproven());
     if (members.length > 0 && performance.now() < this.#killAtMs) {
       this.#signal(members, "SIGTERM");
       // A stopped process would not even notice the SIGTERM.
@@ -94,6 +97,15 @@ export class ProcessTree {
       members = this.#findMembers(members);
     }
     return members.map(({ pid, startTicks }) => ({ pid, startTicks }));
+  }
+
+  /** What nearly every script leaves is nothing: the kernel tells that in one look, without a look at every process. */
+  #isProvenEmpty(): boolean {
+    try {
+      return this.#isLeaderGone && !mayHaveOrphans();
+    } catch {
+      return false; // no descriptor left to look with
+    }
   }
 
   async #pause(pauseMs: number): Promise<void> {

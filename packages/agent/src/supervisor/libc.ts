@@ -9,6 +9,7 @@ const POSIX_SPAWN_SETSIGDEF = 0x04;
 const POSIX_SPAWN_SETSIGMASK = 0x08;
 const POSIX_SPAWN_SETSID = 0x80;
 const WNOHANG = 1;
+const PR_SET_CHILD_SUBREAPER = 36;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 
@@ -33,6 +34,7 @@ const ioctl = define<[fd: number, request: number, type: "void *", argument: Uin
 const fcntl = define<[fd: number, command: number, type: "int", argument: number]>("int fcntl(int, int, ...)");
 const close = define<[fd: number]>("int close(int)");
 const waitpid = define<[pid: number, status: [number], options: number]>("int waitpid(int, _Out_ int *, int)");
+const prctl = define<[option: number, type: "unsigned long", argument: number]>("int prctl(int, ...)");
 const strerror = define<[errno: number], string>("const char *strerror(int)");
 const sigemptyset = define<[set: Buffer]>("int sigemptyset(void *)");
 const sigfillset = define<[set: Buffer]>("int sigfillset(void *)");
@@ -129,6 +131,18 @@ export function reap(pid: number): number | undefined | null {
   const reaped = waitpid(pid, status, WNOHANG);
   if (reaped === 0) return undefined;
   return reaped === pid ? status[0] : null;
+}
+
+/** As {@link reap}, of whatever child has ended; undefined when none has that was not reaped. */
+export function reapAny(): { readonly pid: number; readonly status: number } | undefined {
+  const status: [number] = [0];
+  const pid = waitpid(-1, status, WNOHANG);
+  return pid > 0 ? { pid, status: status[0] } : undefined;
+}
+
+/** Makes this process the parent of every descendant whose own parent ends; false on a kernel that cannot. */
+export function adoptOrphansOfAll(): boolean {
+  return prctl(PR_SET_CHILD_SUBREAPER, "unsigned long", 1) === 0;
 }
 
 function define<Args extends readonly unknown[], Result = number>(prototype: string): (...args: Args) => Result {

@@ -1,5 +1,6 @@
 import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { adoptOrphans } from "./leaders.ts";
 import { Supervisor } from "./supervisor.ts";
 
 const { values } = parseArgs({ options: { "state-dir": { type: "string" }, "idle-exit-ms": { type: "string" } } });
@@ -18,6 +19,7 @@ const supervisor = new Supervisor({
   log,
 });
 
+adoptOrphans();
 // The terminal or session it was started from may go; it must not.
 process.on("SIGHUP", () => undefined);
 process.on("SIGINT", () => undefined);

@@ -48,6 +48,13 @@ export function listPids(): readonly number[] {
   return readdirSync("/proc").map(Number).filter(Number.isInteger);
 }
 
+/** The children of this process, those included that have ended and were not reaped; undefined when the kernel does not tell. */
+export function listChildren(): readonly number[] | undefined {
+  // Of its first thread: that one starts them, and is given those whose parents end.
+  const children = readProcFile(process.pid, `task/${process.pid}/children`);
+  return children?.split(" ").filter(Boolean).map(Number);
+}
+
 /** The number given out last; a lower one than before means that the numbers began anew. */
 export function newestPid(): number {
   return Number(readFileSync("/proc/loadavg", "utf8").trim().split(" ").at(-1));

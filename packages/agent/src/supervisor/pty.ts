@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, constants, openSync, writeSync } from "node:fs";
-import { constants as osConstants } from "node:os";
 import { ReadStream } from "node:tty";
 import { bootClockMs } from "./boot-clock.ts";
-import { openPty, reap, spawnOnTerminal, type Program } from "./libc.ts";
+import { onLeaderExit, spawnLeader, type LeaderExit } from "./leaders.ts";
+import { openPty, type Program } from "./libc.ts";
 import { findProcess, type ProcessIdentity } from "./process-table.ts";
 
 /** How long a drain may stand still: a script can stop its terminal (`tcflow`), and then it never ends. */
@@ -11,17 +11,6 @@ const DRAIN_WATCHDOG_MS = 5_000;
 const SENTINEL_RETRY_MS = 2;
 /** The kernel keeps far less than this between the two ends of a pty: a sentinel written is before it, or is lost. */
 const DRAIN_LIMIT_BYTES = 4 * 1024 * 1024;
-
-const SIGNAL_NAMES = new Map(Object.entries(osConstants.signals).map(([name, number]) => [number, name]));
-
-/** All leaders that were not reaped yet, by process number, and who is told how they ended. */
-const leaders = new Map<number, (exit: LeaderExit) => void>();
-
-/** How the leader ended: one of the two; neither when nobody can know. */
-export interface LeaderExit {
-  readonly exitCode?: number;
-  readonly signal?: string;
-}
 
 export interface PtyProgram extends Program {
   readonly directory: string;
@@ -80,7 +69,7 @@ export class Pty {
       }
       const leader = { pid, startTicks: findProcess(pid)?.startTicks ?? earliestTicks };
       const pty = new Pty(listener, { leader, terminal, stream });
-      leaders.set(pid, (exit) => pty.#leaderExited(exit));
+      onLeaderExit(pid, (exit) => pty.#leaderExited(exit));
       return pty;
     } catch (error) {
       // Nobody could look after it: it ends before it has come far.
@@ -177,40 +166,6 @@ export class Pty {
     this.#stream.destroy();
     this.#listener.onDrained();
   }
-}
-
-function spawnLeader(program: Program, terminalPath: string): number {
-  // Before it can have ended.
-  if (!process.listeners("SIGCHLD").includes(reapLeaders)) process.on("SIGCHLD", reapLeaders);
-  const pid = spawnAsShellDoes(program, terminalPath);
-  leaders.set(pid, () => undefined);
-  return pid;
-}
-
-/** To a shell, a file that the kernel cannot execute is a script of its own. */
-function spawnAsShellDoes({ file, args, env }: Program, terminalPath: string): number {
-  try {
-    return spawnOnTerminal({ file, args, env }, terminalPath);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOEXEC") throw error;
-    return spawnOnTerminal({ file: "/bin/sh", args: ["sh", file, ...args.slice(1)], env }, terminalPath);
-  }
-}
-
-/** Looks at all of them: when several end at once, the kernel may tell of one only. */
-function reapLeaders(): void {
-  for (const [pid, onExit] of leaders) {
-    const status = reap(pid);
-    if (status === undefined) continue;
-    leaders.delete(pid);
-    // Each by itself: a fault with one must not keep the others from being heard of.
-    queueMicrotask(() => onExit(status === null ? {} : exitOf(status)));
-  }
-}
-
-function exitOf(status: number): LeaderExit {
-  const signal = status & 0x7f;
-  return signal === 0 ? { exitCode: status >> 8 } : { signal: SIGNAL_NAMES.get(signal) ?? `SIG${signal}` };
 }
 
 /** A child begins where its parent is: older C libraries have no other way to say where. */

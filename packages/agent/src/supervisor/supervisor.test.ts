@@ -89,6 +89,13 @@ describe("an attempt", () => {
     expect(pids).toHaveLength(2);
     for (const pid of pids) expect(findProcess(pid)).toBeUndefined();
   });
+
+  test("has what tries to get away under the supervisor, not under init", async () => {
+    await using host = await SupervisedHost.open();
+    host.client.start(host.spec({ script: `${DAEMON}\necho ready; sleep 300\n` }));
+    const pid = Number.parseInt(await host.logWith("run-1.1", "ready"), 10);
+    expect(findProcess(pid)?.parentPid).toBe(host.client.hello.pid);
+  });
 });
 
 describe("a cancel", () => {

@@ -1,4 +1,5 @@
-import { Pty, type LeaderExit, type PtyProgram } from "../pty.ts";
+import type { LeaderExit } from "../leaders.ts";
+import { Pty, type PtyProgram } from "../pty.ts";
 
 /** What was printed to the last byte, and how the leader ended. */
 export interface Ended {
