@@ -24,6 +24,7 @@ const MODULES: Readonly<Record<string, string>> = {
 /** Files of the product that only touch the outside. */
 const FILES: Readonly<Record<string, string>> = {
   "packages/agent/src/supervisor/pty.ts": "pty",
+  "packages/agent/src/supervisor/leaders.ts": "leaders",
   "packages/agent/src/supervisor/process-table.ts": "process-table",
   "packages/core/src/artifacts/file-store.ts": "file-store",
   "packages/server/src/http/app.ts": "http-app",

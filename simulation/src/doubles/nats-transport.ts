@@ -4,7 +4,7 @@ import { startTimer } from "../kernel/globals.ts";
 import { kernel, machine, self } from "../kernel/machine.ts";
 import type { Connection, ContactChange } from "../nats/connection.ts";
 import { Feed } from "./feed.ts";
-import { guardOf, ttlOf } from "./nats-headers.ts";
+import { guardOf, received, ttlOf } from "./nats-headers.ts";
 
 export { errors, headers };
 
@@ -103,9 +103,10 @@ export class SimulatedConnection {
 
   /** A message of a batch that is not the last one. */
   publish(subject: string, bytes: Uint8Array, options: { headers: MsgHdrs }): void {
-    const id = options.headers.get("Nats-Batch-Id");
+    const came = received(options.headers);
+    const id = came.get("Nats-Batch-Id");
     this.link.toServer("batch", () => {
-      this.#staged.set(id, [...(this.#staged.get(id) ?? []), { subject, bytes, headers: options.headers }]);
+      this.#staged.set(id, [...(this.#staged.get(id) ?? []), { subject, bytes, headers: came }]);
     });
   }
 
@@ -116,7 +117,7 @@ export class SimulatedConnection {
   ): Promise<unknown> {
     if (serve !== undefined) return exchange(this.link, timeout, serve);
     if (typeof body !== "string" && head !== undefined)
-      return this.#commit({ subject, bytes: body, headers: head }, timeout);
+      return this.#commit({ subject, bytes: body, headers: received(head) }, timeout);
     const { cluster } = machine();
     return exchange(this.link, timeout, (answer) => {
       const isHeard = cluster.tell(subject, String(body), (text) =>

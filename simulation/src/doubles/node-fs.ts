@@ -46,6 +46,18 @@ export function mkdirSync(path: string): string | undefined {
   return path;
 }
 
+export function unlinkSync(path: string): void {
+  fileAt(path);
+  self().host.disk.remove(path);
+}
+
+export function rmdirSync(path: string): void {
+  const { disk } = self().host;
+  if (!disk.folders.has(path)) throw systemError("ENOENT", path);
+  if (disk.list(path).length > 0) throw systemError("ENOTEMPTY", path);
+  disk.remove(path);
+}
+
 export function rmSync(path: string): void {
   self().host.disk.remove(path);
 }

@@ -1,13 +1,8 @@
 /** Takes the place of the supervisor's `pty.ts`: a script on the simulated host. */
 import { kernel, self } from "../kernel/machine.ts";
+import { noteLeader, type LeaderExit } from "./leaders.ts";
 import { fileAt } from "./node-fs.ts";
 import type { ProcessIdentity } from "./process-table.ts";
-
-/** How the leader ended: one of the two. */
-export interface LeaderExit {
-  readonly exitCode?: number;
-  readonly signal?: string;
-}
 
 interface PtyProgram {
   readonly args: readonly string[];
@@ -40,6 +35,7 @@ export class Pty {
       supervisor.does("leader exited", () => onLeaderExit(exit), 0.1);
       supervisor.does("pty drained", () => this.#drain(), 0.3);
     });
+    noteLeader(leader);
     this.leader = { pid: leader.pid, startTicks: leader.startTicks };
     const { output } = leader.plan;
     if (output !== undefined) supervisor.does("output", () => onBytes(Buffer.from(output)), 0.05);

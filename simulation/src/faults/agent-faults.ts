@@ -56,6 +56,16 @@ export const AGENT_FAULTS = {
       { file: "packages/agent/src/agent.ts", find: "maySpeak: () => isChained,", replace: "maySpeak: () => true," },
     ],
   },
+  "orphans-not-looked-for": {
+    about: "Once its leader is gone a supervisor takes an attempt for over, whatever else of it runs.",
+    edits: [
+      {
+        file: "packages/agent/src/supervisor/containment.ts",
+        find: "return this.#isLeaderGone && !mayHaveOrphans();",
+        replace: "return this.#isLeaderGone;",
+      },
+    ],
+  },
   "no-journal-sync": {
     about: "The supervisor spawns before its journal is on the disk.",
     scale: { hosts: 3, paceMs: 400, mishapMs: 800, kinds: ["host crashed"] },

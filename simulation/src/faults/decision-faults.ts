@@ -94,7 +94,7 @@ export const DECISION_FAULTS = {
     edits: [
       {
         file: "packages/core/src/decide/assign.ts",
-        find: 'if (blockers(view, run).length > 0) return "previous-run";',
+        find: 'if (isBlocked(view, run)) return "previous-run";',
         replace: "",
       },
       {

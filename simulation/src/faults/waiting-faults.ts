@@ -60,8 +60,8 @@ export const WAITING_FAULTS = {
     edits: [
       {
         file: RECONCILE,
-        find: "if (at === undefined || Date.parse(now) < Date.parse(at)) return undefined;",
-        replace: "if (at === undefined || now !== at) return undefined;",
+        find: "if (atMs === undefined || Date.parse(now) < atMs) return undefined;",
+        replace: "if (atMs === undefined || Date.parse(now) !== atMs) return undefined;",
       },
     ],
   },

@@ -2,7 +2,7 @@ import { policyOf } from "../domain/policy.ts";
 import { RETRIES_MAX } from "../domain/retry.ts";
 import { findLeftOver, type Run } from "../domain/run.ts";
 import { dependsStill } from "./dependencies.ts";
-import { blockers, unaccounted } from "./line.ts";
+import { isBlocked, unaccounted } from "./line.ts";
 import { begun } from "./members.ts";
 import { findPlace } from "./place.ts";
 import { isBackingOff } from "./retry.ts";
@@ -15,7 +15,7 @@ const KEPT_GIVEN_UP = RETRIES_MAX;
 /** The run with its next attempt on its target, or with what it waits for instead. */
 export function assign(view: JobView, run: Run, context: DecisionContext): Run {
   const waitingFor = findObstacle(view, run, context);
-  if (waitingFor !== undefined) return { ...run, waitingFor };
+  if (waitingFor !== undefined) return run.waitingFor === waitingFor ? run : { ...run, waitingFor };
   if (run.target.kind === "all") return begun(run, context);
   const place = findPlace(run, context);
   return place.agent === undefined
@@ -30,7 +30,7 @@ function findObstacle(view: JobView, run: Run, context: DecisionContext): Run["w
   if (context.isRestoring) return "restored-store";
   if (isBackingOff(run, context.now)) return "retry";
   if (dependsStill(run, context)) return "dependency";
-  if (blockers(view, run).length > 0) return "previous-run";
+  if (isBlocked(view, run)) return "previous-run";
   return findLeftOver(run) !== undefined || unaccounted(view, context).length > 0 ? "left-over" : undefined;
 }
 

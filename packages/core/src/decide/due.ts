@@ -17,8 +17,9 @@ export function dueMs({ times: { dueAt, submittedAt } }: Run): number {
  * One that came due while nobody could decide starts late, but not later than it would have waited.
  */
 export function cameDue(run: Run, context: DecisionContext, view: JobView): Run | undefined {
+  if (!isAhead(run)) return undefined;
   const lateMs = Date.parse(context.now) - dueMs(run);
-  if (!isAhead(run) || lateMs < 0) return undefined;
+  if (lateMs < 0) return undefined;
   const policy = policyOf(run);
   if (lateMs > policy.waitAtMostMs) return skipped(run, "missed", context.now);
   const rejection = findRejection(

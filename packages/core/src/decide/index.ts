@@ -5,7 +5,7 @@ export { dueMs, nextDueMs } from "./due.ts";
 export { estimateStarts } from "./estimate.ts";
 export { decideEvidence } from "./evidence.ts";
 export { decideHold, decideRelease, type HoldRequest } from "./hold.ts";
-export { blockers, byLine, bySubmission, placeInLine, unaccounted } from "./line.ts";
+export { byLine, bySubmission, lastBlocker, placeInLine, unaccounted } from "./line.ts";
 export { hostCountsOf, isMemberKept, membersOf } from "./members.ts";
 export { ownerOf, type Ownership, type RunFacts } from "./owner.ts";
 export { reconcile, waitEndsAt } from "./reconcile.ts";

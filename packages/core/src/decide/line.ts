@@ -26,33 +26,52 @@ function inLineSince({ times: { submittedAt, dueAt } }: Run): string {
 
 /** The runs that keep the job busy, and that `run` may not run beside: those that have an attempt, and those before it in line. */
 export function blockers(view: JobView, run: Run): readonly Run[] {
-  const place = view.runs.findIndex((other) => other.run === run.run);
+  return view.runs.filter(blocking(view, run));
+}
+
+/** The last of the {@link blockers} by their submission. */
+export function lastBlocker(view: JobView, run: Run): Run | undefined {
+  return view.runs.findLast(blocking(view, run));
+}
+
+/** True when there is any of the {@link blockers}: of a long line the first one says it. */
+export function isBlocked(view: JobView, run: Run): boolean {
+  return view.runs.some(blocking(view, run));
+}
+
+function blocking(view: JobView, run: Run): (other: Run, index: number) => boolean {
+  const same = view.runs.indexOf(run);
+  const place = same >= 0 ? same : view.runs.findIndex((other) => other.run === run.run);
   const isAheadOf = (other: Run, index: number): boolean => {
     const isEarlier = place < 0 || index < place;
     // It takes the place of all that were there before it, however urgent they are.
     if (run.overlap === "replace") return isEarlier;
     return (priorityOf(other) - priorityOf(run) || (isEarlier ? 1 : -1)) > 0;
   };
-  return view.runs.filter((other, index) => {
-    if (areOfOne(other, run) || !isBusy(other) || mayOverlap(other.overlap, run.overlap)) return false;
+  return (other, index) => {
+    if (mayOverlap(other.overlap, run.overlap) || areOfOne(other, run) || !isBusy(other)) return false;
     // What is left over of a try that was given up runs on, however urgent others are.
     if (isUnderWay(other) || findLeftOver(other) !== undefined) return true;
     // The whole has its turn already.
     if (run.partOf !== undefined) return hasEnded(other);
     // One that is held, or waits for a run of another job, is passed by those behind it.
     return other.hold === undefined && other.waitingFor !== "dependency" && isAheadOf(other, index);
-  });
+  };
 }
 
+/** Of a view's runs those that wait, in line, by their ids. Many are asked of one view. */
+const lines = new WeakMap<JobView["runs"], ReadonlyMap<string, number>>();
+
 /** A run's place among those of its job that wait, from 1; undefined when it does not wait. */
-export function placeInLine(view: JobView, run: Run): number | undefined {
+export function placeInLine({ runs }: JobView, run: Run): number | undefined {
   if (!waitsInLine(run)) return undefined;
-  return (
-    view.runs
-      .filter(waitsInLine)
-      .sort(byLine)
-      .findIndex((other) => other.run === run.run) + 1
-  );
+  const line = lines.get(runs) ?? new Map(waitingInLine(runs).map((other, index) => [other.run, index + 1]));
+  lines.set(runs, line);
+  return line.get(run.run) ?? 0;
+}
+
+function waitingInLine(runs: JobView["runs"]): readonly Run[] {
+  return runs.filter(waitsInLine).sort(byLine);
 }
 
 /**

@@ -59,6 +59,25 @@ describe("a run that waits", () => {
   });
 });
 
+/** How often a look at a job asks something of a run, when so many wait for the one that runs. */
+function questions(waiting: number): number {
+  let asked = 0;
+  const get = <K extends keyof Run>(run: Run, key: K): Run[K] => {
+    asked++;
+    return run[key];
+  };
+  const line = Array.from({ length: waiting }, (_, index) =>
+    sampleRun({ run: `wait${index + 1000}`, waitingFor: "previous-run", overlap: "queue" }),
+  );
+  const runs = [runningRun({ run: "live0001" }), ...line].map((run) => new Proxy(run, { get }));
+  expect(reconcile(viewOf(...runs), contextOf())).toEqual(NOTHING);
+  return asked;
+}
+
+test("a line that is four times as long takes four times as long to look at", () => {
+  expect(questions(800)).toBeLessThan(5 * questions(200));
+});
+
 describe("a queue", () => {
   const [one, two, three] = ["run00001", "run00002", "run00003"].map((run) => sampleRun({ run, overlap: "queue" })) as [
     Run,

@@ -24,6 +24,7 @@ const MAX_RETRY_MS = 30_000;
  */
 export function reconcile(view: JobView, context: DecisionContext): Decision {
   for (const step of [cameDue, unmet, expired, superseded, replaced, passedOn, takenBack, lost, promoted, spread]) {
+    if (step === replaced && !view.runs.some(({ overlap }) => overlap === "replace")) continue;
     for (const run of step === promoted && view.runs.length > 1 ? view.runs.toSorted(byLine) : view.runs) {
       if (hasEnded(run)) continue;
       const next = step === lost ? lost(run, context) : step(run, context, view);
@@ -35,18 +36,23 @@ export function reconcile(view: JobView, context: DecisionContext): Decision {
 
 /** The instant at which a run that still waits is skipped; undefined while it does not wait, or an operator holds it. */
 export function waitEndsAt(run: Run): string | undefined {
+  const atMs = waitEndsMs(run);
+  return atMs === undefined ? undefined : new Date(atMs).toISOString();
+}
+
+function waitEndsMs(run: Run): number | undefined {
   if (!isWaiting(run) || run.state !== "pending" || run.hold !== undefined) return undefined;
   const pendingMs = Date.parse(run.times.pendingAt ?? run.times.submittedAt);
   const retryAt = failedTry(run)?.retryAt;
   // The time between two tries is no wait.
   const sinceMs = retryAt === undefined ? pendingMs : Math.max(pendingMs, Date.parse(retryAt));
-  return new Date(sinceMs + policyOf(run).waitAtMostMs).toISOString();
+  return sinceMs + policyOf(run).waitAtMostMs;
 }
 
 /** A run that waited for too long. One that was lost, or failed, and found no other try has failed. */
 function expired(run: Run, { now }: DecisionContext): Run | undefined {
-  const at = waitEndsAt(run);
-  if (at === undefined || Date.parse(now) < Date.parse(at)) return undefined;
+  const atMs = waitEndsMs(run);
+  if (atMs === undefined || Date.parse(now) < atMs) return undefined;
   const tried = endedAsTried(run, now);
   if (tried !== undefined) return tried;
   if (run.attempts.some((attempt) => attempt.lost !== undefined)) return endedAsLost(run, now);
@@ -87,6 +93,7 @@ function replaced(run: Run, context: DecisionContext, view: JobView): Run | unde
 function promoted(run: Run, context: DecisionContext, view: JobView): Run | undefined {
   if (!isWaiting(run) || run.state !== "pending" || isTooSoon(run, context.now)) return undefined;
   const next = assign(view, run, context);
+  if (next === run) return undefined;
   return isWaiting(next) && next.waitingFor === run.waitingFor ? undefined : next;
 }
 

@@ -51,7 +51,9 @@ export function failedTry(run: Run): Attempt | undefined {
  * still longer to wait than there ever was, it holds up nothing.
  */
 export function isBackingOff(run: Run, now: string): boolean {
-  const leftMs = Date.parse(failedTry(run)?.retryAt ?? now) - Date.parse(now);
+  const retryAt = failedTry(run)?.retryAt;
+  if (retryAt === undefined) return false;
+  const leftMs = Date.parse(retryAt) - Date.parse(now);
   return leftMs > 0 && leftMs <= retryDelayMs(policyOf(run).retry, failuresOf(run), 0) + CLOCKS_DIFFER_MS;
 }
 

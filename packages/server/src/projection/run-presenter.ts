@@ -1,6 +1,6 @@
 /** A live run as the API shows it: its record, and what is known beside it. */
 import { currentAttempt, hasEnded, isWaiting, viewOfRun, type LiveFacts, type Run, type RunView } from "@jobs/core";
-import { blockers, hostCountsOf, ownerOf, placeInLine, type Ownership } from "@jobs/core/decide";
+import { hostCountsOf, lastBlocker, ownerOf, placeInLine, type Ownership } from "@jobs/core/decide";
 import { CONTACT_MS } from "./agents-projection.ts";
 import type { Dependents } from "./dependents.ts";
 import type { JobsProjection } from "./jobs-projection.ts";
@@ -54,7 +54,7 @@ export class RunPresenter {
     };
     if (isWaiting(run)) {
       const view = jobs.view(run.job);
-      const blocker = blockers(view, run).at(-1);
+      const blocker = lastBlocker(view, run);
       return { ...chain, place: placeInLine(view, run), blockedBy: blocker?.partOf ?? blocker?.run };
     }
     if (run.fanOut !== undefined) return { ...chain, hosts: hostCountsOf(jobs.view(run.job), run) };
