@@ -61,7 +61,7 @@ export const AGENT_FAULTS = {
     edits: [
       {
         file: "packages/agent/src/supervisor/containment.ts",
-        find: "return this.#isLeaderGone && !mayHaveOrphans();",
+        find: "return this.#isLeaderGone && leader !== undefined && !isGroup(leader.pid) && !mayHaveOrphans();",
         replace: "return this.#isLeaderGone;",
       },
     ],

@@ -102,10 +102,12 @@ export class SimulatedHost {
 
   /** `kill(2)`: a negative number is a group. */
   signal(pid: number, signal: string): void {
-    for (const entry of this.processes.all()) {
-      const isMeant = pid < 0 ? entry.sessionPid === -pid : entry.pid === pid;
-      if (isMeant) this.#deliver(entry, signal);
-    }
+    for (const entry of this.meant(pid)) this.#deliver(entry, signal);
+  }
+
+  /** The processes of this number; of the group, when it is negative. */
+  meant(pid: number): readonly ScriptProcess[] {
+    return [...this.processes.all()].filter((entry) => (pid < 0 ? entry.sessionPid === -pid : entry.pid === pid));
   }
 
   /** The terminal of a script is gone with its supervisor. */

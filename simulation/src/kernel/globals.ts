@@ -1,9 +1,10 @@
-import type { Event } from "./event-queue.ts";
-import type { Kernel } from "./kernel.ts";
 /**
  * Node's globals as a simulated process sees them: timers of the kernel, the clocks of its host, the signals of its host.
  * Outside of a process they are the real ones.
  */
+import { systemError } from "../doubles/node-errors.ts";
+import type { Event } from "./event-queue.ts";
+import type { Kernel } from "./kernel.ts";
 import { kernel, self } from "./machine.ts";
 import type { Process } from "./process.ts";
 
@@ -82,7 +83,11 @@ export function installGlobals(): void {
   Object.defineProperty(performance, "now", { value: () => self().host.monotonicMs(), configurable: true });
   Object.defineProperty(process, "pid", { get: () => kernel().current?.pid ?? 1, configurable: true });
   Object.defineProperty(process, "kill", {
-    value: (pid: number, signal: string) => self().host.signal(pid, signal),
+    value: (pid: number, signal: string | 0) => {
+      const { host } = self();
+      if (host.meant(pid).length === 0) throw systemError("ESRCH", String(pid));
+      if (signal !== 0) host.signal(pid, signal);
+    },
     configurable: true,
   });
 }

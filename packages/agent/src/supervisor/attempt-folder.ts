@@ -1,6 +1,8 @@
-import { mkdirSync, rmdirSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmdirSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+
+const SHORT_BYTES = 1024 * 1024;
 
 /** `<stateDir>/attempts/<run>.<attempt>/`: all that the host keeps of an attempt until it is released. */
 export class AttemptFolder {
@@ -34,7 +36,8 @@ export class AttemptFolder {
 
   async remove(): Promise<void> {
     try {
-      // The script left nothing in most: then this is all there is.
+      // In most the script left nothing but a short log: then this is all there is, and done sooner than handed on.
+      if (statSync(this.spoolPath).size > SHORT_BYTES) throw new Error("a long file takes long to remove");
       for (const file of [this.scriptPath, this.spoolPath]) unlinkSync(file);
       for (const folder of [this.outputDir, this.workDir, this.path]) rmdirSync(folder);
       return;

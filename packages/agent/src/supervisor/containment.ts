@@ -36,7 +36,9 @@ export interface ProcessTreeOptions {
  * All processes of an attempt: those of the leader's session, those whose environment carries the marker (also after
  * `setsid` or a double fork), and the children of either.
  *
- * What gets away: a process that left the session with an emptied environment and whose parent has ended.
+ * What gets away: a process that left the session with an emptied environment and whose parent has ended. And at the end
+ * of a leader that left no child to this process: one that left its group inside another PID namespace, and one that somebody
+ * else has started for it.
  */
 export class ProcessTree {
   readonly #options: ProcessTreeOptions;
@@ -101,8 +103,9 @@ export class ProcessTree {
 
   /** What nearly every script leaves is nothing: the kernel tells that in one look, without a look at every process. */
   #isProvenEmpty(): boolean {
+    const { leader } = this.#options;
     try {
-      return this.#isLeaderGone && !mayHaveOrphans();
+      return this.#isLeaderGone && leader !== undefined && !isGroup(leader.pid) && !mayHaveOrphans();
     } catch {
       return false; // no descriptor left to look with
     }
@@ -179,6 +182,16 @@ export class ProcessTree {
     const { lowestPid = 0 } = this.#options;
     if (performance.now() - this.#bornAtMs > NUMBERS_RISE_MS) return 0;
     return newestPid() >= lowestPid ? lowestPid : 0;
+  }
+}
+
+/** True while a process of the group is there, or another group has its number: of one that went into another PID namespace nobody else tells. */
+function isGroup(group: number): boolean {
+  try {
+    process.kill(-group, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }
 

@@ -17,20 +17,8 @@ function isProgram(name: string, searchPath: string): boolean {
   return findProgram(name, searchPath) !== undefined;
 }
 
-/** Where a program was found, for this long: a start looks twice, and the next ones look for the same. Milliseconds. */
-const REMEMBERED_MS = 1_000;
-let found: { readonly key: string; readonly file: string; readonly atMs: number } | undefined;
-
-/** The file that is executed under this name, or was within the last second. */
+/** The file that is executed under this name. */
 export function findProgram(name: string, searchPath: string): string | undefined {
-  const key = `${name}\0${searchPath}`;
-  if (found?.key === key && performance.now() - found.atMs < REMEMBERED_MS) return found.file;
-  const file = lookUp(name, searchPath);
-  if (file !== undefined) found = { key, file, atMs: performance.now() };
-  return file;
-}
-
-function lookUp(name: string, searchPath: string): string | undefined {
   if (isAbsolute(name)) return isExecutableFile(name) ? name : undefined;
   // The script runs in a new, empty folder: nothing can be found relative to it.
   if (name.includes("/")) return undefined;

@@ -28,10 +28,10 @@ export function adoptOrphans(): void {
  * False when nothing runs any more of what leaders that were reaped have started: all of it would be a child of this
  * process, or of such a child. The kernel's list of them misses nothing, as only this process takes anything off it.
  */
-export function mayHaveOrphans(): boolean {
+export function mayHaveOrphans(list = listChildren): boolean {
   if (!isAdopting) return true;
   reapLeaders();
-  return listChildren()?.every((pid) => leaders.has(pid)) !== true;
+  return list()?.every((pid) => leaders.has(pid)) !== true;
 }
 
 /** @throws when it cannot be executed: then there is no process */
@@ -67,7 +67,10 @@ function reapLeaders(): void {
     }
     return;
   }
-  for (let reaped = reapAny(); reaped !== undefined; reaped = reapAny()) tell(reaped.pid, reaped.status);
+  for (let reaped = reapAny(); reaped !== undefined; reaped = reapAny()) {
+    if (reaped === null) return [...leaders.keys()].forEach((pid) => tell(pid, null)); // somebody else has taken their status
+    tell(reaped.pid, reaped.status);
+  }
 }
 
 function tell(pid: number, status: number | null): void {

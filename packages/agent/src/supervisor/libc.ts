@@ -133,11 +133,12 @@ export function reap(pid: number): number | undefined | null {
   return reaped === pid ? status[0] : null;
 }
 
-/** As {@link reap}, of whatever child has ended; undefined when none has that was not reaped. */
-export function reapAny(): { readonly pid: number; readonly status: number } | undefined {
+/** As {@link reap}, of whatever child has ended; undefined when none has that was not reaped, null when there is no child. */
+export function reapAny(): { readonly pid: number; readonly status: number } | undefined | null {
   const status: [number] = [0];
   const pid = waitpid(-1, status, WNOHANG);
-  return pid > 0 ? { pid, status: status[0] } : undefined;
+  if (pid === 0) return undefined;
+  return pid > 0 ? { pid, status: status[0] } : null;
 }
 
 /** Makes this process the parent of every descendant whose own parent ends; false on a kernel that cannot. */

@@ -1,19 +1,22 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import koffi from "koffi";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { bootClockMs } from "./boot-clock.ts";
 import { connectSupervisor } from "./launch.ts";
-import { findProcess } from "./process-table.ts";
+import { findProcess, listPids } from "./process-table.ts";
 import { buildSupervisorBundle, processGone, SupervisedHost } from "./testing/supervised-host.ts";
 
 const F_SETFD = 2;
 /** Prints the number of a process that has left the session and has no parent any more, when it has. */
 const DAEMON = "(setsid bash -c 'echo $$; touch up; exec sleep 300' &); until [ -e up ]; do sleep 0.01; done";
+
+/** Not everybody may make namespaces. */
+const mayUnshare = spawnSync("unshare", ["--pid", "--fork", "true"]).status === 0;
 
 beforeAll(buildSupervisorBundle, 30_000);
 
@@ -88,6 +91,23 @@ describe("an attempt", () => {
     const pids = (await host.log("run-1.1")).toString().trim().split("\r\n").map(Number);
     expect(pids).toHaveLength(2);
     for (const pid of pids) expect(findProcess(pid)).toBeUndefined();
+  });
+
+  test.skipIf(!mayUnshare)("ends with what it started inside a PID namespace of somebody else", async () => {
+    await using host = await SupervisedHost.open();
+    const container = spawn("unshare", ["--pid", "--fork", "sleep", "300"], { detached: true, stdio: "ignore" });
+    try {
+      const isInit = (pid: number): boolean => findProcess(pid)?.parentPid === container.pid;
+      await vi.waitFor(() => expect(listPids().some(isInit)).toBe(true), { interval: 5 });
+      const init = listPids().find(isInit);
+      const script = `nsenter --target ${init} --pid sh -c 'trap "" HUP; sleep 301 & echo up'\n`;
+      const { pid: leader, exit } = await host.run({ script });
+      expect(exit).toEqual({ exitCode: 0 });
+      expect((await host.log("run-1.1")).toString()).toBe("up\r\n");
+      expect(listPids().filter((pid) => findProcess(pid)?.sessionPid === leader)).toEqual([]);
+    } finally {
+      process.kill(-container.pid!, "SIGKILL");
+    }
   });
 
   test("has what tries to get away under the supervisor, not under init", async () => {
@@ -287,24 +307,21 @@ describe("the supervisor", () => {
     await rm(parent, { recursive: true });
   });
 
-  test.skipIf(process.getuid?.() !== 0)(
-    "lets a script run on when the disk is full, and calls the log incomplete",
-    async () => {
-      const disk = await mkdtemp(join(tmpdir(), "jobs-supervisor-"));
-      execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]);
-      try {
-        await using host = await SupervisedHost.open(join(disk, "state"));
-        const status = await host.run({ script: "head -c 3000000 /dev/zero | tr '\\0' x; exit 9\n" });
-        expect(status.exit).toEqual({ exitCode: 9 });
-        expect(status.log.sha256).toBeUndefined();
-        expect(status.log.lengthBytes + (status.log.droppedBytes ?? 0)).toBe(3_000_000);
-        expect((await host.log("run-1.1")).length).toBe(status.log.lengthBytes);
-      } finally {
-        execFileSync("umount", ["--lazy", disk]);
-        await rm(disk, { recursive: true });
-      }
-    },
-  );
+  test.skipIf(!mayUnshare)("lets a script run on when the disk is full, and calls the log incomplete", async () => {
+    const disk = await mkdtemp(join(tmpdir(), "jobs-supervisor-"));
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]);
+    try {
+      await using host = await SupervisedHost.open(join(disk, "state"));
+      const status = await host.run({ script: "head -c 3000000 /dev/zero | tr '\\0' x; exit 9\n" });
+      expect(status.exit).toEqual({ exitCode: 9 });
+      expect(status.log.sha256).toBeUndefined();
+      expect(status.log.lengthBytes + (status.log.droppedBytes ?? 0)).toBe(3_000_000);
+      expect((await host.log("run-1.1")).length).toBe(status.log.lengthBytes);
+    } finally {
+      execFileSync("umount", ["--lazy", disk]);
+      await rm(disk, { recursive: true });
+    }
+  });
 });
 
 function sha256(bytes: Buffer): string {

@@ -93,7 +93,6 @@ function replaced(run: Run, context: DecisionContext, view: JobView): Run | unde
 function promoted(run: Run, context: DecisionContext, view: JobView): Run | undefined {
   if (!isWaiting(run) || run.state !== "pending" || isTooSoon(run, context.now)) return undefined;
   const next = assign(view, run, context);
-  if (next === run) return undefined;
   return isWaiting(next) && next.waitingFor === run.waitingFor ? undefined : next;
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { PolicySettings } from "../domain/policy.ts";
 import { Run } from "../domain/run.ts";
 import {
   assignedRun,
@@ -13,6 +14,7 @@ import {
   viewOf,
 } from "../testing/sample-runs.ts";
 import { decideSubmit } from "./submit.ts";
+import type { Decision } from "./view.ts";
 
 test("the write that accepts a run of an idle job already assigns it to an agent that can take it", () => {
   const { policy: _, ...asRecorded } = sampleSubmission();
@@ -100,6 +102,18 @@ test("two runs overlap only if both allow it", () => {
   expect(submit("allow", "reject")).toBe("reject");
   expect(submit("reject", "allow")).toBe("reject");
   expect(submit("reject", "reject")).toBe("reject");
+});
+
+test("the record has all that a submission says, also what only a newer server knows, and the whole policy but what is usual", () => {
+  const said = { rerunOf: "run00009", parameters: { size: 1 }, news: { of: "later" } };
+  const policy = { whenUnavailable: "reject", timeoutMs: 5_000 } as const;
+  const decision = decideSubmit(viewOf(), { ...sampleSubmission({ policy }), ...said }, contextOf());
+  const { run } = decision as Extract<Decision, { kind: "write" }>;
+  expect(run).toMatchObject({ ...said, ...policy });
+  expect(Object.keys(run)).toEqual(
+    expect.arrayContaining(Object.keys(PolicySettings.shape).filter((key) => key !== "queueLimit")),
+  );
+  for (const key of ["policy", "isHeld", "dueAt", "queueLimit", "after", "slot"]) expect(run).not.toHaveProperty(key);
 });
 
 test("the same request under the same key gives the run that there is, also when it makes the job busy", () => {

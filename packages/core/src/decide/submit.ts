@@ -61,7 +61,6 @@ export function acceptedRun(
 ): Run {
   const { now, writeId } = context;
   const { job, run, target, payload, requestDigest, submittedBy, isHeld, dueAt } = submission;
-  const { rerunOf, after, slot, parameters } = submission;
   const { overlap, priority, whenUnavailable, queueLimit, waitAtMostMs } = policy;
   const { lostAfterMs, graceMs, onLost, retry, timeoutMs, silenceMs } = policy;
   const isLater = dueAt !== undefined && Date.parse(dueAt) > Date.parse(now);
@@ -93,16 +92,23 @@ export function acceptedRun(
     times,
     attempts: [],
   };
-  if (rerunOf !== undefined) accepted.rerunOf = rerunOf;
-  if (after !== undefined) accepted.after = after;
-  if (slot !== undefined) accepted.slot = slot;
-  if (parameters !== undefined) accepted.parameters = parameters;
+  addOthers(accepted, submission, NOT_RECORDED);
+  addOthers(accepted, policy, NOT_FROZEN);
   if (whenUnavailable !== "wait") accepted.whenUnavailable = whenUnavailable;
   if (isLater) accepted.queueLimit = queueLimit;
   if (isHeld === true) accepted.hold = { at: now, by: submittedBy };
   const nth = nthOf(view, now);
   if (nth > 0) accepted.nth = nth;
   return isLater ? accepted : assign(view, accepted, context);
+}
+
+/** What stands elsewhere in a record, or only where it is not the usual. */
+const NOT_RECORDED: ReadonlySet<string> = new Set<keyof Submission>(["policy", "isHeld", "dueAt"]);
+const NOT_FROZEN: ReadonlySet<string> = new Set<keyof Policy>(["whenUnavailable", "queueLimit"]);
+
+/** The fields that are not there yet, those that only a newer server knows included. */
+function addOthers(run: Run, from: Readonly<Record<string, unknown>>, except: ReadonlySet<string>): void {
+  for (const key in from) if (from[key] !== undefined && !(key in run) && !except.has(key)) run[key] = from[key];
 }
 
 /** Its place among those of the same millisecond: it comes after all of them. */

@@ -219,8 +219,7 @@ function slotOf({ schedule, at, until, count }: Slot): RunView["slot"] {
 }
 
 function nextOf(run: Run, facts: RunFacts): RunView["next"] {
-  const ownership = ownerOf(run, facts);
-  return ownership === undefined ? undefined : ownership;
+  return ownerOf(run, facts);
 }
 
 /** An agent as the API shows it. */
