@@ -166,12 +166,17 @@ export class JobStore {
       stream: STREAMS.jobs,
       filter: subjects.jobs.all,
       onMessage: (message) => {
+        const own = this.#findOwn(message);
+        if (own !== undefined) {
+          if (!listener.isKnown(own.job, own.subject, own.sequence)) listener.onEntry(own);
+          return;
+        }
         const named = parseJobsSubject(message.subject);
         if (named?.kind === "mark") return listener.onMark(named.server, DECODER.decode(message.bytes));
         if (named?.kind === "settings")
           return listener.onSettings(Settings.parse(JSON.parse(DECODER.decode(message.bytes))), message.sequence);
         if (named !== undefined && listener.isKnown(named.job, message.subject, message.sequence)) return;
-        const entry = this.#findOwn(message) ?? toEntry(message);
+        const entry = toEntry(message);
         if (entry !== undefined) listener.onEntry(entry);
       },
       onReady: () => listener.onReady(),

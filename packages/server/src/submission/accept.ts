@@ -129,9 +129,8 @@ async function payloadOf(
   inlineMaxBytes = PAYLOAD_INLINE_MAX_BYTES,
 ): Promise<Payload> {
   const body = JSON.stringify(content);
-  const bytes = Buffer.from(body);
-  const payload: Payload = { form: "plain", sha256: sha256(body), sizeBytes: bytes.length };
-  if (isDryRun || bytes.length <= inlineMaxBytes) return { ...payload, body };
+  const payload: Payload = { form: "plain", sha256: sha256(body), sizeBytes: Buffer.byteLength(body) };
+  if (isDryRun || payload.sizeBytes <= inlineMaxBytes) return { ...payload, body };
   const underWay = storing.get(artifacts) ?? new Map<string, Promise<void>>();
   storing.set(artifacts, underWay);
   const key = payloadKey(payload.sha256);
@@ -141,7 +140,8 @@ async function payloadOf(
   return payload;
 
   async function store(): Promise<void> {
-    if ((await artifacts.findSize(key)) !== bytes.length) await artifacts.put(key, once(bytes), payload);
+    if ((await artifacts.findSize(key)) !== payload.sizeBytes)
+      await artifacts.put(key, once(Buffer.from(body)), payload);
   }
 }
 

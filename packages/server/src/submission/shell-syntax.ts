@@ -4,8 +4,9 @@ import { JobsError } from "@jobs/core";
 import type { ShellChecker } from "./shell-checker.ts";
 
 const SHELLS: ReadonlySet<string> = new Set(["bash", "sh", "dash"]);
-/** Texts that passed are remembered by their hash, this many. */
+/** Texts that passed are remembered, this many; a long one by its hash. */
 const REMEMBERED = 10_000;
+const SHORT_LENGTH = 1_000;
 
 /** Checks shell scripts as `bash -n` does, each text once. Where this host has no such shell, nothing is checked. */
 export class ShellSyntax {
@@ -22,7 +23,8 @@ export class ShellSyntax {
   async check(script: string, program: string): Promise<void> {
     const shell = basename(program);
     if (!SHELLS.has(shell)) return;
-    const key = hash("sha256", `${shell}\0${script}`, "base64");
+    const text = `${shell}\0${script}`;
+    const key = text.length > SHORT_LENGTH ? hash("sha256", text) : text;
     if (this.#passed.has(key)) return;
     const checking = this.#underWay.get(key) ?? this.#checker.findFault(script, shell);
     this.#underWay.set(key, checking);
