@@ -35,16 +35,19 @@ export class AttemptFolder {
   }
 
   async remove(): Promise<void> {
+    if (!this.#removeAtOnce()) await rm(this.path, { recursive: true, force: true, maxRetries: 2 });
+  }
+
+  /** In most the script left nothing but a short log: that is removed sooner than handed on. False when anything is left. */
+  #removeAtOnce(): boolean {
     try {
-      // In most the script left nothing but a short log: then this is all there is, and done sooner than handed on.
-      if (statSync(this.spoolPath).size > SHORT_BYTES) throw new Error("a long file takes long to remove");
+      if (statSync(this.spoolPath).size > SHORT_BYTES) return false; // to remove it would hold up everything else
       for (const file of [this.scriptPath, this.spoolPath]) unlinkSync(file);
       for (const folder of [this.outputDir, this.workDir, this.path]) rmdirSync(folder);
-      return;
+      return true;
     } catch {
-      // There is more, or less.
+      return false; // there is more, or less
     }
-    await rm(this.path, { recursive: true, force: true, maxRetries: 2 });
   }
 }
 

@@ -65,13 +65,15 @@ const lines = new WeakMap<JobView["runs"], ReadonlyMap<string, number>>();
 /** A run's place among those of its job that wait, from 1; undefined when it does not wait. */
 export function placeInLine({ runs }: JobView, run: Run): number | undefined {
   if (!waitsInLine(run)) return undefined;
-  const line = lines.get(runs) ?? new Map(waitingInLine(runs).map((other, index) => [other.run, index + 1]));
-  lines.set(runs, line);
+  const line = lines.get(runs) ?? lineOf(runs);
   return line.get(run.run) ?? 0;
 }
 
-function waitingInLine(runs: JobView["runs"]): readonly Run[] {
-  return runs.filter(waitsInLine).sort(byLine);
+function lineOf(runs: JobView["runs"]): ReadonlyMap<string, number> {
+  const waiting = runs.filter(waitsInLine).sort(byLine);
+  const line = new Map(waiting.map(({ run }, index) => [run, index + 1]));
+  lines.set(runs, line);
+  return line;
 }
 
 /**

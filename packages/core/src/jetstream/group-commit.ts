@@ -127,7 +127,7 @@ export class GroupCommit {
 
 /**
  * The headers of a write in a batch, as they are sent: of what it publishes the client asks their bytes alone. Its own
- * class checks and copies each several times, which is a tenth of what a submission costs under load.
+ * class checks and copies each several times, which was a tenth of the memory that a submission took under load.
  */
 function headersOf(
   { guard, guardSubject, headers: given }: GuardedWrite,

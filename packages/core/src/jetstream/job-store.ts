@@ -176,7 +176,7 @@ export class JobStore {
         if (named?.kind === "settings")
           return listener.onSettings(Settings.parse(JSON.parse(DECODER.decode(message.bytes))), message.sequence);
         if (named !== undefined && listener.isKnown(named.job, message.subject, message.sequence)) return;
-        const entry = toEntry(message);
+        const entry = toEntry(message, named);
         if (entry !== undefined) listener.onEntry(entry);
       },
       onReady: () => listener.onReady(),
@@ -186,8 +186,10 @@ export class JobStore {
   }
 }
 
-function toEntry(message: Omit<StreamMessage, "ageMs">): JobEntry | undefined {
-  const named = parseJobsSubject(message.subject);
+function toEntry(
+  message: Omit<StreamMessage, "ageMs">,
+  named = parseJobsSubject(message.subject),
+): JobEntry | undefined {
   if (named === undefined || named.kind === "mark" || named.kind === "settings") return undefined;
   const entry = { job: named.job, subject: message.subject, sequence: message.sequence };
   if (named.kind !== "definition" && named.kind !== "run") return { ...entry, kind: "other" };
