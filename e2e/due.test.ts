@@ -1,4 +1,6 @@
 /** Runs that start at an instant, or once others have ended. */
+import { StartMessage } from "@jobs/core";
+import { connectNats } from "@jobs/core/jetstream";
 import type { RunHandle } from "@jobs/sdk";
 import { expect, test } from "vitest";
 import { runCli } from "./support/cli.ts";
@@ -30,6 +32,49 @@ test("a run starts at its instant, not before; meanwhile its job is free", async
   expect(ranAt).toBeGreaterThanOrEqual(Date.parse(at));
   expect(ranNow).toBeLessThan(Date.parse(at));
   expect(ranAt - Date.parse(at)).toBeLessThan(1_000); // by the timer, not by a round
+});
+
+test("its host is told a moment before its instant, and starts it then", async () => {
+  await using stack = await startStack({ slots: 8 });
+  const link = await connectNats({ url: stack.nats.url, user: "server", password: "server", name: "test" });
+  const told = new Map<string, StartMessage>();
+  link.connection.subscribe("inbox.>", {
+    callback: (_, message) => {
+      const { data: start } = StartMessage.safeParse(message.json());
+      if (start !== undefined) told.set(start.run, start);
+    },
+  });
+  await link.connection.flush();
+  const instants = [600, 800, 1_000, 1_200, 1_400].map(inMs);
+  const runs = await Promise.all(
+    instants.map((at) => stack.client.submitJob({ name: freshName(), script: CLOCK, on: "alpha", at })),
+  );
+  const isEarly = await Promise.all(
+    runs.map(async (run, index) => {
+      const at = instants[index] ?? "";
+      await run.result();
+      expect(Number(await textOf(run))).toBeGreaterThanOrEqual(Date.parse(at));
+      const { sentAt = "", startAt } = told.get(run.id) ?? {};
+      return startAt === at && sentAt < at;
+    }),
+  );
+  await link.connection.close();
+  // A machine may be too busy for one of them, not for all.
+  expect(isEarly).toContain(true);
+});
+
+test("of runs that come due at one instant the more urgent start first", async () => {
+  await using stack = await startStack({ slots: 1 });
+  const { client } = stack;
+  const at = inMs(1_500);
+  const priorities = [1, 5, 9, 0, 5];
+  const runs: RunHandle[] = [];
+  for (const priority of priorities)
+    runs.push(await client.submitJob({ name: freshName(), script: CLOCK, on: "alpha", at, priority }));
+  await Promise.all(runs.map((run) => run.result()));
+  const startedAt = await Promise.all(runs.map(textOf));
+  const order = runs.map((_, index) => index).toSorted((a, b) => Number(startedAt[a]) - Number(startedAt[b]));
+  expect(order).toEqual([2, 1, 4, 0, 3]);
 });
 
 test("whether its job is busy is decided at its time: it is skipped, and says for which run", async () => {

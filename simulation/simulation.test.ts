@@ -40,6 +40,7 @@ const REACHED = [
   "reached: run for several failed",
   "reached: run for several cancelled",
   "reached: slot fired",
+  "reached: start held back",
   "reached: slot skipped overlap",
   "reached: slot skipped paused",
   "reached: all slots traced",

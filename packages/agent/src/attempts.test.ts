@@ -11,6 +11,8 @@ import { beforeAll, expect, test } from "vitest";
 import { Attempts } from "./attempts.ts";
 import { SupervisorLink } from "./supervisor-link.ts";
 import { bootClockMs } from "./supervisor/boot-clock.ts";
+import type { SupervisorClient } from "./supervisor/client.ts";
+import type { AttemptSpec } from "./supervisor/protocol.ts";
 import { buildSupervisorBundle } from "./supervisor/testing/supervised-host.ts";
 
 beforeAll(buildSupervisorBundle, 30_000);
@@ -41,6 +43,21 @@ test("a start that comes again is answered, and started once", async () => {
   expect([again.phase, again.exit?.exitCode]).toEqual(["exited", 0]);
   expect(await readFile(starts, "utf8")).toBe("started\n");
 });
+
+test.each([true, undefined])(
+  "no start before its instant; the supervisor holds starts back: %s",
+  async (holdsStarts) => {
+    await using host = await AgentHost.open();
+    host.holdsStarts = holdsStarts;
+    const sentMs = Date.now();
+    const [sentAt, startAt] = [0, 150].map((ms) => new Date(sentMs + ms).toISOString());
+    const proof = join(host.stateDir, "started");
+    host.attempts.onMessage(host.startMessage({ sentAt, startAt }, `date +%s%3N > ${proof}\n`));
+    expect(host.attempts.held()).toHaveLength(1);
+    await host.evidence(({ phase }) => phase === "exited");
+    expect(Number(await readFile(proof, "utf8"))).toBeGreaterThanOrEqual(sentMs + 150);
+  },
+);
 
 test("nothing is said before it may be, then all of it", async () => {
   await using host = await AgentHost.open();
@@ -106,6 +123,8 @@ class AgentHost {
   attempts!: Attempts;
   readonly stateDir: string;
   maySpeak = true;
+  /** Undefined: the supervisor is an older agent's. */
+  holdsStarts: boolean | undefined = true;
   readonly #nats: NatsFixture;
   readonly #link: NatsLink;
   readonly #seen: Evidence[] = [];
@@ -185,7 +204,7 @@ class AgentHost {
       logs: new LogStore(this.#link),
       maySpeak: () => this.maySpeak,
       findLiveLicence: ({ number }) => (number === 1 ? { endsAtBootMs: bootClockMs() + 60_000 } : undefined),
-      supervisor: () => supervisor.client,
+      supervisor: () => (this.holdsStarts === undefined ? olderThan(supervisor.client) : supervisor.client),
       log,
     });
     const supervisor: SupervisorLink = new SupervisorLink({
@@ -209,4 +228,12 @@ class AgentHost {
     await this.#nats[Symbol.asyncDispose]();
     await rm(this.stateDir, { recursive: true });
   }
+}
+
+/** The supervisor as one that knows of no instants: it neither says that it holds starts back, nor is told to. */
+function olderThan(client: SupervisorClient | undefined): SupervisorClient | undefined {
+  if (client === undefined) return undefined;
+  const { holdsStarts: _, ...hello } = client.hello;
+  const start = ({ startAtMs: _startAt, ...spec }: AttemptSpec): void => client.start(spec);
+  return Object.assign(Object.create(client) as SupervisorClient, { hello, start });
 }

@@ -11,10 +11,12 @@ import type {
 import type { EvidenceStore, LogStore } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import { HeldAttempt } from "./held-attempt.ts";
+import { ServerTime } from "./server-time.ts";
 import { isRefusal, payloadOf } from "./start-request.ts";
 import { AttemptFolder } from "./supervisor/attempt-folder.ts";
 import { attemptName } from "./supervisor/attempt-record.ts";
 import type { SupervisorClient } from "./supervisor/client.ts";
+import { heldBackUntil } from "./supervisor/held-back.ts";
 import type { AttemptKey, AttemptStatus, Refusal, SpoolGrowth } from "./supervisor/protocol.ts";
 
 export interface AttemptsOptions {
@@ -38,6 +40,7 @@ const ROWS = 100;
 export class Attempts {
   readonly #options: AttemptsOptions;
   readonly #held = new Map<string, HeldAttempt>();
+  readonly #serverTime = new ServerTime();
   /** Attempts whose start is being handed over just now. */
   readonly #starting = new Set<string>();
   #revision = 0;
@@ -112,7 +115,9 @@ export class Attempts {
   }
 
   async #start(message: StartMessage): Promise<void> {
-    const { job, run, attempt } = message;
+    const { job, run, attempt, sentAt, startAt } = message;
+    if (sentAt !== undefined) this.#serverTime.onMessage(Date.parse(sentAt), Date.now());
+    const startAtMs = startAt === undefined ? undefined : this.#serverTime.onHostMs(Date.parse(startAt));
     const name = nameOf(message);
     const known = this.#held.get(name);
     if (known?.hasStatus === true) return known.publish();
@@ -122,7 +127,7 @@ export class Attempts {
     // From here on every beat lists it: the server must not take it for one that never came.
     if (known === undefined) this.#hold({ job, run, attempt });
     try {
-      await this.#handOver(message, isRoom);
+      await this.#handOver(message, { isRoom, startAtMs });
     } catch (error) {
       this.#options.log.warn(
         { err: error, run, attempt },
@@ -134,9 +139,14 @@ export class Attempts {
     }
   }
 
-  async #handOver(message: StartMessage, isRoom: boolean): Promise<void> {
+  async #handOver(
+    message: StartMessage,
+    { isRoom, startAtMs }: { readonly isRoom: boolean; readonly startAtMs: number | undefined },
+  ): Promise<void> {
     const { job, run, attempt, fence, licence, overlap, lostAfterMs, graceMs, timeoutMs, silenceMs } = message;
     const payload = await payloadOf(message);
+    // A supervisor of an older agent lives on with its attempts.
+    if (this.#options.supervisor()?.hello.holdsStarts !== true) await heldBackUntil(startAtMs);
     const supervisor = this.#options.supervisor();
     if (supervisor === undefined) throw new Error("there is no supervisor just now");
     const live = this.#options.findLiveLicence(licence);
@@ -156,6 +166,7 @@ export class Attempts {
       graceMs,
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(silenceMs === undefined ? {} : { silenceMs }),
+      ...(startAtMs === undefined ? {} : { startAtMs }),
       script: payload.script,
       interpreter: payload.interpreter,
       env: payload.env,

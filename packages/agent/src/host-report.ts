@@ -24,6 +24,7 @@ export async function hostReport(options: {
     labels: { ...labels },
     path: folders,
     programs: [...programs].sort(),
+    holdsStarts: true,
   };
 }
 

@@ -189,7 +189,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
     dependents,
     agents,
     decider,
-    messenger: new Messenger({ inbox, artifacts, epoch, monotonicMs, log }),
+    messenger: new Messenger({ inbox, artifacts, epoch, nowMs, monotonicMs, log }),
     settler: new Settler({
       decider,
       history,

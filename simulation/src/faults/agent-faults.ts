@@ -123,7 +123,6 @@ export const AGENT_FAULTS = {
       everyMs: 0,
       isPlain: true,
     },
-    firstSeed: 190,
     edits: [
       {
         file: EVIDENCE,

@@ -78,8 +78,28 @@ export const ORDER_FAULTS = {
   "fires-early": {
     about: "A slot has its run before its time.",
     scale: { everyMs: 20_000, kinds: ["server killed"] },
+    edits: [{ file: SLOTS, find: "if (slot.dueAt > nowMs) {", replace: "if (slot.dueAt > nowMs + 10_000) {" }],
+  },
+  "starts-at-once": {
+    about: "A supervisor does not hold back what it was handed a moment early.",
+    scale: { everyMs: 5_000, kinds: ["server killed"], servers: 1 },
     edits: [
-      { file: SLOTS, find: "if (slot.dueAt > nowMs) break;", replace: "if (slot.dueAt > nowMs + 10_000) break;" },
+      {
+        file: "packages/agent/src/supervisor/attempt.ts",
+        find: "await heldBackUntil(spec.startAtMs);",
+        replace: "",
+      },
+    ],
+  },
+  "takes-its-clock-for-the-servers": {
+    about: "An agent takes a server's instant for one of its host's clock.",
+    scale: { everyMs: 5_000, kinds: ["server killed"], servers: 1 },
+    edits: [
+      {
+        file: "packages/agent/src/server-time.ts",
+        find: "return serverMs + Math.min(...this.#delaysMs.filter((delay) => delay > newest - NEAR_MS));",
+        replace: "return serverMs + 0 * newest * NEAR_MS;",
+      },
     ],
   },
 } satisfies Record<string, Fault>;

@@ -7,3 +7,7 @@ export function describe({ run, state, reason, waitingFor, attempts, cancel, wri
     last === undefined ? "" : ` attempt ${last.number} on ${last.agent}${last.refusal ? ` ${last.refusal.code}` : ""}`;
   return `${run} ${state} ${reason ?? waitingFor ?? ""}${attempt}${cancel === undefined ? "" : " (cancel asked)"} by ${writeId.slice(0, 8)}`;
 }
+
+export function nameOf({ run, attempt }: { readonly run: string; readonly attempt: number }): string {
+  return `${run}.${attempt}`;
+}

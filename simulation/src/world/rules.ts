@@ -11,7 +11,7 @@
  *  8. Every run that lives has an owner and a deadline.
  *
  * What waits, what is lost, what is tried again, where runs go and what slots come to have rules of their own:
- * `waiting-rules.ts`, `loss-rules.ts`, `retry-rules.ts`, `order-rules.ts`, `slot-rules.ts`, `fan-out-rules.ts`.
+ * `waiting-rules.ts`, `loss-rules.ts`, `retry-rules.ts`, `order-rules.ts`, `slot-rules.ts`, `start-rules.ts`, `fan-out-rules.ts`.
  */
 import { currentAttempt, findLeftOver, hasEnded, isBusy, isUnderWay, Run } from "@jobs/core";
 import { ownerOf } from "@jobs/core/decide";
@@ -19,12 +19,13 @@ import type { SimulatedHost } from "../host/host.ts";
 import type { AttemptMark } from "../host/process-table.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import type { Message } from "../nats/stream.ts";
-import { describe } from "./describe.ts";
+import { describe, nameOf } from "./describe.ts";
 import { FanOutRules } from "./fan-out-rules.ts";
 import { LossRules, type Running } from "./loss-rules.ts";
 import { isInLine, OrderRules } from "./order-rules.ts";
 import { RetryRules } from "./retry-rules.ts";
 import { SlotRules } from "./slot-rules.ts";
+import { StartRules } from "./start-rules.ts";
 import { WaitingRules } from "./waiting-rules.ts";
 
 const JOBS = "KV_jobs";
@@ -40,6 +41,7 @@ export interface RulesOptions {
   readonly hasLag: boolean;
   /** True while servers may hear beats late. */
   readonly isLagging: () => boolean;
+  readonly servers: () => readonly SimulatedHost[];
 }
 
 export class Rules {
@@ -54,6 +56,7 @@ export class Rules {
   readonly #retries: RetryRules;
   readonly #order: OrderRules;
   readonly #fanOuts: FanOutRules;
+  readonly #starts: StartRules;
   readonly #kernel: Kernel;
   /** Where each attempt started. */
   readonly #started = new Map<string, string>();
@@ -70,6 +73,7 @@ export class Rules {
     this.#retries = new RetryRules(kernel, options);
     this.slots = new SlotRules(kernel, options);
     this.#fanOuts = new FanOutRules(kernel);
+    this.#starts = new StartRules(kernel, options);
     this.#order = new OrderRules(kernel, (run) => this.#find(run));
   }
 
@@ -80,6 +84,7 @@ export class Rules {
     const before = this.#started.get(name);
     if (before !== undefined) this.#broken(`attempt ${name} starts again on ${host.name}; it had started on ${before}`);
     this.#started.set(name, host.name);
+    this.#starts.onSpawn(name);
     const record = this.live.get(mark.run) ?? this.finished.get(mark.run);
     const attempt = record?.attempts.find(({ number }) => number === mark.attempt);
     if (record !== undefined && attempt?.refusal !== undefined)
@@ -120,6 +125,7 @@ export class Rules {
     if (stream === HISTORY) this.#onHistory(message);
     if (stream === JOBS && message.subject === SETTINGS) this.waiting.onSettings(UTF8.decode(message.bytes));
     else if (stream === JOBS) this.#onRecord(message);
+    if (stream === "INBOX") this.#starts.onMessage(UTF8.decode(message.bytes));
     const [, agent = "", kind] = message.subject.split(".");
     if (stream === BEATS && kind === "beat") this.loss.onBeat(agent, UTF8.decode(message.bytes));
   }
@@ -290,8 +296,4 @@ function findRun(bytes: Uint8Array): Run | undefined {
 /** True for a run, its parts and those beside them. */
 function isOfOne(one: Run, other: Run): boolean {
   return (one.partOf ?? one.run) === (other.partOf ?? other.run);
-}
-
-function nameOf({ run, attempt }: { readonly run: string; readonly attempt: number }): string {
-  return `${run}.${attempt}`;
 }

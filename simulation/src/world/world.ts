@@ -54,11 +54,11 @@ export class World implements Machine {
     this.kernel = kernel;
     this.scale = drawScale(kernel.random, all, fixed);
     const { scale } = this;
-    const beats = "BEATS";
     this.rules = new Rules(kernel, {
       hasTrueClocks: !scale.kinds.includes("clock set"),
       hasLag: scale.kinds.some((kind) => kind.includes("lag")),
-      isLagging: () => this.cluster.consumers().some(({ stream, lagMs }) => stream.config.name === beats && lagMs > 0),
+      isLagging: () => this.cluster.consumers().some((one) => one.lagMs > 0 && one.stream.config.name === "BEATS"),
+      servers: () => this.servers.map(({ host }) => host),
     });
     this.cluster = new Cluster(kernel, { size: scale.nodes, observer: this.rules });
     this.servers = range(scale.servers).map((index) => this.#newServer(`server${index}`));

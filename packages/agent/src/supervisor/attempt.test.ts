@@ -37,6 +37,36 @@ test("a cancel before the start stops it", async () => {
   expect(existsSync(fixture.proof)).toBe(false);
 });
 
+test("a start is held back until its instant; all else is done by then", async () => {
+  await using fixture = await AttemptFixture.make();
+  const startAtMs = Date.now() + 150;
+  let askedAtMs = 0;
+  await fixture.attempt.carryOut({ ...fixture.spec, startAtMs }, () => void (askedAtMs = Date.now()));
+  expect(askedAtMs).toBeGreaterThanOrEqual(startAtMs);
+  await fixture.attempt.ended;
+  expect(Date.parse(fixture.attempt.status?.startedAt ?? "")).toBeGreaterThanOrEqual(startAtMs);
+  expect(fixture.attempt.status?.exit).toEqual({ exitCode: 0 });
+});
+
+test("a cancel while a start is held back stops it", async () => {
+  await using fixture = await AttemptFixture.make();
+  const carriedOut = fixture.attempt.carryOut({ ...fixture.spec, startAtMs: Date.now() + 150 }, () => undefined);
+  await expect.poll(() => fixture.attempt.status?.phase).toBe("accepted");
+  await fixture.attempt.end("cancelled", 0);
+  await carriedOut;
+  expect(fixture.attempt.status?.refusal?.code).toBe("cancelled");
+  expect(existsSync(fixture.proof)).toBe(false);
+});
+
+test("no start is held back for longer than a second, however clocks were set", async () => {
+  await using fixture = await AttemptFixture.make();
+  const atMs = performance.now();
+  await fixture.attempt.carryOut({ ...fixture.spec, startAtMs: Date.now() + 3_600_000 }, () => undefined);
+  await fixture.attempt.ended;
+  expect(performance.now() - atMs).toBeGreaterThanOrEqual(1_000);
+  expect(existsSync(fixture.proof)).toBe(true);
+});
+
 test("an interpreter that the host cannot execute is said to be that", async () => {
   await using fixture = await AttemptFixture.make();
   const interpreter = join(dirname(fixture.proof), "interpreter");

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { AttemptFolder } from "./attempt-folder.ts";
+import { programOf } from "./attempt-program.ts";
 import { attemptName, type AttemptRecord } from "./attempt-record.ts";
 import { ProcessTree } from "./containment.ts";
-import { buildEnvironment, markerOf, searchPathOf, type HostEnvironment } from "./environment.ts";
-import { findProgram } from "./interpreter.ts";
+import { markerOf, type HostEnvironment } from "./environment.ts";
+import { heldBackUntil } from "./held-back.ts";
 import type { Journal } from "./journal.ts";
 import type { LeaderExit } from "./leaders.ts";
 import { openMask, type Mask } from "./mask.ts";
@@ -18,11 +19,13 @@ import type {
   Refusal,
   SpoolGrowth,
 } from "./protocol.ts";
-import { Pty } from "./pty.ts";
+import { Pty, type PtyProgram } from "./pty.ts";
 import { measureSpool, Spool } from "./spool.ts";
 
 /** What a script leaves running behind it gets this long to end by itself. */
 const LEFT_OVER_GRACE_MS = 2_000;
+/** A start is told so long after it, milliseconds: that does not get in the way of the script, and a short one has ended. */
+const SOON_MS = 20;
 const JOURNAL_RETRY_MS = 1_000;
 /** More than the statuses that a supervisor may have sent, but not journaled, before it was killed. */
 const RECOVERY_REVISIONS = 10;
@@ -45,8 +48,8 @@ export interface AttemptHost {
  *
  * - `accepted` is journaled before anything is spawned. So after a crash, an attempt that is not in the journal never
  *   ran, and one that is may have run: it is ended (`recover`), never started again.
- * - `refused` and `exited` are told only once they are journaled, so a successor can say nothing else. `started` is
- *   told at once: losing it changes nothing, as `accepted` already stands for "may have run".
+ * - `refused` and `exited` are told only once they are journaled, so a successor can say nothing else. `started` is told
+ *   a moment later: losing it changes nothing, as `accepted` already stands for "may have run".
  */
 export class Attempt {
   readonly name: string;
@@ -65,6 +68,7 @@ export class Attempt {
   #endCause: EndCause | undefined;
   #hasPrinted = false;
   #isFinishing = false;
+  #soon: NodeJS.Timeout | undefined;
   #isReleased = false;
   #resolveEnded!: () => void;
 
@@ -118,21 +122,21 @@ export class Attempt {
     return this.#record.bootId === this.#host.bootId && (this.#record.leftOver ?? []).some(isAlive);
   }
 
-  /** Journals, then starts; `findLateRefusal` has the last word directly before the spawn. */
+  /** Journals, then starts, at its instant when it has one; `findLateRefusal` has the last word directly before the spawn. */
   async carryOut(spec: AttemptSpec, findLateRefusal: () => Refusal | undefined): Promise<void> {
     const accepted = this.#host.journal.append({ kind: "attempt", record: this.#record });
     const stored = this.#store(spec.script);
     // Both to their end, also when one fails: what is still being made cannot be cleared away.
     const failure = (await Promise.allSettled([accepted, stored])).find(({ status }) => status === "rejected");
-    if (failure?.status === "rejected") {
-      const message = `the host cannot store the attempt: ${messageOf(failure.reason)}`;
-      return this.refuse({ code: "no-room", message });
-    }
+    if (failure?.status === "rejected")
+      return this.refuse({ code: "no-room", message: `the host cannot store it: ${messageOf(failure.reason)}` });
     this.#told ??= this.#record.status;
-    const refusal = this.#findEndRefusal() ?? findLateRefusal();
-    if (refusal !== undefined) return this.refuse(refusal);
     try {
-      this.#spawn(spec);
+      const program = programOf(spec, this.folder, this.#host);
+      await heldBackUntil(spec.startAtMs);
+      const refusal = this.#findEndRefusal() ?? findLateRefusal();
+      if (refusal !== undefined) return await this.refuse(refusal);
+      this.#spawn(program);
     } catch (error) {
       return this.refuse({ code: "spawn-failed", message: `the host cannot start a process: ${messageOf(error)}` });
     }
@@ -170,8 +174,7 @@ export class Attempt {
     const { bootId, leader } = this.#record;
     const isSameBoot = bootId === this.#host.bootId;
     const knowsSession = leader !== undefined && isAlive(leader);
-    const tree = new ProcessTree({ leader, knowsSession, marker: this.#marker() });
-    const leftOver = isSameBoot ? await tree.end(0) : [];
+    const leftOver = isSameBoot ? await new ProcessTree({ leader, knowsSession, marker: this.#marker() }).end(0) : [];
     const { droppedBytes } = this.#record.status.log;
     const log = await measureSpool(this.folder.spoolPath);
     this.#endCause = isSameBoot ? "supervisor-ended" : "host-restarted";
@@ -197,28 +200,24 @@ export class Attempt {
     });
   }
 
-  #spawn(spec: AttemptSpec): void {
-    const { stateDir, environment } = this.#host;
-    const { outputDir, workDir, scriptPath } = this.folder;
-    const { interpreter, columns, rows } = spec;
-    const [program = ""] = interpreter;
-    const file = findProgram(program, searchPathOf(spec.env, environment)) ?? program;
-    const env = buildEnvironment({ spec, stateDir, outputDir, workDir, host: environment });
-    const pty = Pty.spawn(
-      { file, args: [...interpreter, scriptPath], env, directory: workDir, columns, rows },
-      {
-        onBytes: (bytes) => this.#take(bytes),
-        onLeaderExit: (exit) => {
-          this.#leaderExit = exit;
-          this.#tree?.noteExit();
-        },
-        onDrained: () => void this.#finish(),
+  #spawn(program: PtyProgram): void {
+    const pty = Pty.spawn(program, {
+      onBytes: (bytes) => this.#take(bytes),
+      onLeaderExit: (exit) => {
+        this.#leaderExit = exit;
+        this.#tree?.noteExit();
       },
-    );
+      onDrained: () => void this.#finish(),
+    });
     const { leader } = pty;
     this.#pty = pty;
     this.#tree = new ProcessTree({ leader, lowestPid: leader.pid, knowsSession: true, marker: this.#marker() });
-    this.#change({ phase: "started", pid: leader.pid, startedAt: new Date().toISOString() }, { leader });
+    this.#change({ phase: "started", pid: leader.pid, startedAt: new Date().toISOString() });
+    this.#soon = setTimeout(() => this.#tellStarted(leader), SOON_MS);
+  }
+
+  #tellStarted({ pid, startTicks }: ProcessIdentity): void {
+    this.#record = { ...this.#record, leader: { pid, startTicks } };
     void this.#journalRecord();
     this.#tell();
   }
@@ -254,6 +253,7 @@ export class Attempt {
 
   /** Journals the last word on this attempt and tells it. A full disk delays the journal, not the word. */
   async #conclude(changes: Partial<AttemptStatus>, more: Partial<AttemptRecord> = {}): Promise<void> {
+    clearTimeout(this.#soon);
     this.#change(changes, more);
     for (let isWritten = false; !isWritten && !this.#isReleased;) {
       isWritten = await this.#journalRecord();

@@ -141,7 +141,8 @@ export class ProcessTree {
   #unproven(): readonly ProcessEntry[] {
     const { leader } = this.#options;
     if (leader === undefined) return [];
-    return [{ ...leader, parentPid: process.pid, groupPid: leader.pid, sessionPid: leader.pid }];
+    const { pid, startTicks } = leader;
+    return [{ pid, startTicks, parentPid: process.pid, groupPid: pid, sessionPid: pid }];
   }
 
   /**

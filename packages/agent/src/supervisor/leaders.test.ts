@@ -30,7 +30,7 @@ test("a leader whose end somebody else was told has ended, nobody knows how", as
 });
 
 test("of a leader that left nothing behind nothing may be left, whatever others run", async () => {
-  const other = startOnPty(shell("sleep 300"));
+  const other = startOnPty(shell("exec sleep 300"));
   const { exit } = await startOnPty(shell("sleep 0.01 & exit 3")).ended;
   expect(exit).toEqual({ exitCode: 3 });
   await vi.waitFor(() => expect(mayHaveOrphans()).toBe(false), { interval: 5 }); // its child may outlive it for a moment

@@ -45,6 +45,8 @@ export interface AttemptSpec {
   readonly timeoutMs?: number;
   /** The same once it has printed nothing for so long. */
   readonly silenceMs?: number;
+  /** Not before this instant of the host's clock, milliseconds since 1970; absent: at once. */
+  readonly startAtMs?: number;
   readonly script: string;
   /** The command line in front of the script file, e.g. `["bash"]`, `["/usr/bin/env", "python3", "-u"]`. */
   readonly interpreter: readonly string[];
@@ -153,6 +155,8 @@ export interface SupervisorHello {
   readonly generation: string;
   readonly pid: number;
   readonly bootId: string;
+  /** It holds a start back until its `startAtMs`; an older one starts at once. */
+  readonly holdsStarts?: boolean;
   /** Every attempt that was not released yet. */
   readonly attempts: readonly AttemptStatus[];
 }

@@ -35,7 +35,7 @@ export interface PtyListener {
  * sentinel is written into the terminal behind everything the leader printed; when the reader meets it, all is read.
  */
 export class Pty {
-  readonly leader: ProcessIdentity;
+  readonly leader: Leader;
   readonly #stream: ReadStream;
   readonly #terminal: number;
   readonly #listener: PtyListener;
@@ -60,15 +60,8 @@ export class Pty {
       stream = new ReadStream(master);
       // Before anybody else, and to the end, so that the reader never sees a hang-up.
       terminal = openSync(terminalPath, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
-      // For the look at the new process: afterwards it would be too late to refuse.
-      const spare = openSync("/dev/null", "r");
-      try {
-        pid = inDirectory(directory, () => spawnLeader(program, terminalPath));
-      } finally {
-        closeSync(spare);
-      }
-      const leader = { pid, startTicks: findProcess(pid)?.startTicks ?? earliestTicks };
-      const pty = new Pty(listener, { leader, terminal, stream });
+      pid = inDirectory(directory, () => spawnLeader(program, terminalPath));
+      const pty = new Pty(listener, { pid, earliestTicks, terminal, stream });
       onLeaderExit(pid, (exit) => pty.#leaderExited(exit));
       return pty;
     } catch (error) {
@@ -83,10 +76,10 @@ export class Pty {
 
   private constructor(
     listener: PtyListener,
-    opened: { leader: ProcessIdentity; terminal: number; stream: ReadStream },
+    opened: { pid: number; earliestTicks: number; terminal: number; stream: ReadStream },
   ) {
     this.#listener = listener;
-    this.leader = opened.leader;
+    this.leader = new Leader(opened.pid, opened.earliestTicks);
     this.#terminal = opened.terminal;
     this.#stream = opened.stream;
     this.#stream.on("data", (bytes: Buffer) => this.#read(bytes));
@@ -113,6 +106,7 @@ export class Pty {
   }
 
   #leaderExited(exit: LeaderExit): void {
+    this.leader.isGone = true;
     this.#listener.onLeaderExit(exit);
     // Capitals and digits pass every output mode of a terminal unchanged.
     this.#sentinel = Buffer.from(randomBytes(16).toString("hex").toUpperCase());
@@ -165,6 +159,33 @@ export class Pty {
     closeSync(this.#terminal);
     this.#stream.destroy();
     this.#listener.onDrained();
+  }
+}
+
+/** The leader of a pty's session. */
+class Leader implements ProcessIdentity {
+  readonly pid: number;
+  /** It was reaped: another process may have its number by now. */
+  isGone = false;
+  readonly #earliestTicks: number;
+  #startTicks: number | undefined;
+
+  constructor(pid: number, earliestTicks: number) {
+    this.pid = pid;
+    this.#earliestTicks = earliestTicks;
+  }
+
+  /** Asked of the kernel only once somebody wants to know: while a process executes its program, that takes milliseconds. */
+  get startTicks(): number {
+    return (this.#startTicks ??= (this.isGone ? undefined : findTicks(this.pid)) ?? this.#earliestTicks);
+  }
+}
+
+function findTicks(pid: number): number | undefined {
+  try {
+    return findProcess(pid)?.startTicks;
+  } catch {
+    return undefined; // no descriptor left to look with
   }
 }
 

@@ -226,11 +226,12 @@ describe("a supervisor that was killed", () => {
     await host.logWith("a.1", "ready");
     host.client.start(host.spec({ run: "b", job: "b", script: "echo ready; sleep 300\n" }));
     await host.logWith("b.1", "ready");
-    const pidOf = (name: string): number =>
-      host.statuses.find(({ run, phase }) => run === name && phase === "started")!.pid!;
+    const pidOf = async (name: string): Promise<number> =>
+      (await host.status(({ run, phase }) => run === name && phase === "started")).pid!;
+    const [a, b] = [await pidOf("a"), await pidOf("b")];
     await host.killSupervisor();
-    await processGone(pidOf("b"));
-    expect(findProcess(pidOf("a"))).toBeDefined();
+    await processGone(b);
+    expect(findProcess(a)).toBeDefined();
   });
 
   test("never has an attempt started again", async () => {

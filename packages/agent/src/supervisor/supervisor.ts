@@ -139,6 +139,7 @@ export class Supervisor {
       generation: this.#options.generation,
       pid: process.pid,
       bootId: this.#bootId,
+      holdsStarts: true,
       attempts: this.#table?.all().map(({ heldStatus }) => heldStatus) ?? [],
     });
     return connection;

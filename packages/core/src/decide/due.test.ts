@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Run } from "../domain/run.ts";
 import {
   after,
@@ -12,12 +12,12 @@ import {
   written,
 } from "../testing/sample-runs.ts";
 import { decideCancel } from "./cancel.ts";
-import { nextDueMs } from "./due.ts";
+import { inOrder, nextDueMs } from "./due.ts";
 import { decideHold, decideRelease } from "./hold.ts";
 import { ownerOf } from "./owner.ts";
 import { reconcile } from "./reconcile.ts";
 import { decideSubmit } from "./submit.ts";
-import type { Decision } from "./view.ts";
+import type { Decision, JobView } from "./view.ts";
 
 const DUE = after(60_000);
 const LIVE = runningRun({ run: "live0001" });
@@ -103,12 +103,78 @@ test("it can be cancelled, held and released before its time", () => {
 
 test("the server has to start it, soon after its time", () => {
   expect(ownerOf(ahead(), {})).toMatchObject({ owner: "server", deadlineAt: after(120_000) });
-  expect(nextDueMs(viewOf(LIVE, ahead()))).toBe(Date.parse(DUE));
-  expect(nextDueMs(viewOf(LIVE))).toBeUndefined();
+  expect(nextDueMs(viewOf(LIVE), Date.parse(NOW))).toBeUndefined();
+});
+
+describe("a run that can start at its instant", () => {
+  const host = sampleAgent({ holdsStarts: true });
+  const just = (ms: number, agent = host): ReturnType<typeof contextOf> =>
+    contextOf([agent], { now: after(60_000 - ms) });
+  const early = { kind: "nothing" };
+
+  test("is handed over a moment before, as it would be at the instant", () => {
+    expect(reconcile(viewOf(ahead()), just(101))).toEqual(early);
+    const handed = written(reconcile(viewOf(ahead()), just(100)));
+    expect(handed).toEqual(written(reconcile(viewOf(ahead()), just(0))));
+    expect(handed).toMatchObject({ state: "pending", times: { pendingAt: DUE }, attempts: [{ assignedAt: DUE }] });
+  });
+
+  test("is looked at then, and at its instant", () => {
+    const dueMs = Date.parse(DUE);
+    expect(nextDueMs(viewOf(LIVE, ahead()), Date.parse(NOW))).toBe(dueMs - 100);
+    expect(nextDueMs(viewOf(LIVE, ahead()), dueMs - 101)).toBe(dueMs - 100);
+    for (const nowMs of [dueMs - 100, dueMs, dueMs + 1]) expect(nextDueMs(viewOf(ahead()), nowMs)).toBe(dueMs);
+  });
+
+  test("is not handed to a host that would start it at once", () => {
+    expect(reconcile(viewOf(ahead()), just(100, sampleAgent()))).toEqual(early);
+  });
+
+  test.each<[string, Partial<Run>]>([
+    ["is skipped", { overlap: "reject" }],
+    ["waits for another", { overlap: "queue" }],
+    ["is held", { hold: { at: NOW, by: "bob" } }],
+  ])("one that %s is decided on at its instant", (_, change) => {
+    const view = change.hold === undefined ? viewOf(LIVE, ahead(change)) : viewOf(ahead(change));
+    expect(reconcile(view, just(100))).toEqual(early);
+    expect(written(reconcile(view, just(0)))).toMatchObject({ attempts: [] });
+  });
+
+  test("one whose host has no slot is decided on at its instant", () => {
+    const full = sampleAgent({ holdsStarts: true, slots: 1, assigned: 1 });
+    expect(reconcile(viewOf(ahead()), just(100, full))).toEqual(early);
+    expect(written(reconcile(viewOf(ahead()), just(0, full)))).toMatchObject({ waitingFor: "slot" });
+  });
 });
 
 test("without an agent in contact it waits, as any other", () => {
   const { licence: _, ...silent } = sampleAgent();
   const context = contextOf([silent], { now: DUE });
   expect(written(reconcile(viewOf(ahead()), context))).toMatchObject({ state: "pending", waitingFor: "agent" });
+});
+
+test("jobs that come due at once are in the order in which their runs would stand in line", () => {
+  const nowMs = Date.parse(DUE) - 100;
+  const viewAs = (job: string, change: Partial<Run>, others: Partial<JobView> = {}): JobView => ({
+    job,
+    runs: [ahead({ job, run: `${job}0001`, ...change })],
+    ...others,
+  });
+  const definition = {
+    v: 1,
+    job: "slot",
+    writeId: "d0",
+    policy: { priority: 8 },
+    updatedAt: NOW,
+    updatedBy: "bob",
+  } as const;
+  const views = [
+    viewAs("later", { priority: 9, times: { submittedAt: NOW, dueAt: after(120_000) } }),
+    viewAs("second", { priority: 5, times: { submittedAt: after(1), dueAt: DUE } }),
+    viewAs("first", { priority: 5 }),
+    viewAs("urgent", { priority: 9 }),
+    { job: "slot", runs: [], definition },
+  ];
+  const jobs = inOrder(views, nowMs).map(({ job }) => job);
+  expect(jobs).toEqual(["urgent", "slot", "first", "second", "later"]);
 });

@@ -1,8 +1,8 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { JobDefinition } from "../domain/job.ts";
 import type { Run } from "../domain/run.ts";
 import type { StoredSchedule } from "../domain/schedule.ts";
-import { contextOf, runningRun, sampleRun, sampleSubmission } from "../testing/sample-runs.ts";
+import { contextOf, runningRun, sampleAgent, sampleRun, sampleSubmission } from "../testing/sample-runs.ts";
 import { decideDefine } from "./define.ts";
 import { nextDueMs } from "./due.ts";
 import { ownerOf } from "./owner.ts";
@@ -89,7 +89,7 @@ class Job {
 test("a slot gets its run at its instant, once, whatever crashes between the writes", () => {
   const job = new Job(definitionWith());
   expect(job.step(at(1, -1))).toBe(false);
-  expect(nextDueMs(job.view)).toBe(Date.parse(at(1)));
+  expect(nextDueMs(job.view, Date.parse(at(1, -1)))).toBe(Date.parse(at(1)));
   job.reconcile(at(1));
   expect(job.runs).toMatchObject([
     {
@@ -100,7 +100,7 @@ test("a slot gets its run at its instant, once, whatever crashes between the wri
       attempts: [{ number: 1 }],
     },
   ]);
-  expect(nextDueMs(job.view)).toBe(Date.parse(at(2)));
+  expect(nextDueMs(job.view, Date.parse(at(1)))).toBe(Date.parse(at(2, -100)));
   // It has ended, and its slot is not behind the cursor: it must stay, else the slot would have no run.
   job.end(1);
   expect(isSlotOpen(job.view, job.runs[0]!)).toBe(true);
@@ -109,6 +109,30 @@ test("a slot gets its run at its instant, once, whatever crashes between the wri
   expect(isSlotOpen(job.view, job.runs[0]!)).toBe(false);
   job.settle().reconcile(at(1, 20_000));
   expect(job.writes).toEqual(["pending 12:01", "definition"]);
+});
+
+describe("a slot whose run can start at its instant", () => {
+  const agents = contextOf([sampleAgent({ holdsStarts: true })]).agents;
+
+  test("is handed over a moment before, as it would be at the instant", () => {
+    const [early, onTime] = [new Job(definitionWith()), new Job(definitionWith())];
+    expect(early.step(at(1, -101), { agents })).toBe(false);
+    early.step(at(1, -100), { agents });
+    onTime.step(at(1), { agents });
+    expect(early.runs).toEqual(onTime.runs);
+    expect(early.runs).toMatchObject([{ state: "pending", times: { submittedAt: at(1) }, attempts: [{}] }]);
+    early.reconcile(at(1), { agents });
+    expect(early.runs).toHaveLength(1);
+  });
+
+  test("is left until then when it would be skipped, or its host would start it at once", () => {
+    const busy = new Job(definitionWith(), [runningRun({ run: "live0001" })]);
+    expect(busy.step(at(1, -100), { agents })).toBe(false);
+    expect(new Job({ ...definitionWith(), paused: { at: at(0), by: "bob" } }).step(at(1, -100), { agents })).toBe(
+      false,
+    );
+    expect(new Job(definitionWith()).step(at(1, -100))).toBe(false);
+  });
 });
 
 test("slots that are skipped one after another for one reason are one record, closed by the next that runs", () => {

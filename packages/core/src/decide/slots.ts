@@ -14,6 +14,7 @@ import type { Reason } from "../domain/reason.ts";
 import { hasEnded, type Run } from "../domain/run.ts";
 import { catchUpOf, type StoredSchedule } from "../domain/schedule.ts";
 import { nextSlot, slotsOf, type ExpectedSlot } from "../schedule/index.ts";
+import { asOf, isHeldBack } from "./early.ts";
 import { acceptedRun, findRejection } from "./submit.ts";
 import { NOTHING, write, type Decision, type DecisionContext, type JobView } from "./view.ts";
 
@@ -63,7 +64,10 @@ function decideSlot(scheduled: Scheduled): Decision {
   const after = reachedMs(view, definition, schedule.id);
   const due: ExpectedSlot[] = [];
   for (const slot of slotsOf(schedule, { job: view.job, after, limit: LOOKED_AT_ONCE })) {
-    if (slot.dueAt > nowMs) break;
+    if (slot.dueAt > nowMs) {
+      if (due.length === 0) return fireEarly(scheduled, slot);
+      break;
+    }
     due.push(slot);
   }
   const [first] = due;
@@ -101,6 +105,16 @@ function fire(scheduled: Scheduled, slot: ExpectedSlot): Decision {
   if (rejection !== undefined)
     return skip(scheduled, { slots: [slot], reason: rejection.reason, skippedFor: rejection.run });
   return write(acceptedRun({ view, context }, submissionOf(scheduled, slot), policy), context);
+}
+
+/** A slot whose instant will come at once, if its run can start then. */
+function fireEarly(scheduled: Scheduled, slot: ExpectedSlot): Decision {
+  const context = asOf(slot.dueAt, scheduled.context);
+  if (context === undefined) return NOTHING;
+  const then = { ...scheduled, context };
+  if (reasonToSkip(then, [slot], 0) !== undefined) return NOTHING;
+  const decision = fire(then, slot);
+  return decision.kind === "write" && isHeldBack(decision.run, context) ? decision : NOTHING;
 }
 
 interface Skipped {

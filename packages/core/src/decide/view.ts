@@ -36,6 +36,8 @@ export interface AgentView {
   readonly sinceBeatMs?: number;
   /** What its last beat listed: every attempt that the host holds or has not had confirmed. */
   readonly held: readonly HeldEntry[];
+  /** It holds a start back until the instant that is named. */
+  readonly holdsStarts?: boolean | undefined;
 }
 
 /** An attempt that runs on a host, as its last beat says. */

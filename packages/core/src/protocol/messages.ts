@@ -1,7 +1,7 @@
 /** What agents and servers send each other through NATS. Each has a version `v`; unknown fields are kept. */
 import { z } from "zod";
 import { Fence, Licence } from "../domain/attempt.ts";
-import { AgentId, RunId } from "../domain/ids.ts";
+import { AgentId, Instant, RunId } from "../domain/ids.ts";
 import { ByteRange } from "../domain/log.ts";
 import { OverlapPolicy } from "../domain/overlap.ts";
 import { Payload } from "../domain/payload.ts";
@@ -47,6 +47,8 @@ export const HostReport = z.looseObject({
   /** The folders of the PATH that scripts get, and the names of all programs in them. */
   path: z.array(z.string()),
   programs: z.array(z.string()),
+  /** It holds a start back until the instant that is named; an older agent starts at once. */
+  holdsStarts: z.boolean().optional(),
 });
 export type HostReport = z.infer<typeof HostReport>;
 
@@ -72,6 +74,10 @@ export const StartMessage = z.looseObject({
   /** The host ends it once it has run, or has printed nothing, for so long. An older agent knows neither, and ends nothing. */
   timeoutMs: z.int().optional(),
   silenceMs: z.int().optional(),
+  /** By the clock of the server that sent it, as `startAt` is: the host's own may be any time apart. */
+  sentAt: Instant.optional(),
+  /** Not before this instant; left out: at once. */
+  startAt: Instant.optional(),
   payload: Payload,
   /** Where to get a payload that is not in the message. */
   payloadFrom: Transfer.optional(),

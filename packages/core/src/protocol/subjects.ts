@@ -8,9 +8,18 @@
 /** What `encodeURIComponent` keeps and a token does not. */
 const TO_ESCAPE = /^_|[!'()*.~]/g;
 
+/** A job's subjects are asked for several times in a row. */
+const tokens = new Map<string, string>();
+const TOKENS_KEPT = 10_000;
+
 /** The subject token of a job's (normalised) name, which has no half of a character. */
 export function encodeJob(name: string): string {
-  return encodeURIComponent(name).replaceAll("%", "=").replaceAll(TO_ESCAPE, escaped);
+  const known = tokens.get(name);
+  if (known !== undefined) return known;
+  const token = encodeURIComponent(name).replaceAll("%", "=").replaceAll(TO_ESCAPE, escaped);
+  if (tokens.size >= TOKENS_KEPT) tokens.clear();
+  tokens.set(name, token);
+  return token;
 }
 
 function escaped(character: string): string {

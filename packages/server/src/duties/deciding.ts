@@ -12,7 +12,7 @@ import {
   type Run,
   type Service,
 } from "@jobs/core";
-import { nextDueMs, wantedFor } from "@jobs/core/decide";
+import { inOrder, nextDueMs, wantedFor } from "@jobs/core/decide";
 import type { EvidenceStore, StreamWatch } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import type { AgentsProjection } from "../projection/agents-projection.ts";
@@ -64,7 +64,7 @@ export class Deciding {
 
   constructor(options: DecidingOptions) {
     this.#options = options;
-    this.#clock = new DueClock({ nowMs: options.nowMs, onDue: (job) => this.#reconcile(job) });
+    this.#clock = new DueClock({ nowMs: options.nowMs, onDue: (jobs) => this.#onDue(jobs) });
     this.#places = new Places({ ...options, reconcile: (job) => this.#isActive && this.#reconcile(job) });
     options.jobs.on("run", (run) => this.#onRun(run));
     options.jobs.on("removed", (run) => this.#onRemoved(run));
@@ -167,7 +167,22 @@ export class Deciding {
   }
 
   #setClock(job: string): void {
-    this.#clock.set(job, nextDueMs(this.#options.jobs.view(job)));
+    this.#clock.set(job, this.#nextDueMs(job));
+  }
+
+  #nextDueMs(job: string): number | undefined {
+    return nextDueMs(this.#options.jobs.view(job), this.#options.nowMs());
+  }
+
+  #onDue(jobs: readonly string[]): void {
+    const nowMs = this.#options.nowMs();
+    const views = jobs.map((job) => this.#options.jobs.view(job));
+    for (const { job } of inOrder(views, nowMs)) {
+      this.#reconcile(job);
+      // What could not be handed over early is looked at again at its instant.
+      const nextMs = this.#nextDueMs(job) ?? 0;
+      if (nextMs > nowMs) this.#clock.set(job, nextMs);
+    }
   }
 
   #onRemoved(run: Run): void {
@@ -183,7 +198,10 @@ export class Deciding {
   #reconcile(job: string): void {
     this.#options.decider.reconcile(job).catch((error: unknown) => {
       this.#options.log.debug({ err: error, job }, "reconciling a job failed; it is done again");
-      if (this.#isActive) this.#clock.set(job, this.#options.nowMs() + ROUND_MS);
+      if (!this.#isActive) return;
+      const nowMs = this.#options.nowMs();
+      const nextMs = this.#nextDueMs(job) ?? 0;
+      this.#clock.set(job, Math.min(nowMs + ROUND_MS, nextMs > nowMs ? nextMs : Number.POSITIVE_INFINITY));
     });
   }
 

@@ -7,7 +7,10 @@ let clock: DueClock;
 beforeEach(() => {
   vi.useFakeTimers({ now: 1_000_000 });
   rung.length = 0;
-  clock = new DueClock({ nowMs: () => Date.now(), onDue: (job) => rung.push(`${job}@${Date.now() - 1_000_000}`) });
+  clock = new DueClock({
+    nowMs: () => Date.now(),
+    onDue: (jobs) => rung.push(`${jobs.join("+")}@${Date.now() - 1_000_000}`),
+  });
 });
 
 afterEach(() => {
@@ -23,6 +26,12 @@ test("each job is told of at its time, the earliest first, once", () => {
   clock.set("middle", inMs(200));
   vi.advanceTimersByTime(1_000);
   expect(rung).toEqual(["early@100", "middle@200", "late@300"]);
+});
+
+test("jobs of one instant are told of together", () => {
+  for (const job of ["one", "other", "later"]) clock.set(job, inMs(job === "later" ? 101 : 100));
+  vi.advanceTimersByTime(1_000);
+  expect(rung).toEqual(["one+other@100", "later@101"]);
 });
 
 test("a time that is set anew, or taken away, counts in the place of the one before", () => {

@@ -3,7 +3,8 @@ import TinyQueue from "tinyqueue";
 
 export interface DueClockOptions {
   readonly nowMs: () => number;
-  readonly onDue: (job: string) => void;
+  /** Jobs whose time has come at once. */
+  readonly onDue: (jobs: readonly string[]) => void;
 }
 
 interface Due {
@@ -54,12 +55,14 @@ export class DueClock {
 
   #ring(): void {
     const nowMs = this.#options.nowMs();
+    const due: string[] = [];
     for (let next = this.#queue.peek(); next !== undefined && next.atMs <= nowMs; next = this.#queue.peek()) {
       this.#queue.pop();
       if (this.#times.get(next.job) !== next.atMs) continue;
       this.#times.delete(next.job);
-      this.#options.onDue(next.job);
+      due.push(next.job);
     }
+    if (due.length > 0) this.#options.onDue(due);
     this.#arm();
   }
 }

@@ -1,7 +1,7 @@
 /** Puts into the agents' inboxes what the records ask for, and again every few seconds until it is answered. */
 import { currentAttempt, type Run, type StartMessage } from "@jobs/core";
 import { payloadKey, type ArtifactStore } from "@jobs/core/artifacts";
-import { wantedFor } from "@jobs/core/decide";
+import { dueMs, wantedFor } from "@jobs/core/decide";
 import type { InboxStore } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 
@@ -12,6 +12,7 @@ export interface MessengerOptions {
   readonly inbox: InboxStore;
   readonly artifacts: ArtifactStore;
   readonly epoch: () => string;
+  readonly nowMs: () => number;
   readonly monotonicMs: () => number;
   readonly log: Logger;
 }
@@ -53,11 +54,18 @@ export class Messenger {
         ...(typeof silenceMs === "number" ? { silenceMs } : {}),
         payload,
         ...(await this.#payloadFrom(run)),
+        ...this.#whenOf(run),
       });
     } catch (error) {
       this.#sent.delete(run.run); // the next round sends it
       this.#options.log.warn({ err: error, run: run.run, wanted }, "a message to an agent was not stored");
     }
+  }
+
+  #whenOf(run: Run): Pick<StartMessage, "sentAt" | "startAt"> {
+    const [nowMs, atMs] = [this.#options.nowMs(), dueMs(run)];
+    const sentAt = new Date(nowMs).toISOString();
+    return atMs > nowMs ? { sentAt, startAt: new Date(atMs).toISOString() } : { sentAt };
   }
 
   async #payloadFrom({ payload }: Run): Promise<Pick<StartMessage, "payloadFrom">> {

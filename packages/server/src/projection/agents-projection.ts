@@ -139,6 +139,7 @@ export class AgentsProjection {
         ? {}
         : { sinceBeatMs: this.#options.monotonicMs() - known.beatAtMonotonicMs }),
       ...(licence === undefined ? {} : { licence }),
+      holdsStarts: known.report?.holdsStarts === true,
     };
   }
 

@@ -65,7 +65,7 @@ export async function acceptWork(
 ): Promise<Submission> {
   const dueAt = dueAtOf(input, options.nowMs());
   const after = await dependenciesOf(input.after, options.runs);
-  const policy = PolicySettings.parse(input);
+  const policy = askedPolicyOf(input);
   const isHeld = input.hold === true;
   const time = dueAt === undefined ? {} : { dueAt };
   const asked = { ...time, ...(input.after === undefined ? {} : { after: input.after }) };
@@ -79,7 +79,7 @@ export async function acceptWork(
     target,
     payload,
     ...(parameters === undefined ? {} : { parameters }),
-    requestDigest: sha256(
+    requestDigest: digestOf(
       JSON.stringify([payload.sha256, targetKey(target), sortedEntries(policy), isHeld, ...sortedEntries(asked)]),
     ),
     submittedBy: by,
@@ -129,8 +129,9 @@ async function payloadOf(
   inlineMaxBytes = PAYLOAD_INLINE_MAX_BYTES,
 ): Promise<Payload> {
   const body = JSON.stringify(content);
-  const payload: Payload = { form: "plain", sha256: sha256(body), sizeBytes: Buffer.byteLength(body) };
-  if (isDryRun || payload.sizeBytes <= inlineMaxBytes) return { ...payload, body };
+  const inline = inlineOf(body);
+  if (isDryRun || inline.sizeBytes <= inlineMaxBytes) return inline;
+  const { body: _, ...payload } = inline;
   const underWay = storing.get(artifacts) ?? new Map<string, Promise<void>>();
   storing.set(artifacts, underWay);
   const key = payloadKey(payload.sha256);
@@ -151,6 +152,29 @@ const storing = new WeakMap<ArtifactStore, Map<string, Promise<void>>>();
 // oxlint-disable-next-line require-await -- an async iterable is what the store takes
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
+}
+
+/** What is asked of its policy: of what was checked already. */
+function askedPolicyOf(input: PolicySettings): PolicySettings {
+  const asked: Record<string, unknown> = {};
+  for (const name of POLICY_NAMES) if (input[name] !== undefined) asked[name] = input[name];
+  return asked;
+}
+
+const POLICY_NAMES = Object.keys(PolicySettings.shape) as (keyof PolicySettings)[];
+
+/** Of many that are alike, and come together, only the first is hashed. */
+const digestOf = rememberingLast(sha256);
+const inlineOf = rememberingLast((body): Payload => ({
+  form: "plain",
+  sha256: sha256(body),
+  sizeBytes: Buffer.byteLength(body),
+  body,
+}));
+
+function rememberingLast<Value>(make: (text: string) => Value): (text: string) => Value {
+  let last: { readonly text: string; readonly value: Value } | undefined;
+  return (text) => (last?.text === text ? last : (last = { text, value: make(text) })).value;
 }
 
 export function sha256(text: string): string {
