@@ -25,7 +25,6 @@ const REACHED = [
   "reached: failed signal",
   "reached: cancelled cancelled-by",
   "reached: failed host-restarted",
-  "reached: failed supervisor-ended",
   "reached: lost",
   "reached: tried again",
   "reached: failed timeout",
@@ -54,7 +53,7 @@ const REACHED = [
 /** What only one of the two sizes of NATS does, or meets in each so many steps. */
 const REACHED_BY_NODES = {
   1: ["stalled request", "reached: slot skipped missed"],
-  3: ["nats: refused 10164", "reached: host cloned", "mishap: nats leader changed"],
+  3: ["nats: refused 10164", "reached: host cloned", "mishap: nats leader changed", "reached: failed supervisor-ended"],
 };
 
 const STEPS_EACH = 1_000_000;

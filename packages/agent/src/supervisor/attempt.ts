@@ -174,9 +174,9 @@ export class Attempt {
     const { bootId, leader } = this.#record;
     const isSameBoot = bootId === this.#host.bootId;
     const knowsSession = leader !== undefined && isAlive(leader);
-    const leftOver = isSameBoot ? await new ProcessTree({ leader, knowsSession, marker: this.#marker() }).end(0) : [];
-    const { droppedBytes } = this.#record.status.log;
-    const log = await measureSpool(this.folder.spoolPath);
+    const tree = new ProcessTree({ leader, knowsSession, marker: this.#marker() });
+    const leftOver = isSameBoot ? await tree.end(0) : [];
+    const [{ droppedBytes }, log] = [this.#record.status.log, await measureSpool(this.folder.spoolPath)];
     this.#endCause = isSameBoot ? "supervisor-ended" : "host-restarted";
     await this.#concludeExit(droppedBytes === undefined ? log : { lengthBytes: log.lengthBytes, droppedBytes }, {
       leftOver,

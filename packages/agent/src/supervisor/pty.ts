@@ -177,7 +177,8 @@ class Leader implements ProcessIdentity {
 
   /** Asked of the kernel only once somebody wants to know: while a process executes its program, that takes milliseconds. */
   get startTicks(): number {
-    return (this.#startTicks ??= (this.isGone ? undefined : findTicks(this.pid)) ?? this.#earliestTicks);
+    if (!this.isGone) this.#startTicks ??= findTicks(this.pid);
+    return this.#startTicks ?? this.#earliestTicks;
   }
 }
 
