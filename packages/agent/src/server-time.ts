@@ -3,7 +3,8 @@
  *
  * What comes from a server says when it was sent: how late that is by this clock is the difference of the clocks and the
  * time on the way. Of several such delays the least has the least of the way in it, and never less than the difference of
- * the clocks; so an instant that is moved by it comes late by the fastest way at most, and never early.
+ * the clocks; so an instant that is moved by it comes late by the fastest way, and not early, as long as neither clock is
+ * set and the server stays the same: else by {@link NEAR_MS} at most. A message that was slow by more comes late by all of it.
  */
 
 /** Delays that are looked at. Clocks are set: one that is more below the newest is of another time. */

@@ -50,7 +50,7 @@ test("a start is held back until its instant; all else is done by then", async (
 
 test("a cancel while a start is held back stops it", async () => {
   await using fixture = await AttemptFixture.make();
-  const carriedOut = fixture.attempt.carryOut({ ...fixture.spec, startAtMs: Date.now() + 150 }, () => undefined);
+  const carriedOut = fixture.attempt.carryOut({ ...fixture.spec, startAtMs: Date.now() + 900 }, () => undefined);
   await expect.poll(() => fixture.attempt.status?.phase).toBe("accepted");
   await fixture.attempt.end("cancelled", 0);
   await carriedOut;

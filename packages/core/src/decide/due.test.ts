@@ -178,3 +178,9 @@ test("jobs that come due at once are in the order in which their runs would stan
   const jobs = inOrder(views, nowMs).map(({ job }) => job);
   expect(jobs).toEqual(["urgent", "slot", "first", "second", "later"]);
 });
+
+test("of runs of one job that come due at once the more urgent is first, too", () => {
+  const one = ahead({ run: "one00001", overlap: "allow", priority: 1 });
+  const urgent = ahead({ run: "urgent01", overlap: "allow", priority: 9 });
+  expect(written(reconcile(viewOf(one, urgent), atDue())).run).toBe("urgent01");
+});

@@ -25,7 +25,8 @@ const MAX_RETRY_MS = 30_000;
 export function reconcile(view: JobView, context: DecisionContext): Decision {
   for (const step of [cameDue, unmet, expired, superseded, replaced, passedOn, takenBack, lost, promoted, spread]) {
     if (step === replaced && !view.runs.some(({ overlap }) => overlap === "replace")) continue;
-    for (const run of step === promoted && view.runs.length > 1 ? view.runs.toSorted(byLine) : view.runs) {
+    const isInLine = (step === promoted || step === cameDue) && view.runs.length > 1;
+    for (const run of isInLine ? view.runs.toSorted(byLine) : view.runs) {
       if (hasEnded(run)) continue;
       const next = step === lost ? lost(run, context) : step(run, context, view);
       if (next !== undefined) return write(next, context);

@@ -1,7 +1,7 @@
 /** Puts into the agents' inboxes what the records ask for, and again every few seconds until it is answered. */
 import { currentAttempt, type Run, type StartMessage } from "@jobs/core";
 import { payloadKey, type ArtifactStore } from "@jobs/core/artifacts";
-import { dueMs, wantedFor } from "@jobs/core/decide";
+import { wantedFor } from "@jobs/core/decide";
 import type { InboxStore } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 
@@ -63,9 +63,10 @@ export class Messenger {
   }
 
   #whenOf(run: Run): Pick<StartMessage, "sentAt" | "startAt"> {
-    const [nowMs, atMs] = [this.#options.nowMs(), dueMs(run)];
+    const nowMs = this.#options.nowMs();
+    const { dueAt } = run.times;
     const sentAt = new Date(nowMs).toISOString();
-    return atMs > nowMs ? { sentAt, startAt: new Date(atMs).toISOString() } : { sentAt };
+    return dueAt !== undefined && Date.parse(dueAt) > nowMs ? { sentAt, startAt: dueAt } : { sentAt };
   }
 
   async #payloadFrom({ payload }: Run): Promise<Pick<StartMessage, "payloadFrom">> {
