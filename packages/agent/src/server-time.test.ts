@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { ServerTime } from "./server-time.ts";
 
 const HOUR_MS = 3_600_000;
@@ -26,4 +26,25 @@ test.each([HOUR_MS, -HOUR_MS])("a clock that was set by %d ms is followed with t
   time.onMessage(0, 3);
   time.onMessage(1_000, 1_004 + byMs);
   expect(time.onHostMs(2_000)).toBe(2_004 + byMs);
+});
+
+test("a host whose clock is a little behind waits until it shows the instant, too", () => {
+  expect(lateMs(-12, [2])).toBe(12);
+  expect(lateMs(-500, [2])).toBe(2);
+});
+
+test("what came a minute ago counts no more: clocks drift", () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  try {
+    const time = new ServerTime();
+    time.onMessage(0, 1);
+    vi.advanceTimersByTime(59_999);
+    time.onMessage(0, 9);
+    expect(time.onHostMs(1_000)).toBe(1_001);
+    vi.advanceTimersByTime(1);
+    time.onMessage(0, 9);
+    expect(time.onHostMs(1_000)).toBe(1_009);
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -7,22 +7,28 @@
  * set and the server stays the same: else by {@link NEAR_MS} at most. A message that was slow by more comes late by all of it.
  */
 
-/** Delays that are looked at. Clocks are set: one that is more below the newest is of another time. */
+/** Delays that are looked at, by their number and their age in milliseconds: clocks drift. */
 const KEPT = 50;
+const KEPT_FOR_MS = 60_000;
+/** Clocks are set: one that is more below the newest is of another time. Milliseconds. */
 const NEAR_MS = 20;
+/** A host's clock that is behind by less is taken for right: a script of midnight must not find the day before. Milliseconds. */
+const BEHIND_MS = 100;
 
 export class ServerTime {
-  readonly #delaysMs: number[] = [];
+  #delays: readonly { readonly ms: number; readonly takenAtMs: number }[] = [];
 
   /** Takes in that a message came just now. Milliseconds since 1970, `sentMs` by the server's clock. */
   onMessage(sentMs: number, nowMs: number): void {
-    this.#delaysMs.push(nowMs - sentMs);
-    if (this.#delaysMs.length > KEPT) this.#delaysMs.shift();
+    const takenAtMs = performance.now();
+    const recent = this.#delays.filter((one) => takenAtMs - one.takenAtMs < KEPT_FOR_MS);
+    this.#delays = [...recent, { ms: nowMs - sentMs, takenAtMs }].slice(-KEPT);
   }
 
   /** What an instant of the server that sent the newest message is on this host's clock; milliseconds since 1970. */
   onHostMs(serverMs: number): number {
-    const newest = this.#delaysMs.at(-1) ?? 0;
-    return serverMs + Math.min(...this.#delaysMs.filter((delay) => delay > newest - NEAR_MS));
+    const newest = this.#delays.at(-1)?.ms ?? 0;
+    const least = this.#delays.reduce((one, { ms }) => (ms > newest - NEAR_MS ? Math.min(one, ms) : one), newest);
+    return least < 0 && least > -BEHIND_MS ? serverMs : serverMs + least;
   }
 }

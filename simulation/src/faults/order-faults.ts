@@ -97,8 +97,8 @@ export const ORDER_FAULTS = {
     edits: [
       {
         file: "packages/agent/src/server-time.ts",
-        find: "return serverMs + Math.min(...this.#delaysMs.filter((delay) => delay > newest - NEAR_MS));",
-        replace: "return serverMs + 0 * newest * NEAR_MS;",
+        find: "return least < 0 && least > -BEHIND_MS ? serverMs : serverMs + least;",
+        replace: "return serverMs + 0 * least * BEHIND_MS;",
       },
     ],
   },

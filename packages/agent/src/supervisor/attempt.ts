@@ -287,7 +287,7 @@ export class Attempt {
 
   #tell(): void {
     this.#told = this.#record.status;
-    this.#host.onStatus(this.#told);
+    this.#host.onStatus(this.status ?? this.#told);
   }
 
   #marker(): readonly string[] {

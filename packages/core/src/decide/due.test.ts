@@ -160,14 +160,18 @@ test("jobs that come due at once are in the order in which their runs would stan
     runs: [ahead({ job, run: `${job}0001`, ...change })],
     ...others,
   });
+  const { target, payload } = sampleSubmission();
   const definition = {
     v: 1,
     job: "slot",
     writeId: "d0",
     policy: { priority: 8 },
+    task: { target, payload, digest: "task" },
+    schedules: [{ id: "main", cron: "* * * * *" }],
+    cursors: { main: NOW },
     updatedAt: NOW,
     updatedBy: "bob",
-  } as const;
+  } satisfies JobView["definition"];
   const views = [
     viewAs("later", { priority: 9, times: { submittedAt: NOW, dueAt: after(120_000) } }),
     viewAs("second", { priority: 5, times: { submittedAt: after(1), dueAt: DUE } }),
@@ -183,4 +187,50 @@ test("of runs of one job that come due at once the more urgent is first, too", (
   const one = ahead({ run: "one00001", overlap: "allow", priority: 1 });
   const urgent = ahead({ run: "urgent01", overlap: "allow", priority: 9 });
   expect(written(reconcile(viewOf(one, urgent), atDue())).run).toBe("urgent01");
+});
+
+describe("what comes due before it has its turn first, also where only the later one could be handed over early", () => {
+  const older = sampleAgent({ id: "older-agent" });
+  const agents = contextOf([sampleAgent({ holdsStarts: true }), older]).agents;
+  const later = ahead({ run: "later001", priority: 9, times: { submittedAt: NOW, dueAt: after(60_050) } });
+  const at = (ms: number): ReturnType<typeof contextOf> => contextOf(undefined, { agents, now: after(ms) });
+
+  test.each([
+    ["a host that holds no start back", { target: { kind: "agent", agent: older.id, name: "older" } } as const],
+    ["a run that is held", { hold: { at: NOW, by: "bob" } }],
+  ])("%s", (_, change) => {
+    const view = viewOf(ahead({ run: "first001", ...change }), later);
+    expect(reconcile(view, at(59_990))).toEqual({ kind: "nothing" });
+    expect(written(reconcile(view, at(60_000)))).toMatchObject({ run: "first001", state: "pending" });
+  });
+
+  test("looked at late, the first one is handed over, and not the more urgent one behind it", () => {
+    expect(written(reconcile(viewOf(ahead({ run: "first001" }), later), at(59_985)))).toMatchObject({
+      run: "first001",
+    });
+    expect(written(reconcile(viewOf(ahead({ run: "first001" }), later), at(60_100)))).toMatchObject({
+      run: "first001",
+    });
+  });
+
+  test("taken back before its instant, it goes to no host that would start it at once", () => {
+    const attempt = {
+      number: 1,
+      agent: "gone",
+      licence: sampleAgent().licence!,
+      assignedAt: DUE,
+      lostAfterMs: null,
+      graceMs: 0,
+    };
+    const refusal = { code: "never-started", message: "" } as const;
+    const back = ahead({
+      state: "pending",
+      waitingFor: "agent",
+      times: { submittedAt: NOW, dueAt: DUE, pendingAt: DUE },
+      attempts: [{ ...attempt, refusal, exitedAt: after(59_960) }],
+      target: { kind: "agent", agent: older.id, name: "older" },
+    });
+    expect(reconcile(viewOf(back), at(59_970))).toEqual({ kind: "nothing" });
+    expect(written(reconcile(viewOf(back), at(60_000)))).toMatchObject({ attempts: [{}, { agent: older.id }] });
+  });
 });

@@ -20,15 +20,26 @@ export function dueMs({ times: { dueAt, submittedAt } }: Run): number {
  */
 export function cameDue(run: Run, context: DecisionContext, view: JobView): Run | undefined {
   if (!isAhead(run)) return undefined;
-  const early = asOf(dueMs(run), context);
+  const atMs = dueMs(run);
+  const early = asOf(atMs, context);
+  if (early === undefined && atMs > Date.parse(context.now)) return undefined;
+  // Those before it have their turn first, each with a write of its own.
+  if (view.runs.some((other) => isDueBefore(other, run))) return undefined;
   if (early === undefined) return inLine(run, context, view);
+  if ((nextSlotMs(view) ?? Number.POSITIVE_INFINITY) < atMs) return undefined;
   const then = inLine(run, early, view);
-  return then !== undefined && isHeldBack(then, context) ? then : undefined;
+  return isHeldBack(then, context) ? then : undefined;
 }
 
-function inLine(run: Run, context: DecisionContext, view: JobView): Run | undefined {
+/** True for a run whose time comes before that of another one of its job; of one instant the more urgent is first. */
+function isDueBefore(one: Run, other: Run): boolean {
+  if (one === other || !isAhead(one)) return false;
+  const beforeMs = dueMs(other) - dueMs(one);
+  return beforeMs > 0 || (beforeMs === 0 && byLine(one, other) < 0);
+}
+
+function inLine(run: Run, context: DecisionContext, view: JobView): Run {
   const lateMs = Date.parse(context.now) - dueMs(run);
-  if (lateMs < 0) return undefined;
   const policy = policyOf(run);
   if (lateMs > policy.waitAtMostMs) return skipped(run, "missed", context.now);
   const rejection = findRejection(
@@ -55,19 +66,33 @@ export function nextDueMs(view: JobView, nowMs: number): number | undefined {
   return all.length === 0 ? undefined : Math.min(...all);
 }
 
-/** Jobs whose time has come at once, in the order in which their runs are to have what there is: as they would stand in line. */
+/**
+ * Jobs of which something comes due at once, in the order in which they are to have what there is: what is due already as it
+ * would stand in line, then by the instant, and of one instant in line.
+ */
 export function inOrder(views: readonly JobView[], nowMs: number): readonly JobView[] {
-  const all = views.map((view) => ({ view, run: firstDue(view, nowMs) }));
-  const priority = ({ view, run }: (typeof all)[number]): number =>
-    run === undefined ? policyOf({}, view.definition?.policy).priority : priorityOf(run);
+  const all = views.map((view) => {
+    const runs = view.runs.filter((run) => run.waitingFor === "retry" || isComing(run, nowMs));
+    const atMs = (run: Run): number => Math.max(dueMs(run), nowMs);
+    const [run] = runs.toSorted((one, other) => atMs(one) - atMs(other) || byLine(one, other));
+    // A slot has no run yet.
+    const priority = run === undefined ? policyOf({}, view.definition?.policy).priority : priorityOf(run);
+    return {
+      view,
+      run,
+      priority,
+      atMs: run === undefined ? Math.max(nextSlotMs(view) ?? Number.POSITIVE_INFINITY, nowMs) : atMs(run),
+    };
+  });
   all.sort((one, other) => {
+    if (one.atMs !== other.atMs) return one.atMs - other.atMs;
     if (one.run !== undefined && other.run !== undefined) return byLine(one.run, other.run);
-    return priority(other) - priority(one) || Number(one.run === undefined) - Number(other.run === undefined);
+    return other.priority - one.priority || Number(one.run === undefined) - Number(other.run === undefined);
   });
   return all.map(({ view }) => view);
 }
 
-/** The first in line of the runs whose time has come, or will at once; a slot has none yet. */
-function firstDue({ runs }: JobView, nowMs: number): Run | undefined {
-  return runs.filter((run) => isAhead(run) && lookAtMs(dueMs(run), nowMs) >= dueMs(run)).toSorted(byLine)[0];
+/** True once its time has come, or will come so soon that its host may be told. */
+function isComing(run: Run, nowMs: number): boolean {
+  return isAhead(run) && lookAtMs(dueMs(run), nowMs) === dueMs(run);
 }

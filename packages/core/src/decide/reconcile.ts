@@ -5,6 +5,7 @@ import { assign } from "./assign.ts";
 import { cancelled } from "./cancel.ts";
 import { dependsStill, unmet } from "./dependencies.ts";
 import { cameDue } from "./due.ts";
+import { isHeldBack } from "./early.ts";
 import { refused } from "./evidence.ts";
 import { passedOn, spread } from "./fan-out.ts";
 import { blockers, byLine } from "./line.ts";
@@ -25,8 +26,7 @@ const MAX_RETRY_MS = 30_000;
 export function reconcile(view: JobView, context: DecisionContext): Decision {
   for (const step of [cameDue, unmet, expired, superseded, replaced, passedOn, takenBack, lost, promoted, spread]) {
     if (step === replaced && !view.runs.some(({ overlap }) => overlap === "replace")) continue;
-    const isInLine = (step === promoted || step === cameDue) && view.runs.length > 1;
-    for (const run of isInLine ? view.runs.toSorted(byLine) : view.runs) {
+    for (const run of step === promoted && view.runs.length > 1 ? view.runs.toSorted(byLine) : view.runs) {
       if (hasEnded(run)) continue;
       const next = step === lost ? lost(run, context) : step(run, context, view);
       if (next !== undefined) return write(next, context);
@@ -94,6 +94,8 @@ function replaced(run: Run, context: DecisionContext, view: JobView): Run | unde
 function promoted(run: Run, context: DecisionContext, view: JobView): Run | undefined {
   if (!isWaiting(run) || run.state !== "pending" || isTooSoon(run, context.now)) return undefined;
   const next = assign(view, run, context);
+  // Taken back before its instant: only a host that holds its start back may have it by then.
+  if ((run.times.dueAt ?? "") > context.now && !isHeldBack(next, context)) return undefined;
   return isWaiting(next) && next.waitingFor === run.waitingFor ? undefined : next;
 }
 

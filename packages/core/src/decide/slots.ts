@@ -11,7 +11,7 @@ import type { JobDefinition, Task } from "../domain/job.ts";
 import { defaultsOf, shownParameters } from "../domain/parameters.ts";
 import { policyOf } from "../domain/policy.ts";
 import type { Reason } from "../domain/reason.ts";
-import { hasEnded, type Run } from "../domain/run.ts";
+import { hasEnded, isAhead, type Run } from "../domain/run.ts";
 import { catchUpOf, type StoredSchedule } from "../domain/schedule.ts";
 import { nextSlot, slotsOf, type ExpectedSlot } from "../schedule/index.ts";
 import { asOf, isHeldBack } from "./early.ts";
@@ -112,9 +112,16 @@ function fireEarly(scheduled: Scheduled, slot: ExpectedSlot): Decision {
   const context = asOf(slot.dueAt, scheduled.context);
   if (context === undefined) return NOTHING;
   const then = { ...scheduled, context };
-  if (reasonToSkip(then, [slot], 0) !== undefined) return NOTHING;
+  // What comes due before it may keep it from starting: then it is decided on at its instant.
+  const isFirst =
+    nextSlotMs(scheduled.view) === slot.dueAt && !scheduled.view.runs.some((run) => isDueBy(run, slot.dueAt));
+  if (!isFirst || reasonToSkip(then, [slot], 0) !== undefined) return NOTHING;
   const decision = fire(then, slot);
   return decision.kind === "write" && isHeldBack(decision.run, context) ? decision : NOTHING;
+}
+
+function isDueBy(run: Run, atMs: number): boolean {
+  return isAhead(run) && Date.parse(run.times.dueAt ?? run.times.submittedAt) <= atMs;
 }
 
 interface Skipped {
