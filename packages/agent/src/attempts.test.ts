@@ -50,12 +50,12 @@ test.each([true, undefined])(
     await using host = await AgentHost.open();
     host.holdsStarts = holdsStarts;
     const sentMs = Date.now();
-    const [sentAt, startAt] = [0, 150].map((ms) => new Date(sentMs + ms).toISOString());
+    const [sentAt, startAt] = [0, 700].map((ms) => new Date(sentMs + ms).toISOString());
     const proof = join(host.stateDir, "started");
     host.attempts.onMessage(host.startMessage({ sentAt, startAt }, `date +%s%3N > ${proof}\n`));
     expect(host.attempts.held()).toHaveLength(1);
     await host.evidence(({ phase }) => phase === "exited");
-    expect(Number(await readFile(proof, "utf8"))).toBeGreaterThanOrEqual(sentMs + 150);
+    expect(Number(await readFile(proof, "utf8"))).toBeGreaterThanOrEqual(sentMs + 700);
   },
 );
 

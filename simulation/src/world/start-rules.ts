@@ -2,6 +2,7 @@
 import { StartMessage } from "@jobs/core";
 import type { SimulatedHost } from "../host/host.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+import { nameOf } from "./describe.ts";
 
 /** What a host may make of the way of a message, and of clocks in whole milliseconds. */
 const EARLY_MS = 22;
@@ -31,7 +32,7 @@ export class StartRules {
     if (start?.sentAt === undefined || start.startAt === undefined) return;
     const sentMs = Date.parse(start.sentAt);
     const senders = this.#servers().filter((host) => host.wallMs() >= sentMs);
-    this.#heldBack.set(`${start.run}.${start.attempt}`, { startAtMs: Date.parse(start.startAt), senders });
+    this.#heldBack.set(nameOf(start), { startAtMs: Date.parse(start.startAt), senders });
   }
 
   onSpawn(name: string): void {

@@ -3,6 +3,7 @@ import { findNeeded } from "../domain/parameters.ts";
 import { policyFault, policyOf } from "../domain/policy.ts";
 import type { StoredSchedule } from "../domain/schedule.ts";
 import { JobsError } from "../errors.ts";
+import { isAtHand } from "./early.ts";
 import { NOTHING, type Decision, type DecisionContext, type JobView } from "./view.ts";
 
 /** A change of what is said of a job: its policy as a whole, or whether it is paused. */
@@ -87,8 +88,11 @@ function cursorsOf(
   now: string,
 ): Record<string, string> {
   const cursorOf = (schedule: StoredSchedule): string => {
+    const reached = before?.cursors?.[schedule.id];
     const same = before?.schedules?.find((one) => one.id === schedule.id && instantsOf(one) === instantsOf(schedule));
-    return (same === undefined ? undefined : before?.cursors?.[schedule.id]) ?? now;
+    // A slot that was handed over a moment early has had its run, whatever became of that.
+    const isPassed = reached !== undefined && isAtHand(Date.parse(reached), Date.parse(now));
+    return reached !== undefined && (same !== undefined || isPassed) ? reached : now;
   };
   return Object.fromEntries(schedules.map((schedule) => [schedule.id, cursorOf(schedule)]));
 }

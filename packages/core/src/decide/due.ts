@@ -1,18 +1,13 @@
 import { policyOf } from "../domain/policy.ts";
 import { isAhead, priorityOf, type Run } from "../domain/run.ts";
 import { assign } from "./assign.ts";
-import { asOf, isHeldBack, lookAtMs } from "./early.ts";
+import { asOf, dueMs, isAtHand, isHeldBack, lookAtMs } from "./early.ts";
 import { byLine } from "./line.ts";
 import { failedTry } from "./retry.ts";
 import { skipped } from "./skipped.ts";
 import { nextSlotMs } from "./slots.ts";
 import { findRejection } from "./submit.ts";
 import type { DecisionContext, JobView } from "./view.ts";
-
-/** When a run's time comes, milliseconds since 1970. */
-export function dueMs({ times: { dueAt, submittedAt } }: Run): number {
-  return Date.parse(dueAt ?? submittedAt);
-}
 
 /**
  * A run whose time has come gets in line as a submission of this instant would, or is skipped where that would be refused.
@@ -94,5 +89,5 @@ export function inOrder(views: readonly JobView[], nowMs: number): readonly JobV
 
 /** True once its time has come, or will come so soon that its host may be told. */
 function isComing(run: Run, nowMs: number): boolean {
-  return isAhead(run) && lookAtMs(dueMs(run), nowMs) === dueMs(run);
+  return isAhead(run) && (dueMs(run) <= nowMs || isAtHand(dueMs(run), nowMs));
 }

@@ -8,10 +8,19 @@ import type { DecisionContext } from "./view.ts";
  */
 const EARLY_MS = 100;
 
-/** The context as it is to be at the instant, if that is so near that a host may be told now; else undefined. */
+/** When a run's time comes, milliseconds since 1970. */
+export function dueMs({ times: { dueAt, submittedAt } }: Run): number {
+  return Date.parse(dueAt ?? submittedAt);
+}
+
+/** True when the instant is still to come, and so near that a host may be told now. */
+export function isAtHand(atMs: number, nowMs: number): boolean {
+  return atMs > nowMs && atMs - nowMs <= EARLY_MS;
+}
+
+/** The context as it is to be at an instant that is at hand; undefined of any other. */
 export function asOf(atMs: number, context: DecisionContext): DecisionContext | undefined {
-  const leftMs = atMs - Date.parse(context.now);
-  return leftMs > 0 && leftMs <= EARLY_MS ? { ...context, now: new Date(atMs).toISOString() } : undefined;
+  return isAtHand(atMs, Date.parse(context.now)) ? { ...context, now: new Date(atMs).toISOString() } : undefined;
 }
 
 /** True when its host has been chosen, and will hold the start back until the instant. */

@@ -1,7 +1,8 @@
 export { decideCancel, type Cancellation } from "./cancel.ts";
 export { decideDefine, type DefinitionChange } from "./define.ts";
 export { decideDelete, findHistoryObstacle } from "./delete.ts";
-export { dueMs, inOrder, nextDueMs } from "./due.ts";
+export { inOrder, nextDueMs } from "./due.ts";
+export { dueMs } from "./early.ts";
 export { estimateStarts } from "./estimate.ts";
 export { decideEvidence } from "./evidence.ts";
 export { decideHold, decideRelease, type HoldRequest } from "./hold.ts";

@@ -125,6 +125,21 @@ describe("a slot whose run can start at its instant", () => {
     expect(early.runs).toHaveLength(1);
   });
 
+  test("once it is over, an edit before its instant does not make it come again", () => {
+    const job = new Job(definitionWith());
+    job.step(at(1, -100), { agents });
+    job.end(1, at(1, -50)).reconcile(at(1, -50), { agents }).settle();
+    expect(job.definition.cursors).toEqual({ main: at(1) });
+    const change = { by: "bob", schedules: [{ id: "main", cron: "*/1 * * * *" }] };
+    const decision = decideDefine(job.view, change, contextOf(undefined, { now: at(1, -40) }));
+    if (decision.kind !== "define") throw new Error(decision.kind);
+    job.definition = decision.definition;
+    job.reconcile(at(1), { agents });
+    expect(job.slots()).toEqual([]);
+    job.reconcile(at(2), { agents });
+    expect(job.slots()).toEqual([["pending", undefined, at(2), undefined, undefined]]);
+  });
+
   test("is left until then when it would be skipped, or its host would start it at once", () => {
     const busy = new Job(definitionWith(), [runningRun({ run: "live0001" })]);
     expect(busy.step(at(1, -100), { agents })).toBe(false);

@@ -14,7 +14,7 @@ import type { Reason } from "../domain/reason.ts";
 import { hasEnded, isAhead, type Run } from "../domain/run.ts";
 import { catchUpOf, type StoredSchedule } from "../domain/schedule.ts";
 import { nextSlot, slotsOf, type ExpectedSlot } from "../schedule/index.ts";
-import { asOf, isHeldBack } from "./early.ts";
+import { asOf, dueMs, isHeldBack } from "./early.ts";
 import { acceptedRun, findRejection } from "./submit.ts";
 import { NOTHING, write, type Decision, type DecisionContext, type JobView } from "./view.ts";
 
@@ -113,15 +113,11 @@ function fireEarly(scheduled: Scheduled, slot: ExpectedSlot): Decision {
   if (context === undefined) return NOTHING;
   const then = { ...scheduled, context };
   // What comes due before it may keep it from starting: then it is decided on at its instant.
-  const isFirst =
-    nextSlotMs(scheduled.view) === slot.dueAt && !scheduled.view.runs.some((run) => isDueBy(run, slot.dueAt));
+  const { view } = scheduled;
+  const isFirst = nextSlotMs(view) === slot.dueAt && !view.runs.some((run) => isAhead(run) && dueMs(run) <= slot.dueAt);
   if (!isFirst || reasonToSkip(then, [slot], 0) !== undefined) return NOTHING;
   const decision = fire(then, slot);
   return decision.kind === "write" && isHeldBack(decision.run, context) ? decision : NOTHING;
-}
-
-function isDueBy(run: Run, atMs: number): boolean {
-  return isAhead(run) && Date.parse(run.times.dueAt ?? run.times.submittedAt) <= atMs;
 }
 
 interface Skipped {

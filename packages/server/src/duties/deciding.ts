@@ -174,14 +174,20 @@ export class Deciding {
     return nextDueMs(this.#options.jobs.view(job), this.#options.nowMs());
   }
 
+  /** Infinity when nothing of the job is due later than now. */
+  #nextLaterMs(job: string, nowMs: number): number {
+    const nextMs = this.#nextDueMs(job) ?? Number.POSITIVE_INFINITY;
+    return nextMs > nowMs ? nextMs : Number.POSITIVE_INFINITY;
+  }
+
   #onDue(jobs: readonly string[]): void {
     const nowMs = this.#options.nowMs();
     const views = jobs.map((job) => this.#options.jobs.view(job));
     for (const { job } of inOrder(views, nowMs)) {
       this.#reconcile(job);
       // What could not be handed over early is looked at again at its instant.
-      const nextMs = this.#nextDueMs(job) ?? 0;
-      if (nextMs > nowMs) this.#clock.set(job, nextMs);
+      const nextMs = this.#nextLaterMs(job, nowMs);
+      if (nextMs < Number.POSITIVE_INFINITY) this.#clock.set(job, nextMs);
     }
   }
 
@@ -200,8 +206,7 @@ export class Deciding {
       this.#options.log.debug({ err: error, job }, "reconciling a job failed; it is done again");
       if (!this.#isActive) return;
       const nowMs = this.#options.nowMs();
-      const nextMs = this.#nextDueMs(job) ?? 0;
-      this.#clock.set(job, Math.min(nowMs + ROUND_MS, nextMs > nowMs ? nextMs : Number.POSITIVE_INFINITY));
+      this.#clock.set(job, Math.min(nowMs + ROUND_MS, this.#nextLaterMs(job, nowMs)));
     });
   }
 
