@@ -192,13 +192,14 @@ async function firstByte(client, script, name) {
  * @returns {Submissions}
  */
 function submissionsOf(client) {
-  const input = (/** @type {Work} */ { atMs, ...work }) =>
+  const input = (/** @type {Work} */ { atMs, name, script }) =>
     /** @type {const} */ ({
-      ...work,
-      ...(atMs === undefined ? {} : { at: new Date(atMs).toISOString() }),
+      name,
+      script,
       on: AGENT,
       overlap: "queue",
       queueLimit: 1000,
+      ...(atMs === undefined ? {} : { at: new Date(atMs).toISOString() }),
     });
   return {
     hold: async () => void (await client.pauseAll()),

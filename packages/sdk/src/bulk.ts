@@ -13,7 +13,7 @@ import {
 import { Backoff, pause } from "./backoff.ts";
 import { call } from "./call.ts";
 import type { Connection } from "./connection.ts";
-import { givenUp, randomKey, REPEATED, TIMEOUT_MS, type SubmitOptions } from "./submission.ts";
+import { givenUp, keyed, REPEATED, TIMEOUT_MS, type SubmitOptions } from "./submission.ts";
 
 /** What came of one of them. */
 export type Submitted = Extract<SubmitResult, { run: unknown }>;
@@ -40,10 +40,10 @@ export async function submitAll(
 ): Promise<(Submitted | JobsError)[]> {
   const results: (Submitted | JobsError)[] = [];
   let lost: JobsError | undefined;
-  const keyed = inputs.map((input) => ({ ...input, key: input.key ?? randomKey() }));
+  const pending = inputs.map(keyed);
   let index = 0;
   let underWay: readonly UnderWay[] = [];
-  for (const part of requestsOf(keyed)) {
+  for (const part of requestsOf(pending)) {
     const request = part.map((input): Pending => {
       const at = index++;
       return { input, settle: (result) => (results[at] = result) };

@@ -7,7 +7,7 @@ import { JobsError, type SubmitInput } from "@jobs/core";
 import { requestsOf, tryOnce, type Pending, type Submitted } from "./bulk.ts";
 import { unreachable } from "./call.ts";
 import type { Connection } from "./connection.ts";
-import { givenUp, randomKey, submit, TIMEOUT_MS, TRY_MS, type SubmitOptions } from "./submission.ts";
+import { givenUp, keyed, submit, TIMEOUT_MS, TRY_MS, type SubmitOptions } from "./submission.ts";
 
 /** So many requests at once. */
 const UNDER_WAY_MAX = 2;
@@ -33,7 +33,7 @@ export class SubmissionGroup {
 
   /** As {@link submit}. */
   submit(given: SubmitInput, options: SubmitOptions = {}): Promise<Submitted> {
-    const input = { ...given, key: given.key ?? randomKey() };
+    const input = keyed(given);
     const { signal, timeoutMs = TIMEOUT_MS } = options;
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();

@@ -2,7 +2,7 @@
  * A submission whose answer was lost may have been accepted. So each carries an idempotency key and is sent again, with
  * the same key, until there is an answer: the server then returns the run it made the first time.
  */
-import { JobsError, type ErrorCode, type OperationInput, type OperationOutput } from "@jobs/core";
+import { JobsError, type ErrorCode, type OperationInput, type OperationOutput, type SubmitInput } from "@jobs/core";
 import { Backoff, pause } from "./backoff.ts";
 import { call } from "./call.ts";
 import type { Connection } from "./connection.ts";
@@ -64,8 +64,13 @@ const KEY_BYTES = 16;
 const random = new Uint8Array(256 * KEY_BYTES);
 let used = random.length;
 
+/** The submission with its key: a random one when it has none. */
+export function keyed({ key = randomKey(), ...input }: SubmitInput): SubmitInput & { readonly key: string } {
+  return { key, ...input };
+}
+
 /** 128 random bits in hex. */
-export function randomKey(): string {
+function randomKey(): string {
   if (used === random.length) {
     crypto.getRandomValues(random);
     used = 0;

@@ -65,6 +65,7 @@ const lines = new WeakMap<JobView["runs"], ReadonlyMap<string, number>>();
 /** A run's place among those of its job that wait, from 1; undefined when it does not wait. */
 export function placeInLine({ runs }: JobView, run: Run): number | undefined {
   if (!waitsInLine(run)) return undefined;
+  if (runs.length === 1) return runs[0]?.run === run.run ? 1 : 0;
   const line = lines.get(runs) ?? lineOf(runs);
   return line.get(run.run) ?? 0;
 }

@@ -1,5 +1,5 @@
 import { isNewerLicence } from "../domain/attempt.ts";
-import { policyOf } from "../domain/policy.ts";
+import { WAIT_AT_MOST_MS } from "../domain/policy.ts";
 import { currentAttempt, hasEnded, isUnderWay, isWaiting, type Run } from "../domain/run.ts";
 import { assign } from "./assign.ts";
 import { cancelled } from "./cancel.ts";
@@ -47,7 +47,7 @@ function waitEndsMs(run: Run): number | undefined {
   const retryAt = failedTry(run)?.retryAt;
   // The time between two tries is no wait.
   const sinceMs = retryAt === undefined ? pendingMs : Math.max(pendingMs, Date.parse(retryAt));
-  return sinceMs + policyOf(run).waitAtMostMs;
+  return sinceMs + (run.waitAtMostMs ?? WAIT_AT_MOST_MS);
 }
 
 /** A run that waited for too long. One that was lost, or failed, and found no other try has failed. */

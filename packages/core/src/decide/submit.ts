@@ -76,6 +76,8 @@ export function acceptedRun(
     run,
     writeId,
     state: isLater ? "submitted" : "pending",
+    // What it is to be in most cases: V8 makes a hidden class for each copy that a spread adds a field to.
+    waitingFor: undefined,
     target,
     payload,
     requestDigest,

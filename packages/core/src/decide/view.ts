@@ -88,5 +88,6 @@ export const NOTHING: Decision = { kind: "nothing" };
 
 /** A write of `run`, named for recognition. */
 export function write(run: Run, context: DecisionContext): Decision {
-  return { kind: "write", run: { ...run, writeId: context.writeId } };
+  const { writeId } = context;
+  return { kind: "write", run: run.writeId === writeId ? run : { ...run, writeId } };
 }

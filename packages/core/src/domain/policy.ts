@@ -75,6 +75,9 @@ export type PolicySettings = z.infer<typeof PolicySettings>;
 /** A policy with nothing left open. */
 export type Policy = { readonly [K in keyof PolicySettings]-?: Exclude<PolicySettings[K], undefined> };
 
+const NO_RETRY: RetrySettings = { count: 0 };
+/** If nobody says another one, milliseconds. */
+export const WAIT_AT_MOST_MS = DAY_MS;
 const QUEUE_LIMIT = 100;
 const GRACE_MS = 10_000;
 /** Of a run that may not overlap another, milliseconds. */
@@ -103,11 +106,11 @@ export function policyOf(asked: PolicySettings, ofJob: PolicySettings = {}): Pol
     priority: given("priority") ?? PRIORITY,
     whenUnavailable: given("whenUnavailable") ?? "wait",
     queueLimit: given("queueLimit") ?? QUEUE_LIMIT,
-    waitAtMostMs: given("waitAtMostMs") ?? DAY_MS,
+    waitAtMostMs: given("waitAtMostMs") ?? WAIT_AT_MOST_MS,
     lostAfterMs: lostAfterMs === undefined ? defaultLostAfterMs(overlap) : lostAfterMs,
     graceMs: given("graceMs") ?? GRACE_MS,
     onLost: given("onLost") ?? "fail",
-    retry: given("retry") ?? { count: 0 },
+    retry: given("retry") ?? NO_RETRY,
     timeoutMs: limit("timeoutMs") ?? null,
     silenceMs: limit("silenceMs") ?? null,
   };

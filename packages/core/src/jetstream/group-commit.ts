@@ -86,9 +86,9 @@ export class GroupCommit {
     done(
       await outcomeOf(
         this.#link.js.publish(write.subject, write.bytes, {
-          ...(write.headers === undefined ? {} : { headers: write.headers }),
           expect: { lastSubjectSequence: write.guard, lastSubjectSequenceSubject: write.guardSubject },
           timeout,
+          ...(write.headers === undefined ? {} : { headers: write.headers }),
         }),
       ),
     );

@@ -1,9 +1,9 @@
 import { expect, test, vi } from "vitest";
 import type { Run } from "../domain/run.ts";
-import { startNats } from "../testing/index.ts";
+import { countHiddenClasses, startNats } from "../testing/index.ts";
 import { openStores } from "../testing/nats-link.ts";
 import { runningRun, sampleRun } from "../testing/sample-runs.ts";
-import { JobStore, subjectOfRun, type JobEntry, type JobSnapshot } from "./job-store.ts";
+import { entryOf, JobStore, subjectOfRun, type JobEntry, type JobSnapshot } from "./job-store.ts";
 import type { WriteOutcome } from "./publish.ts";
 import { STREAMS } from "./topology.ts";
 import type { StreamWatch } from "./watch.ts";
@@ -205,4 +205,9 @@ test("fields that this version does not know come back as they were", async () =
   const run: Run = { ...runningRun(), later: { a: 1 }, times: { ...runningRun().times, pausedAt: "x" } };
   await store.write(run, 0);
   expect((await store.read("nightly")).entries[0]?.run).toEqual(run);
+});
+
+test("entries of runs are alike to V8", () => {
+  const entries = Array.from({ length: 200 }, (_, index) => entryOf({ kind: "run", run: sampleRun() }, index));
+  expect(countHiddenClasses(entries.slice(100))).toBe(1);
 });

@@ -48,8 +48,10 @@ export function entryOf(record: JobRecord, sequence: number): JobEntry {
     return { kind: "definition", job: definition.job, subject, sequence, definition };
   }
   const { kind, run } = record;
-  const entry = { kind, job: run.job, subject: subjectOfRun(run), sequence };
-  return kind === "run" ? { ...entry, run } : entry;
+  const { job } = run;
+  const subject = subjectOfRun(run);
+  // Not by spreading: of each copy that a spread adds a field to, V8 makes a hidden class of its own.
+  return kind === "run" ? { kind, job, subject, sequence, run } : { kind, job, subject, sequence };
 }
 
 /** All of one job, read from the stream's leader. Deliveries up to `asOf` are included or overtaken. */
@@ -192,14 +194,14 @@ function toEntry(
 ): JobEntry | undefined {
   if (named === undefined || named.kind === "mark" || named.kind === "settings") return undefined;
   const entry = { job: named.job, subject: message.subject, sequence: message.sequence };
-  if (named.kind !== "definition" && named.kind !== "run") return { ...entry, kind: "other" };
-  if (isMarker(message.headers)) return { ...entry, kind: "marker" };
+  if (named.kind !== "definition" && named.kind !== "run") return { kind: "other", ...entry };
+  if (isMarker(message.headers)) return { kind: "marker", ...entry };
   if (named.kind === "definition") {
     const definition = findParsed(JobDefinition, message.bytes);
-    return definition === undefined ? { ...entry, kind: "unreadable" } : { ...entry, kind: "definition", definition };
+    return definition === undefined ? { kind: "unreadable", ...entry } : { kind: "definition", definition, ...entry };
   }
   const run = findParsed(Run, message.bytes);
-  return run === undefined ? { ...entry, kind: "unreadable" } : { ...entry, kind: "run", run };
+  return run === undefined ? { kind: "unreadable", ...entry } : { kind: "run", run, ...entry };
 }
 
 function bytesOf(record: JobRecord): Uint8Array {

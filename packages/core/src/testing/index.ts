@@ -1,1 +1,2 @@
 export { startNats, startNatsCluster, type NatsFixture, type NatsFixtureOptions } from "./nats.ts";
+export { countHiddenClasses } from "./hidden-classes.ts";

@@ -7,8 +7,8 @@ import type { JobEntry } from "@jobs/core/jetstream";
 export interface Entry {
   readonly kind: JobEntry["kind"];
   readonly sequence: number;
-  readonly run?: Run;
-  readonly definition?: JobDefinition;
+  readonly run: Run | undefined;
+  readonly definition: JobDefinition | undefined;
   /** When it was seen, monotonic ms: after its TTL a marker is gone from the store without a word. */
   readonly seenAtMs: number;
 }
@@ -26,7 +26,7 @@ export interface GuardedView {
 }
 
 /** What the entries of a job tell. */
-export function viewOf(job: string, entries: ReadonlyMap<string, Entry>): Omit<GuardedView, "generation"> {
+export function viewOf(job: string, entries: ReadonlyMap<string, Entry>, generation: number): GuardedView {
   let guard = 0;
   const runs: Run[] = [];
   let definition: JobDefinition | undefined;
@@ -37,5 +37,5 @@ export function viewOf(job: string, entries: ReadonlyMap<string, Entry>): Omit<G
     definition ??= entry.definition;
     isUnreadable ||= entry.kind === "unreadable";
   }
-  return { job, runs: runs.sort(bySubmission), definition, guard, isUnreadable };
+  return { job, runs: runs.sort(bySubmission), definition, guard, isUnreadable, generation };
 }

@@ -1,4 +1,5 @@
 import { entryOf, MARKER_TTL_SECONDS, subjectOfRun, type JobEntry } from "@jobs/core/jetstream";
+import { countHiddenClasses } from "@jobs/core/testing";
 import { expect, test } from "vitest";
 import { AT, sampleAttempt, sampleRun } from "../testing/sample-run.ts";
 import { JobsProjection } from "./jobs-projection.ts";
@@ -152,4 +153,14 @@ test("runs of one millisecond, or due at one instant, are in the order of their 
   ];
   for (const [index, one] of all.toReversed().entries()) jobs.apply(stored(index + 1, one));
   expect(jobs.view("nightly").runs.map((one) => one.run)).toEqual(all.map((one) => one.run));
+});
+
+test("views of jobs are alike to V8", () => {
+  const { jobs } = projection();
+  const views = Array.from({ length: 200 }, (_, index) => {
+    const job = `nightly ${index}`;
+    jobs.apply(stored(index + 1, run({ job, run: `run${index}` })));
+    return jobs.view(job);
+  });
+  expect(countHiddenClasses(views.slice(100))).toBe(1);
 });

@@ -18,6 +18,7 @@ import { viewOf, type Entry, type GuardedView } from "./guarded-view.ts";
 import { Occupancy } from "./occupancy.ts";
 import { WaitingLines } from "./waiting-lines.ts";
 
+const NOTHING: ReadonlyMap<string, Entry> = new Map();
 const NO_SETTINGS = { settings: { v: 1 }, sequence: 0 } as const;
 
 interface JobState {
@@ -25,7 +26,7 @@ interface JobState {
   /** Deliveries up to here were overtaken by a read of the job. */
   floor: number;
   /** Made when it is asked for, until something of the job changes. */
-  view?: GuardedView | undefined;
+  view: GuardedView | undefined;
 }
 
 export interface LiveRun {
@@ -152,9 +153,9 @@ export class JobsProjection extends EventEmitter<Events> {
   view(job: string): GuardedView {
     const state = this.#jobs.get(job);
     const generation = this.#generation;
-    if (state === undefined) return { job, runs: [], definition: undefined, guard: 0, isUnreadable: false, generation };
+    if (state === undefined) return viewOf(job, NOTHING, generation);
     this.#forgetExpiredMarkers(state);
-    return (state.view ??= { ...viewOf(job, state.entries), generation });
+    return (state.view ??= viewOf(job, state.entries, generation));
   }
 
   /** True while a marker stands in the place of this run's record: it has ended and is in HISTORY. */
@@ -219,7 +220,7 @@ export class JobsProjection extends EventEmitter<Events> {
   #stateOf(job: string): JobState {
     const known = this.#jobs.get(job);
     if (known !== undefined) return known;
-    const made: JobState = { entries: new Map(), floor: 0 };
+    const made: JobState = { entries: new Map(), floor: 0, view: undefined };
     this.#jobs.set(job, made);
     return made;
   }
@@ -232,8 +233,8 @@ export class JobsProjection extends EventEmitter<Events> {
       kind: entry.kind,
       sequence: entry.sequence,
       seenAtMs: this.#monotonicMs(),
-      ...(entry.run === undefined ? {} : { run: entry.run }),
-      ...(entry.definition === undefined ? {} : { definition: entry.definition }),
+      run: entry.run,
+      definition: entry.definition,
     });
     state.view = undefined;
     if (entry.kind === "definition" || definition !== undefined) this.emit("defined", entry.job);

@@ -52,7 +52,7 @@ export class Silence {
       known.mayStartUnder = mayStartUnder;
       return;
     }
-    this.#attempts.set(key, { ...held, heardAtMs: this.#monotonicMs(), mayStartUnder });
+    this.#attempts.set(key, { heardAtMs: this.#monotonicMs(), mayStartUnder, ...held });
     this.#ofAgent.set(held.agent, (this.#ofAgent.get(held.agent) ?? new Set()).add(key));
   }
 
