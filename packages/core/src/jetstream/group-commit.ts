@@ -23,7 +23,7 @@ interface Waiting {
 }
 
 /** Lone writes under way at once; more wait and go together. */
-const MAX_LONE = 4;
+const MAX_LONE = 8;
 const MAX_BATCH = 256;
 /** A lone write that is not answered is soon of unknown outcome, and sent again. A batch, and what is sent of a failed one, has longer. Milliseconds. */
 const ALONE_TIMEOUT_MS = 2_000;
