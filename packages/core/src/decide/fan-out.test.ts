@@ -227,3 +227,12 @@ test("a run for one host is no whole, and is kept by none", () => {
   expect(isMemberKept(viewOf(sampleRun()), sampleRun())).toBe(false);
   expect(hostCountsOf(viewOf(sampleRun()), sampleRun())).toBeUndefined();
 });
+
+test("one that more agents match than it can be on, when its time comes, fails and says so", () => {
+  const many = Array.from({ length: 1_000 }, (_, index) =>
+    sampleAgent({ id: `agent-${index}-of-so-many`, labels: { web: "" } }),
+  );
+  const job = new Job(many);
+  expect(job.submit()).toMatchObject({ state: "failed", reason: "invalid", attempts: [] });
+  expect(job.settle().members).toEqual([]);
+});

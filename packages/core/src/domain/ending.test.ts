@@ -70,6 +70,10 @@ test.each<[Run, string]>([
   ],
   [sampleRun({ state: "cancelled", reason: "cancelled-by", cancel }), "Cancelled by bob before it started."],
   [sampleRun({ waitingFor: "agent" }), "Waiting for host-a, which is not in contact."],
+  [
+    sampleRun({ state: "failed", reason: "invalid", target: { kind: "all", labels: "env=prod" } }),
+    "It did not begin: more agents match its target than one run can be on.",
+  ],
   [assignedRun(), "Handed to host-a; it has not started yet."],
   [assignedRun({ cancel }), "bob asked to cancel it; the host has not confirmed yet."],
   [runningRun({ cancel }), "Running on host-a; bob asked to cancel it, the host has not confirmed its end yet."],

@@ -165,6 +165,8 @@ function describeEnd(run: Run): string {
       return "Skipped: a run that it depends on did not end as it had to.";
     case "no-agent":
       return `Skipped: no agent that it may go to was there when its time came.${slots(run)}`;
+    case "invalid":
+      return "It did not begin: more agents match its target than one run can be on.";
     case "expired-in-queue":
       return "Skipped: it waited for too long.";
     case "timeout":
