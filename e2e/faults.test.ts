@@ -1,4 +1,4 @@
-import { access, readFile, writeFile } from "node:fs/promises";
+import { access, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 /** What is killed here is killed with SIGKILL, in mid-run; the run goes on, the log has no gap, the result arrives. */
 import { connect } from "@jobs/sdk";
@@ -39,14 +39,18 @@ async function urlOf(server: RunningProcess): Promise<string> {
 test("a server is killed in mid-run and started again", async () => {
   await using stack = await startStack();
   await stack.servers[0]?.stop();
-  let server = startServerProcess(await serverEnv(stack, 0));
+  const TMPDIR = join(stack.directory, "tmp");
+  await mkdir(TMPDIR);
+  let server = startServerProcess({ ...(await serverEnv(stack, 0)), TMPDIR });
   const url = await urlOf(server);
   const client = connect({ url, token: TOKEN });
   const until = join(stack.directory, "end");
   const run = await client.submitJob({ name: freshName(), script: counting(until), on: "alpha" });
   const reader = new LineReader(run);
   await reader.lines(20);
+  expect(await readdir(TMPDIR)).toHaveLength(1); // where scripts are checked
   await server.kill("SIGKILL");
+  await expect.poll(() => readdir(TMPDIR)).toEqual([]);
   server = startServerProcess(await serverEnv(stack, Number(new URL(url).port)));
   await using _ = server;
   await reader.more(20);

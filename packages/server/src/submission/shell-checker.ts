@@ -10,8 +10,11 @@ import { createInterface } from "node:readline";
  */
 import type { Service } from "@jobs/core";
 
-/** Reads "<shell> <file>" lines; answers each with the shell's complaints, then a line with the mark and its exit code. */
-const LOOP = `while read -r shell file; do "$shell" -n "$file" 2>&1; echo "$0 $?"; done`;
+/**
+ * Reads "<shell> <file>" lines; answers each with the shell's complaints, then a line with the mark and its exit code.
+ * When nobody writes any more it removes the folder: the server may have been killed.
+ */
+const LOOP = `while read -r shell file; do "$shell" -n "$file" 2>&1; echo "$0 $?"; done; rm -rf -- "$1"`;
 /** Exit code of a command that does not exist. */
 const NOT_FOUND = 127;
 const LIMIT_MS = 10_000;
@@ -48,10 +51,11 @@ export class ShellChecker implements Service {
 
   async #check(script: string, shell: string): Promise<string | undefined> {
     this.#directory ??= mkdtemp(join(tmpdir(), "jobs-syntax-"));
-    const file = join(await this.#directory, String(this.#count++));
+    const directory = await this.#directory;
+    const file = join(directory, String(this.#count++));
     await writeFile(file, script, { mode: 0o600 });
     try {
-      const { exitCode, complaint } = await this.#ask(`${shell} ${file}`);
+      const { exitCode, complaint } = await this.#ask(`${shell} ${file}`, directory);
       if (exitCode === 0 || exitCode === NOT_FOUND) return undefined;
       return complaint.replaceAll(file, "script").slice(0, MESSAGE_MAX_LENGTH);
     } finally {
@@ -59,9 +63,9 @@ export class ShellChecker implements Service {
     }
   }
 
-  #ask(line: string): Promise<{ exitCode: number; complaint: string }> {
+  #ask(line: string, directory: string): Promise<{ exitCode: number; complaint: string }> {
     return new Promise((resolve, reject) => {
-      const child = this.#child ?? this.#spawn();
+      const child = this.#child ?? this.#spawn(directory);
       const fail = (): void => {
         clearTimeout(limit);
         child.off("close", fail);
@@ -80,8 +84,8 @@ export class ShellChecker implements Service {
     });
   }
 
-  #spawn(): ChildProcess {
-    const child = spawn("sh", ["-c", LOOP, this.#mark], { stdio: ["pipe", "pipe", "ignore"] });
+  #spawn(directory: string): ChildProcess {
+    const child = spawn("sh", ["-c", LOOP, this.#mark, directory], { stdio: ["pipe", "pipe", "ignore"] });
     child.on("error", () => undefined); // "close" follows
     child.stdin.on("error", () => undefined);
     child.unref();
