@@ -1,7 +1,7 @@
 /** Jobs as they are listed, deleted, applied from files and exported. */
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { runCli } from "./support/cli.ts";
 import { freshName, startStack, TOKEN, type Stack } from "./support/stack.ts";
 
@@ -107,7 +107,15 @@ test("a job with its history is deleted: its runs are unknown to every server, a
   if (one === undefined || two === undefined) throw new Error("there are two servers");
   await one.saveJob(name, { task: TASK });
   const other = await one.submitJob({ name: `${name} other`, ...TASK });
-  const first = await one.submitJob({ name, ...TASK, key: "once" });
+  // Its host's last beat before the deletion says that it runs.
+  const end = join(stack.directory, "end");
+  const script = `until [ -e ${end} ]; do sleep 0.05; done`;
+  const first = await one.submitJob({ name, ...TASK, script, key: "once" });
+  await expect.poll(async () => (await one.getRun(first.id)).state).toBe("running");
+  const runningAtMs = Date.now();
+  const lastBeatMs = async (): Promise<number> => Date.parse((await one.listAgents())[0]?.lastBeatAt ?? "");
+  await expect.poll(lastBeatMs, { timeout: 15_000 }).toBeGreaterThan(runningAtMs);
+  await writeFile(end, "");
   for (const each of [first, other]) await each.result();
   expect(await runCli(stack, "job", "delete", name, "--history")).toMatchObject({ exitCode: 0 });
   for (const client of [one, two]) {
@@ -117,11 +125,7 @@ test("a job with its history is deleted: its runs are unknown to every server, a
     expect(await client.getRun(other.id)).toMatchObject({ state: "completed" });
   }
   expect((await one.listAudit(2)).map(({ action }) => action)).toEqual(["delete-history", "delete"]);
-  // The host's last beat may have fallen into the first run: until its next one the job counts as busy.
-  const again = await vi.waitFor(() => two.submitJob({ name, ...TASK, key: "once" }), {
-    timeout: 15_000,
-    interval: 50,
-  });
+  const again = await two.submitJob({ name, ...TASK, key: "once" });
   expect(again.known).toBe(false);
   expect(again.id).not.toBe(first.id);
   await expect(one.submitJob({ name, ...TASK, key: "once" })).resolves.toMatchObject({ id: again.id, known: true });

@@ -100,7 +100,7 @@ async function build(options: ServerOptions, { id, link, undo }: Begun): Promise
   const artifacts = new FileStore({ directory: options.artifacts.directory, secret, now: nowMs, baseUrl });
 
   const jobs = new JobsProjection({ monotonicMs });
-  const finished = new HistoryIndex();
+  const finished = new HistoryIndex((runs) => agents.onErased(runs));
   const silence = new Silence({ monotonicMs });
   const agents = new AgentsProjection({
     monotonicMs,

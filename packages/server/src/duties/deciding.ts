@@ -183,12 +183,17 @@ export class Deciding {
   #onDue(jobs: readonly string[]): void {
     const nowMs = this.#options.nowMs();
     const views = jobs.map((job) => this.#options.jobs.view(job));
-    for (const { job } of inOrder(views, nowMs)) {
-      this.#reconcile(job);
-      // What could not be handed over early is looked at again at its instant.
-      const nextMs = this.#nextLaterMs(job, nowMs);
-      if (nextMs < Number.POSITIVE_INFINITY) this.#clock.set(job, nextMs);
-    }
+    for (const { job } of inOrder(views, nowMs))
+      this.#options.decider.reconcile(job).then(
+        () => this.#lookLater(job),
+        (error: unknown) => this.#tryAgain(job, error),
+      );
+  }
+
+  /** What could not be handed over early is looked at again at its instant; so is what the clock, set back meanwhile, says is to come. */
+  #lookLater(job: string): void {
+    const nextMs = this.#nextLaterMs(job, this.#options.nowMs());
+    if (this.#isActive && nextMs < Number.POSITIVE_INFINITY) this.#clock.set(job, nextMs);
   }
 
   #onRemoved(run: Run): void {
@@ -202,12 +207,14 @@ export class Deciding {
   }
 
   #reconcile(job: string): void {
-    this.#options.decider.reconcile(job).catch((error: unknown) => {
-      this.#options.log.debug({ err: error, job }, "reconciling a job failed; it is done again");
-      if (!this.#isActive) return;
-      const nowMs = this.#options.nowMs();
-      this.#clock.set(job, Math.min(nowMs + ROUND_MS, this.#nextLaterMs(job, nowMs)));
-    });
+    this.#options.decider.reconcile(job).catch((error: unknown) => this.#tryAgain(job, error));
+  }
+
+  #tryAgain(job: string, error: unknown): void {
+    this.#options.log.debug({ err: error, job }, "reconciling a job failed; it is done again");
+    if (!this.#isActive) return;
+    const nowMs = this.#options.nowMs();
+    this.#clock.set(job, Math.min(nowMs + ROUND_MS, this.#nextLaterMs(job, nowMs)));
   }
 
   /**

@@ -11,6 +11,7 @@ import {
   type TargetInput,
 } from "@jobs/core";
 import type { AgentView, LiveOnHost } from "@jobs/core/decide";
+import type { ErasedRun } from "./erasures.ts";
 import { ListedAttempts } from "./listed-attempts.ts";
 
 /**
@@ -74,6 +75,13 @@ export class AgentsProjection {
 
   onReport(agent: string, report: HostReport): void {
     this.#of(agent).report = report;
+  }
+
+  /** Nobody knows these runs any more: what was over by then is not to count as running because of a beat from before. */
+  onErased(runs: readonly ErasedRun[]): void {
+    for (const { run, attempts } of runs)
+      for (const { agent, number, isOver } of attempts)
+        if (isOver) this.#listed.forget({ agent, run, attempt: number });
   }
 
   /** `ageMs`: how long ago it was stored; a server that starts hears old beats, too. */

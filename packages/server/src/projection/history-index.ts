@@ -58,7 +58,13 @@ export class HistoryIndex {
   readonly #parts = new Parts();
   readonly #erasures = new Erasures();
   readonly #endings = new Endings();
+  readonly #onErased: (runs: readonly ErasedRun[]) => void;
   #said = NOTHING_SAID;
+
+  /** `onErased`: runs were forgotten because the history of their job was deleted. */
+  constructor(onErased: (runs: readonly ErasedRun[]) => void = () => undefined) {
+    this.#onErased = onErased;
+  }
 
   /** A record in HISTORY does not change: one that is known is as it was. `sequence`: of the record. */
   add(run: Run, sequence: number): void {
@@ -119,13 +125,15 @@ export class HistoryIndex {
   #forgetAll(job: string, sequence: number): readonly ErasedRun[] {
     const rows = [...this.#rows.rowsOf(job)].filter((row) => (this.#rows.sequences[row] ?? 0) < sequence);
     const removing = new Set(this.removing().map(({ run }) => run));
-    return rows.map((row) => {
+    const forgotten = rows.map((row) => {
       const run = this.#rows.ids[row] ?? "";
-      const forgotten = { run, attempts: this.#attemptsOf(row) };
+      const attempts = this.#attemptsOf(row);
       if (removing.has(run)) this.remove(run); // counted among those that were removed
       else this.#forget(row);
-      return forgotten;
+      return { run, attempts };
     });
+    this.#onErased(forgotten);
+    return forgotten;
   }
 
   /** There is such a run, but this version cannot read its record. */

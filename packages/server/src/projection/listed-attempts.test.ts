@@ -31,3 +31,12 @@ test("what a host listed in its last beat runs for as long as the host keeps it 
   countsForMs = Number.POSITIVE_INFINITY;
   expect(listed.of("nightly")).toEqual([LIVE]);
 });
+
+test("what is known to be over runs no more, whatever the host listed; the rest of its list stands", () => {
+  listed.onBeat("alpha", { held: [ONE, { ...ONE, run: "run00002" }, { ...ONE, job: "other", run: "run00003" }] }, 0);
+  listed.forget(LIVE);
+  expect(listed.of("nightly")).toEqual([{ ...LIVE, run: "run00002" }]);
+  listed.forget({ ...LIVE, run: "run00002" });
+  listed.forget({ ...LIVE, agent: "beta", run: "run00003" });
+  expect([listed.of("nightly"), [...listed.jobs()]]).toEqual([[], ["other"]]);
+});

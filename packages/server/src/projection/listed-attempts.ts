@@ -41,6 +41,16 @@ export class ListedAttempts {
     this.#listings.set(agent, { live, atMonotonicMs: monotonicMs() - ageMs, atMs: nowMs() - ageMs });
   }
 
+  /** It is over, whatever the host's last beat says. */
+  forget({ agent, run, attempt }: LiveOnHost): void {
+    const listing = this.#listings.get(agent);
+    const held = listing?.live.find((one) => one.run === run && one.attempt === attempt);
+    if (listing === undefined || held === undefined) return;
+    const live = listing.live.filter((one) => one !== held);
+    this.#listings.set(agent, { ...listing, live });
+    if (!live.some(({ job }) => job === held.job)) this.#forget(held.job, agent);
+  }
+
   /** Jobs of which a host said in its last beat that something runs. */
   jobs(): Iterable<string> {
     return this.#agentsOf.keys();
