@@ -5,14 +5,8 @@ export class Reservations {
   readonly #reserved = new Map<string, number>();
 
   /** Reserves a place while the work is done. */
-  async during<T>(agent: string | undefined, work: () => Promise<T>): Promise<T> {
-    if (agent === undefined) return work();
-    const giveBack = this.keep(agent);
-    try {
-      return await work();
-    } finally {
-      giveBack();
-    }
+  during<T>(agent: string | undefined, work: () => Promise<T>): Promise<T> {
+    return agent === undefined ? work() : work().finally(this.keep(agent));
   }
 
   /** Reserves a place until what it returns is called, once. */
