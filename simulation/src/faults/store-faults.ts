@@ -54,7 +54,7 @@ export const STORE_FAULTS = {
       "A batch takes two writes of one job, which NATS accepts. The decider's queue a job would keep them apart, so that is away, too; and batches come also under small load.",
     edits: [
       { file: GROUP_COMMIT, find: " && !jobs.has(one.write.job)", replace: "" },
-      { file: GROUP_COMMIT, find: "const MAX_LONE = 4;", replace: "const MAX_LONE = 0;" },
+      { file: GROUP_COMMIT, find: "const MAX_LONE = 8;", replace: "const MAX_LONE = 0;" },
       {
         file: "packages/server/src/duties/keyed-queue.ts",
         find: "before === undefined ? work() : before.then(work, work)",
