@@ -39,23 +39,40 @@ async function urlOf(server: RunningProcess): Promise<string> {
 test("a server is killed in mid-run and started again", async () => {
   await using stack = await startStack();
   await stack.servers[0]?.stop();
-  const TMPDIR = join(stack.directory, "tmp");
-  await mkdir(TMPDIR);
-  let server = startServerProcess({ ...(await serverEnv(stack, 0)), TMPDIR });
+  let server = startServerProcess(await serverEnv(stack, 0));
   const url = await urlOf(server);
   const client = connect({ url, token: TOKEN });
   const until = join(stack.directory, "end");
   const run = await client.submitJob({ name: freshName(), script: counting(until), on: "alpha" });
   const reader = new LineReader(run);
   await reader.lines(20);
-  expect(await readdir(TMPDIR)).toHaveLength(1); // where scripts are checked
   await server.kill("SIGKILL");
-  await expect.poll(() => readdir(TMPDIR)).toEqual([]);
   server = startServerProcess(await serverEnv(stack, Number(new URL(url).port)));
   await using _ = server;
   await reader.more(20);
   await touch(until);
   await expectWhole(run, reader);
+});
+
+test("a server is killed while it checks a script: nothing of the script is left in its folder for temporary files", async () => {
+  await using stack = await startStack();
+  await stack.servers[0]?.stop();
+  const [TMPDIR, bin, until] = ["tmp", "bin", "end"].map((name) => join(stack.directory, name)) as [
+    string,
+    string,
+    string,
+  ];
+  for (const folder of [TMPDIR, bin]) await mkdir(folder);
+  await writeFile(join(bin, "bash"), `#!/bin/sh\nuntil [ -e ${until} ]; do sleep 0.05; done\n`, { mode: 0o700 });
+  const env = { ...(await serverEnv(stack, 0)), TMPDIR, PATH: `${bin}:${process.env["PATH"]}` };
+  const server = startServerProcess(env);
+  const client = connect({ url: await urlOf(server), token: TOKEN });
+  const submitting = client.submitJob({ name: freshName(), script: "echo hello", on: "alpha" }, { timeoutMs: 1_000 });
+  submitting.catch(() => undefined);
+  await expect.poll(() => readdir(TMPDIR, { recursive: true })).toHaveLength(2);
+  await server.kill("SIGKILL");
+  await touch(until);
+  await expect.poll(() => readdir(TMPDIR)).toEqual([]);
 });
 
 test("a server is killed, the script ends while it is away, and the result arrives once it is back", async () => {

@@ -65,8 +65,8 @@ const random = new Uint8Array(256 * KEY_BYTES);
 let used = random.length;
 
 /** The submission with its key: a random one when it has none. */
-export function keyed({ key = randomKey(), ...input }: SubmitInput): SubmitInput & { readonly key: string } {
-  return { key, ...input };
+export function keyed({ key, ...input }: SubmitInput): SubmitInput & { readonly key: string } {
+  return { key: key ?? randomKey(), ...input };
 }
 
 /** 128 random bits in hex. */

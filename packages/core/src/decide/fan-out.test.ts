@@ -233,6 +233,8 @@ test("one that more agents match than it can be on, when its time comes, fails a
     sampleAgent({ id: `agent-${index}-of-so-many`, labels: { web: "" } }),
   );
   const job = new Job(many);
-  expect(job.submit()).toMatchObject({ state: "failed", reason: "invalid", attempts: [] });
+  const run = job.submit();
+  expect(run).toMatchObject({ state: "failed", reason: "invalid", attempts: [] });
+  expect(run.times.runningAt).toBeUndefined();
   expect(job.settle().members).toEqual([]);
 });

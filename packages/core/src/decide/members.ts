@@ -37,10 +37,10 @@ export function begun(run: Run, context: DecisionContext): Run {
   if (agents.length === 0) return { ...run, waitingFor: "agent" };
   const { waitingFor: _, ...rest } =
     run.target.kind === "all" ? { ...run, target: { ...run.target, only: undefined } } : run;
-  const times = { ...run.times, runningAt: context.now };
+  const { now } = context;
   if (!fitsRecord(agents))
-    return { ...rest, state: "failed", reason: "invalid", times: { ...times, endedAt: context.now } };
-  return { ...rest, state: "running", fanOut: { agents }, times };
+    return { ...rest, state: "failed", reason: "invalid", times: { ...run.times, endedAt: now } };
+  return { ...rest, state: "running", fanOut: { agents }, times: { ...run.times, runningAt: now } };
 }
 
 /** Which host a member is for. */

@@ -14,7 +14,7 @@ interface Write {
 
 /** So many that they go in one batch, with all others of the same tick. */
 function load(name = ""): readonly Write[] {
-  return Array.from({ length: 5 }, (_, index) => ({ job: `load${name}${index}` }));
+  return Array.from({ length: 9 }, (_, index) => ({ job: `load${name}${index}` }));
 }
 
 /** All of these are handed over in one tick. */
@@ -70,12 +70,12 @@ test("under load writes go in batches, and each is answered with the sequence of
   await expectTrueSequences(link, writes, outcomes);
 });
 
-test("a lone write goes without a batch", async () => {
+test("up to eight writes go without a batch", async () => {
   await using nats = await startNats();
   await using link = await openStores(nats);
   await using spy = await openStores(nats);
   const batches = await spyOnBatches(spy);
-  const outcomes = await writeAll(new JobStore(link), load().slice(0, 4));
+  const outcomes = await writeAll(new JobStore(link), load().slice(0, 8));
   expect(new Set(outcomes.map(({ kind }) => kind))).toEqual(new Set(["stored"]));
   await spy.connection.flush();
   expect([...batches.keys()]).toEqual([""]);

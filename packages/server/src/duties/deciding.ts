@@ -12,14 +12,14 @@ import {
   type Run,
   type Service,
 } from "@jobs/core";
-import { inOrder, nextDueMs, wantedFor } from "@jobs/core/decide";
+import { wantedFor } from "@jobs/core/decide";
 import type { EvidenceStore, StreamWatch } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import type { AgentsProjection } from "../projection/agents-projection.ts";
 import type { Dependents } from "../projection/dependents.ts";
 import type { JobsProjection } from "../projection/jobs-projection.ts";
 import type { Decider } from "./decider.ts";
-import { DueClock } from "./due-clock.ts";
+import { DueJobs } from "./due-jobs.ts";
 import type { Enroller } from "./enroller.ts";
 import type { EvidenceDesk } from "./evidence-desk.ts";
 import type { HistoryEraser } from "./history-eraser.ts";
@@ -55,7 +55,7 @@ const SWEEP_MS = 60_000;
 
 export class Deciding {
   readonly #options: DecidingOptions;
-  readonly #clock: DueClock;
+  readonly #due: DueJobs;
   readonly #places: Places;
   #watch: StreamWatch | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -64,8 +64,8 @@ export class Deciding {
 
   constructor(options: DecidingOptions) {
     this.#options = options;
-    this.#clock = new DueClock({ nowMs: options.nowMs, onDue: (jobs) => this.#onDue(jobs) });
-    this.#places = new Places({ ...options, reconcile: (job) => this.#isActive && this.#reconcile(job) });
+    this.#due = new DueJobs({ ...options, reconcile: (job) => this.#reconcile(job) });
+    this.#places = new Places({ ...options, reconcile: (job) => this.#isActive && void this.#reconcile(job) });
     options.jobs.on("run", (run) => this.#onRun(run));
     options.jobs.on("removed", (run) => this.#onRemoved(run));
     options.jobs.on("defined", (job) => this.#onDefined(job));
@@ -78,7 +78,7 @@ export class Deciding {
     const { evidence, desk, log } = this.#options;
     log.info("its view is confirmed: its duties begin");
     desk.clear();
-    for (const job of this.#options.jobs.names()) this.#setClock(job);
+    this.#due.start(this.#options.jobs.names());
     this.#watch = evidence.watch({
       onEvidence: (agent, one) => void this.#onEvidence(agent, one),
       onReady: () => this.#round(),
@@ -94,7 +94,7 @@ export class Deciding {
     this.#isActive = false;
     clearInterval(this.#timer);
     clearInterval(this.#sweep);
-    this.#clock.clear();
+    this.#due.stop();
     await Promise.all([this.#watch?.stop(), this.#options.historyKeeper.stop()]);
   }
 
@@ -147,8 +147,8 @@ export class Deciding {
     if (!this.#isActive) return;
     const sequence = this.#options.jobs.find(run.run)?.sequence ?? 0;
     this.#next(run, sequence);
-    this.#setClock(run.job);
-    if (hasEnded(run)) for (const { job } of this.#options.dependents.of(run.run)) this.#reconcile(job);
+    this.#due.set(run.job);
+    if (hasEnded(run)) for (const { job } of this.#options.dependents.of(run.run)) void this.#reconcile(job);
     // An attempt that is over, or never was, leaves its place to others.
     const last = run.attempts.at(-1);
     if (last !== undefined && (hasEnded(run) || currentAttempt(run) === undefined))
@@ -157,43 +157,13 @@ export class Deciding {
     const isAlone =
       isWaiting(run) && FOR_A_HOST.has(run.waitingFor) && this.#options.jobs.view(run.job).runs.length === 1;
     if (isAlone && run.waitingFor === "slot") this.#places.onWaits(run);
-    if (!isAlone && (hasEnded(run) || isWaiting(run) || run.fanOut !== undefined)) this.#reconcile(run.job);
+    if (!isAlone && (hasEnded(run) || isWaiting(run) || run.fanOut !== undefined)) void this.#reconcile(run.job);
   }
 
   #onDefined(job: string): void {
     if (!this.#isActive) return;
-    this.#setClock(job);
-    this.#reconcile(job);
-  }
-
-  #setClock(job: string): void {
-    this.#clock.set(job, this.#nextDueMs(job));
-  }
-
-  #nextDueMs(job: string): number | undefined {
-    return nextDueMs(this.#options.jobs.view(job), this.#options.nowMs());
-  }
-
-  /** Infinity when nothing of the job is due later than now. */
-  #nextLaterMs(job: string, nowMs: number): number {
-    const nextMs = this.#nextDueMs(job) ?? Number.POSITIVE_INFINITY;
-    return nextMs > nowMs ? nextMs : Number.POSITIVE_INFINITY;
-  }
-
-  #onDue(jobs: readonly string[]): void {
-    const nowMs = this.#options.nowMs();
-    const views = jobs.map((job) => this.#options.jobs.view(job));
-    for (const { job } of inOrder(views, nowMs))
-      this.#options.decider.reconcile(job).then(
-        () => this.#lookLater(job),
-        (error: unknown) => this.#tryAgain(job, error),
-      );
-  }
-
-  /** What could not be handed over early is looked at again at its instant; so is what the clock, set back meanwhile, says is to come. */
-  #lookLater(job: string): void {
-    const nextMs = this.#nextLaterMs(job, this.#options.nowMs());
-    if (this.#isActive && nextMs < Number.POSITIVE_INFINITY) this.#clock.set(job, nextMs);
+    this.#due.set(job);
+    void this.#reconcile(job);
   }
 
   #onRemoved(run: Run): void {
@@ -206,15 +176,16 @@ export class Deciding {
     void this.#options.messenger.send(run, sequence);
   }
 
-  #reconcile(job: string): void {
-    this.#options.decider.reconcile(job).catch((error: unknown) => this.#tryAgain(job, error));
-  }
-
-  #tryAgain(job: string, error: unknown): void {
-    this.#options.log.debug({ err: error, job }, "reconciling a job failed; it is done again");
-    if (!this.#isActive) return;
-    const nowMs = this.#options.nowMs();
-    this.#clock.set(job, Math.min(nowMs + ROUND_MS, this.#nextLaterMs(job, nowMs)));
+  /** False when it failed, and is done again. */
+  async #reconcile(job: string): Promise<boolean> {
+    try {
+      await this.#options.decider.reconcile(job);
+      return true;
+    } catch (error) {
+      this.#options.log.debug({ err: error, job }, "reconciling a job failed; it is done again");
+      this.#due.tryAgain(job);
+      return false;
+    }
   }
 
   /**
@@ -237,10 +208,10 @@ export class Deciding {
     this.#options.eraser.round();
     for (const { id } of agents.views()) this.#places.fill(id);
     for (const job of jobs.nextLiveJobs(WAITING_A_ROUND)) toReconcile.add(job);
-    for (const job of toReconcile) this.#reconcile(job);
+    for (const job of toReconcile) void this.#reconcile(job);
   }
 
   #reconcileAll(): void {
-    for (const job of this.#options.jobs.liveJobs()) this.#reconcile(job);
+    for (const job of this.#options.jobs.liveJobs()) void this.#reconcile(job);
   }
 }

@@ -6,7 +6,9 @@ export class Reservations {
 
   /** Reserves a place while the work is done. */
   during<T>(agent: string | undefined, work: () => Promise<T>): Promise<T> {
-    return agent === undefined ? work() : work().finally(this.keep(agent));
+    if (agent === undefined) return work();
+    const giveBack = this.keep(agent);
+    return work().finally(giveBack);
   }
 
   /** Reserves a place until what it returns is called, once. */

@@ -1,7 +1,10 @@
 import { expect, test } from "vitest";
 import { hear, sampleAgent, sampleAgents } from "../testing/sample-agents.ts";
-import { AT } from "../testing/sample-run.ts";
-import type { AgentsProjection } from "./agents-projection.ts";
+import { AT, finishedRun, sampleAttempt } from "../testing/sample-run.ts";
+import { AgentsProjection } from "./agents-projection.ts";
+import { countsForMs } from "./attempts-on-hosts.ts";
+import { HistoryIndex } from "./history-index.ts";
+import { JobsProjection } from "./jobs-projection.ts";
 
 const found = (agents: AgentsProjection, name: string): string => agents.resolveName(name, "on").id;
 
@@ -34,4 +37,27 @@ test("after a restore some are unheard until each that was known before was hear
   expect(agents.isAnyUnheard(restored)).toBe(true);
   hear(agents, "old");
   expect(agents.isAnyUnheard(restored)).toBe(false);
+});
+
+test("of a history that is deleted, what was over runs nowhere, and what was ended without its host may run there still", () => {
+  const jobs = new JobsProjection({ monotonicMs: () => 0 });
+  const finished: HistoryIndex = new HistoryIndex((runs) => agents.onErased(runs));
+  const agents = new AgentsProjection({
+    monotonicMs: () => 0,
+    now: () => AT,
+    assignedTo: () => 0,
+    usedAtMs: () => undefined,
+    countsForMs: (held, listedAtMs) => countsForMs(held, listedAtMs, { jobs, finished }),
+  });
+  const over = finishedRun({ run: "run00001", attempts: [sampleAttempt({ exit: { exitCode: 0 } })] });
+  const resolved = { at: "2026-03-01T12:00:01.000Z", by: "ada" };
+  const lost = finishedRun({ run: "run00002", state: "failed", reason: "lost", resolved, attempts: [sampleAttempt()] });
+  const held = [over, lost].map(({ job, run }) => ({ job, run, attempt: 1 }));
+  agents.onBeat("alpha", { v: 1, session: "s", number: 1, licence: { session: "s", number: 1 }, held, inbox: true }, 0);
+  const live = (): string[] => agents.liveOf("nightly").map(({ run }) => run);
+  expect(live()).toEqual(["run00001", "run00002"]);
+  for (const [index, run] of [over, lost].entries()) finished.add(run, index + 1);
+  expect(live()).toEqual([]);
+  finished.erase("nightly", 3);
+  expect(live()).toEqual(["run00002"]);
 });

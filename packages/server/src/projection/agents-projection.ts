@@ -77,7 +77,10 @@ export class AgentsProjection {
     this.#of(agent).report = report;
   }
 
-  /** Nobody knows these runs any more: what was over by then is not to count as running because of a beat from before. */
+  /**
+   * Nobody knows these runs any more: what was over by then does not count as running because of a beat from before. What was
+   * ended without its host may run there still. A beat from before that is delivered anew counts, until the next one.
+   */
   onErased(runs: readonly ErasedRun[]): void {
     for (const { run, attempts } of runs)
       for (const { agent, number, isOver } of attempts)

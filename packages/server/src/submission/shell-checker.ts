@@ -12,9 +12,9 @@ import type { Service } from "@jobs/core";
 
 /**
  * Reads "<shell> <file>" lines; answers each with the shell's complaints, then a line with the mark and its exit code.
- * When nobody writes any more it removes the folder: the server may have been killed.
+ * When nobody writes any more it removes the folder: the server was killed, and whatever killed it may ask this to end, too.
  */
-const LOOP = `while read -r shell file; do "$shell" -n "$file" 2>&1; echo "$0 $?"; done; rm -rf -- "$1"`;
+const LOOP = `trap '' PIPE TERM INT HUP; while read -r shell file; do "$shell" -n "$file" 2>&1; echo "$0 $?"; done; rm -rf -- "$1"`;
 /** Exit code of a command that does not exist. */
 const NOT_FOUND = 127;
 const LIMIT_MS = 10_000;
