@@ -22,7 +22,7 @@ import {
 } from "@jobs/core/decide";
 import { requestCommand, serveCommands, type AuditStore, type NatsLink } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
-import type { Decided } from "./duties/decided.ts";
+import { isNobodyDeciding, type Decided } from "./duties/decided.ts";
 import type { Decider } from "./duties/decider.ts";
 import type { DecidingLease } from "./duties/deciding-lease.ts";
 import type { Enroller } from "./duties/enroller.ts";
@@ -134,8 +134,7 @@ export class Commands implements Service {
         return await this.#askOnce(command);
       } catch (error) {
         const waitedMs = Math.round(monotonicMs() - startedMs);
-        const mayPass = error instanceof JobsError && error.code === "no-deciding-server";
-        if (!mayPass || waitedMs > WAIT_MS) throw error;
+        if (!isNobodyDeciding(error) || waitedMs > WAIT_MS) throw error;
         log.debug({ err: error, waitedMs }, "a command waits for a server that decides");
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       }

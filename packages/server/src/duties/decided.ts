@@ -48,3 +48,12 @@ export function unreadable(job: string): JobsError {
     field: "name",
   });
 }
+
+/** How to log an error after which it is done again: that this server may not decide just now is said of everything at once. */
+export function levelOf(error: unknown): "debug" | "warn" {
+  return isNobodyDeciding(error) ? "debug" : "warn";
+}
+
+export function isNobodyDeciding(error: unknown): boolean {
+  return error instanceof JobsError && error.code === "no-deciding-server";
+}

@@ -18,6 +18,7 @@ import type { Logger } from "pino";
 import type { AgentsProjection } from "../projection/agents-projection.ts";
 import type { Dependents } from "../projection/dependents.ts";
 import type { JobsProjection } from "../projection/jobs-projection.ts";
+import { levelOf } from "./decided.ts";
 import type { Decider } from "./decider.ts";
 import { DueJobs } from "./due-jobs.ts";
 import type { Enroller } from "./enroller.ts";
@@ -133,7 +134,7 @@ export class Deciding {
     try {
       await this.#options.decider.onEvidence(agent, evidence);
     } catch (error) {
-      this.#options.log.warn(
+      this.#options.log[levelOf(error)](
         { err: error, run: evidence.run },
         "evidence could not be decided on; the next round does",
       );

@@ -19,6 +19,7 @@ import { artifactKey, runPrefix, type ArtifactStore } from "@jobs/core/artifacts
 import type { HistoryStore, InboxStore, WriteOutcome } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import type { LogKeeper } from "../logs/log-keeper.ts";
+import { levelOf } from "./decided.ts";
 import type { Decider } from "./decider.ts";
 import type { EvidenceDesk } from "./evidence-desk.ts";
 
@@ -93,7 +94,7 @@ export class Settler {
       await this.#options.decider.remove(run);
       this.#asked.delete(run.run);
     } catch (error) {
-      this.#options.log.warn({ err: error, run: run.run }, "settling a run failed; it is tried again");
+      this.#options.log[levelOf(error)]({ err: error, run: run.run }, "settling a run failed; it is tried again");
     } finally {
       this.#underWay.delete(run.run);
     }
