@@ -33,7 +33,9 @@ export const submit = {
     take("distinct scripts", n, await inFlight(submissions, IN_FLIGHT, distinct));
     const oneJob = Math.min(n, ONE_JOB);
     take("one job", oneJob, await inFlight(submissions, IN_FLIGHT, sameJob("one job", oneJob)));
+    const coldBulk = await seconds(() => submissions.many(worksOf("bulk warm up", warmUps)));
     take("bulk", 2 * n, await seconds(() => submissions.many(worksOf("bulk", 2 * n))));
+    take(`bulk, the first ${warmUps}`, warmUps, coldBulk);
     take("bulk, one job", oneJob, await seconds(() => submissions.many(sameJob("one job in bulk", oneJob))));
     const waiting = Math.ceil(WAITING * (n / COUNT));
     await submissions.many(worksOf("waiting", waiting));
