@@ -40,7 +40,7 @@ export async function submitAll(
 ): Promise<(Submitted | JobsError)[]> {
   const results: (Submitted | JobsError)[] = [];
   let lost: JobsError | undefined;
-  const pending = inputs.map(keyed);
+  const pending = inputs.map((input) => keyed(input));
   let index = 0;
   let underWay: readonly UnderWay[] = [];
   for (const part of requestsOf(pending)) {

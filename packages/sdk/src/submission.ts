@@ -2,7 +2,7 @@
  * A submission whose answer was lost may have been accepted. So each carries an idempotency key and is sent again, with
  * the same key, until there is an answer: the server then returns the run it made the first time.
  */
-import { JobsError, type ErrorCode, type OperationInput, type OperationOutput, type SubmitInput } from "@jobs/core";
+import { JobsError, type ErrorCode, type OperationInput, type OperationOutput } from "@jobs/core";
 import { Backoff, pause } from "./backoff.ts";
 import { call } from "./call.ts";
 import type { Connection } from "./connection.ts";
@@ -34,11 +34,11 @@ type Request =
 /** Submits once, however often it must be sent. */
 export async function submit(
   connection: Connection,
-  { operation, input }: Request,
+  { operation, input: given }: Request,
   { timeoutMs = TIMEOUT_MS, signal }: SubmitOptions = {},
 ): Promise<OperationOutput<"submitRun">> {
-  const key = input.key ?? randomKey();
-  const request = { operation, input: { ...input, key } } as Request;
+  const input = keyed(given);
+  const request = { operation, input } as Request;
   const giveUpAt = performance.now() + timeoutMs;
   const backoff = new Backoff({ firstMs: 100, lastMs: 2000 });
   for (;;) {
@@ -48,7 +48,7 @@ export async function submit(
     } catch (error) {
       if (!(error instanceof JobsError) || !REPEATED.has(error.code)) throw error;
       const delayMs = backoff.nextDelayMs();
-      if (performance.now() + delayMs >= giveUpAt) throw givenUp(error, key);
+      if (performance.now() + delayMs >= giveUpAt) throw givenUp(error, input.key);
       await pause(delayMs, signal);
     }
   }
@@ -65,8 +65,8 @@ const random = new Uint8Array(256 * KEY_BYTES);
 let used = random.length;
 
 /** The submission with its key: a random one when it has none. */
-export function keyed({ key, ...input }: SubmitInput): SubmitInput & { readonly key: string } {
-  return { key: key ?? randomKey(), ...input };
+export function keyed<Input extends Request["input"]>({ key, ...input }: Input): Input & { readonly key: string } {
+  return { key: key ?? randomKey(), ...input } as Input & { readonly key: string };
 }
 
 /** 128 random bits in hex. */

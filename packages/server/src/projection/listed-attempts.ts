@@ -1,7 +1,8 @@
 /**
  * The attempts that hosts said to be running, whatever the records say. What a host listed in its last beat keeps its job
  * busy: until the host's next beat says otherwise, until the host must have ended it for want of contact, or until it is
- * {@link ListedAttempts.forget forgotten} with the history of its job. It outlives a loss of BEATS: that a nats-server has forgotten what a host said changes nothing on the host.
+ * {@link ListedAttempts.forget forgotten} with the history of its job. It outlives a loss of BEATS: that a nats-server has
+ * forgotten what a host said changes nothing on the host.
  */
 import type { Beat } from "@jobs/core";
 import type { LiveOnHost } from "@jobs/core/decide";
