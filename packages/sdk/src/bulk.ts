@@ -21,11 +21,14 @@ export type Submitted = Extract<SubmitResult, { run: unknown }>;
 /** A submission of which nobody knows yet what came. */
 export interface Pending {
   readonly input: SubmitInput & { readonly key: string };
+  /** The same as JSON. */
+  readonly text: string;
   /** Takes what came of it. */
   readonly settle: (result: Submitted | JobsError) => void;
 }
 
 const ENCODER = new TextEncoder();
+const SHORT_LENGTH = 1_000;
 /** What is around the submissions in the body, and between them. */
 const AROUND_BYTES = 100;
 /** Half of what a request may have; two of them at once, so that the server has the next one when it has answered one. */
@@ -40,15 +43,10 @@ export async function submitAll(
 ): Promise<(Submitted | JobsError)[]> {
   const results: (Submitted | JobsError)[] = [];
   let lost: JobsError | undefined;
-  const pending = inputs.map((input) => keyed(input));
-  let index = 0;
+  const copies = inputs.map((input) => keyed(input));
   let underWay: readonly UnderWay[] = [];
-  for (const part of requestsOf(pending)) {
-    const request = part.map((input): Pending => {
-      const at = index++;
-      return { input, settle: (result) => (results[at] = result) };
-    });
-    const jobs = jobsOf(part);
+  for (const request of requestsOf(pending())) {
+    const jobs = jobsOf(request);
     while (underWay.length >= UNDER_WAY_MAX || underWay.some((one) => mustWait(jobs, one.jobs))) {
       const [first, ...others] = underWay;
       await first?.done;
@@ -60,6 +58,11 @@ export async function submitAll(
   }
   for (const { done } of underWay) await done;
   return results;
+
+  function* pending(): Generator<Pending> {
+    for (const [at, input] of copies.entries())
+      yield { input, text: JSON.stringify(input), settle: (result) => (results[at] = result) };
+  }
 
   async function send(request: readonly Pending[]): Promise<void> {
     // When no server answers any more, the rest is not sent either.
@@ -84,12 +87,12 @@ interface JobsOfRequest {
 }
 
 /** The server alone says what is wrong with a submission: whatever is no name is none here. */
-function jobsOf(request: readonly SubmitInput[]): JobsOfRequest {
+function jobsOf(request: readonly Pending[]): JobsOfRequest {
   const namesOf = (given: unknown): string[] =>
     (Array.isArray(given) ? given : [given]).filter((one) => typeof one === "string").map(normaliseJobName);
   return {
-    named: new Set(request.flatMap(({ name }) => namesOf(name))),
-    waitedFor: new Set(request.flatMap(({ after }) => namesOf(after?.jobs))),
+    named: new Set(request.flatMap(({ input }) => namesOf(input.name))),
+    waitedFor: new Set(request.flatMap(({ input }) => namesOf(input.after?.jobs))),
   };
 }
 
@@ -155,7 +158,8 @@ async function answerOf(
 ): Promise<readonly SubmitResult[] | JobsError> {
   try {
     const runs = pending.map(({ input }) => input);
-    return (await call(connection, { operation: "submitRuns", input: { runs } }, options)).results;
+    const body = `{"runs":[${pending.map(({ text }) => text).join(",")}]}`;
+    return (await call(connection, { operation: "submitRuns", input: { runs } }, { ...options, body })).results;
   } catch (error) {
     if (error instanceof JobsError && REPEATED.has(error.code)) return error;
     throw error;
@@ -172,18 +176,23 @@ function unsaid(): JobsError {
 }
 
 /** In order, so many at once as go into one request. */
-export function* requestsOf<Input extends SubmitInput>(inputs: readonly Input[]): Generator<readonly Input[]> {
-  let request: Input[] = [];
+export function* requestsOf<One extends { readonly text: string }>(all: Iterable<One>): Generator<readonly One[]> {
+  let request: One[] = [];
   let sizeBytes = AROUND_BYTES;
-  for (const input of inputs) {
-    const inputBytes = ENCODER.encode(JSON.stringify(input)).length + 1;
-    if (request.length === REQUEST_MAX_RUNS || (request.length > 0 && sizeBytes + inputBytes > REQUEST_MAX_BYTES)) {
+  for (const one of all) {
+    const oneBytes = atMostBytes(one.text) + 1;
+    if (request.length === REQUEST_MAX_RUNS || (request.length > 0 && sizeBytes + oneBytes > REQUEST_MAX_BYTES)) {
       yield request;
       request = [];
       sizeBytes = AROUND_BYTES;
     }
-    request.push(input);
-    sizeBytes += inputBytes;
+    request.push(one);
+    sizeBytes += oneBytes;
   }
   if (request.length > 0) yield request;
+}
+
+/** Its size in UTF-8; of a short text, that of which a request holds many, the most that it can be. */
+function atMostBytes(text: string): number {
+  return text.length <= SHORT_LENGTH ? text.length * 3 : ENCODER.encode(text).length;
 }

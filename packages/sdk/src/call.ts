@@ -17,6 +17,11 @@ export interface CallOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+interface InputOptions extends CallOptions {
+  /** The input as JSON, when the caller has it already; it must not fill the path. */
+  readonly body?: string;
+}
+
 const TIMEOUT_MS = 30_000;
 
 /**
@@ -26,7 +31,7 @@ const TIMEOUT_MS = 30_000;
 export async function call<N extends OperationName>(
   connection: Connection,
   request: { readonly operation: N; readonly input: OperationInput<N> },
-  options: CallOptions = {},
+  options: InputOptions = {},
 ): Promise<OperationOutput<N>> {
   const { method, path, output } = operations[request.operation];
   const rest: Record<string, unknown> = { ...request.input };
@@ -39,7 +44,7 @@ export async function call<N extends OperationName>(
   const response = await send(connection, method === "POST" ? filled : filled + queryOf(rest), {
     ...options,
     method,
-    ...(hasBody ? { body: JSON.stringify(rest) } : {}),
+    ...(hasBody ? { body: options.body ?? JSON.stringify(rest) } : {}),
   });
   const answer = output.safeParse(await readJson(connection, response));
   if (!answer.success) {

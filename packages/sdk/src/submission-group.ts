@@ -16,6 +16,7 @@ const SLOW_MS = 1_000;
 
 interface Waiting {
   readonly input: SubmitInput & { readonly key: string };
+  readonly text: string;
   readonly options: SubmitOptions;
   readonly giveUpAt: number;
   readonly resolve: (submitted: Submitted | Promise<Submitted>) => void;
@@ -37,7 +38,7 @@ export class SubmissionGroup {
     const { signal, timeoutMs = TIMEOUT_MS } = options;
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      JSON.stringify(input); // what cannot be sent is told to this one alone
+      const text = JSON.stringify(input); // what cannot be sent is told to this one alone
       const giveUpAt = performance.now() + timeoutMs;
       const onAbort = (): void => reject(signal?.reason as Error);
       signal?.addEventListener("abort", onAbort, { once: true });
@@ -47,7 +48,7 @@ export class SubmissionGroup {
           act(value);
         };
       };
-      this.#waiting.push({ input, options, giveUpAt, resolve: done(resolve), reject: done(reject) });
+      this.#waiting.push({ input, text, options, giveUpAt, resolve: done(resolve), reject: done(reject) });
       if (this.#waiting.length === 1) queueMicrotask(() => void this.#sendWaiting());
     });
   }
@@ -58,11 +59,11 @@ export class SubmissionGroup {
     const waiting = this.#waiting.filter((one) => one.options.signal?.aborted !== true && leftMs(one) > 1);
     this.#waiting = waiting;
     if (waiting.length === 0 || this.#underWay >= UNDER_WAY_MAX) return;
-    const [inputs = []] = requestsOf(waiting.map(({ input }) => input));
-    this.#waiting = waiting.slice(inputs.length);
+    const [group = []] = requestsOf(waiting);
+    this.#waiting = waiting.slice(group.length);
     this.#underWay++;
     if (this.#waiting.length > 0) queueMicrotask(() => void this.#sendWaiting());
-    await this.#send(waiting.slice(0, inputs.length));
+    await this.#send(group);
     this.#underWay--;
     // Those who were answered may ask for more at once: let them join.
     if (this.#waiting.length > 0) queueMicrotask(() => void this.#sendWaiting());
@@ -80,7 +81,11 @@ export class SubmissionGroup {
 
   /** Never rejects. */
   async #together(group: readonly Waiting[]): Promise<void> {
-    const pending = group.map((one): Pending => ({ input: one.input, settle: (result) => settle(one, result) }));
+    const pending = group.map((one): Pending => ({
+      input: one.input,
+      text: one.text,
+      settle: (result) => settle(one, result),
+    }));
     const timers = group.map((one) => setTimeout(() => this.#giveUp(one), leftMs(one)));
     try {
       const left = await tryOnce(this.#connection, pending, { signal: undefined, timeoutMs: TRY_MS });

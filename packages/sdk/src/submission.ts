@@ -69,12 +69,15 @@ export function keyed<Input extends Request["input"]>({ key, ...input }: Input):
   return { key: key ?? randomKey(), ...input } as Input & { readonly key: string };
 }
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 /** 128 random bits in hex. */
 function randomKey(): string {
   if (used === random.length) {
     crypto.getRandomValues(random);
     used = 0;
   }
-  const bytes = random.subarray(used, (used += KEY_BYTES));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  let key = "";
+  for (const end = used + KEY_BYTES; used < end; used++) key += HEX[random[used]!];
+  return key;
 }
