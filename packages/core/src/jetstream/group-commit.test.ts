@@ -66,7 +66,7 @@ test("under load writes go in batches, and each is answered with the sequence of
   // Each was sent once: a batch that had failed would have been followed by its writes alone.
   expect([...batches.values()].flat().toSorted()).toEqual(writes.map(({ job }) => job).toSorted());
   batches.delete("");
-  expect(Math.max(...[...batches.values()].map(({ length }) => length))).toBe(256);
+  expect(Math.max(...[...batches.values()].map(({ length }) => length))).toBe(500);
   await expectTrueSequences(link, writes, outcomes);
 });
 

@@ -24,7 +24,8 @@ interface Waiting {
 
 /** Lone writes under way at once; more wait and go together. */
 const MAX_LONE = 8;
-const MAX_BATCH = 256;
+/** A node makes a store in files for each batch, and syncs that too: few that are large cost less. NATS takes up to 1,000. */
+const MAX_BATCH = 500;
 /** A lone write that is not answered is soon of unknown outcome, and sent again. A batch, and what is sent of a failed one, has longer. Milliseconds. */
 const ALONE_TIMEOUT_MS = 2_000;
 const BATCH_TIMEOUT_MS = 5_000;
