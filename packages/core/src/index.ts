@@ -15,6 +15,7 @@ export { describeRun } from "./domain/ending.ts";
 export { Evidence } from "./domain/evidence.ts";
 export { fitsRecord, HostCounts } from "./domain/fan-out.ts";
 export { AgentId, RunId } from "./domain/ids.ts";
+export { instantOf } from "./domain/instant.ts";
 export { JOB_NAME_MAX_LENGTH, JobName, normaliseJobName } from "./domain/job-name.ts";
 export { ByteRange, LogEnd, StoredLog } from "./domain/log.ts";
 export { JobDefinition, JobPolicy, Pause, Settings, Task } from "./domain/job.ts";

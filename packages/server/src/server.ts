@@ -5,7 +5,7 @@ import { performance } from "node:perf_hooks";
  * One server: a connection to NATS, what it holds in memory of it, and the doors to it. It has no state of its own;
  * several run side by side, one of them decides.
  */
-import { JobsError, KEPT_FOR, startAll, stopAll } from "@jobs/core";
+import { instantOf, JobsError, KEPT_FOR, startAll, stopAll } from "@jobs/core";
 import { FileStore } from "@jobs/core/artifacts";
 import { isMemberKept, isSlotOpen, keptFor } from "@jobs/core/decide";
 import { connectNats, watchContact, type NatsLink, type StreamWatch } from "@jobs/core/jetstream";
@@ -58,7 +58,7 @@ export interface RunningServer extends AsyncDisposable {
 
 const monotonicMs = (): number => performance.now();
 const nowMs = (): number => Date.now();
-const now = (): string => new Date().toISOString();
+const now = (): string => instantOf(Date.now());
 
 /** Connects to NATS, makes the streams that are missing, catches up and listens. Resolves once it can answer. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {

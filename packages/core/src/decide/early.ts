@@ -1,4 +1,5 @@
 /** A start on time: the host is told a moment early, and holds it back until the instant. */
+import { instantOf } from "../domain/instant.ts";
 import { currentAttempt, type Run } from "../domain/run.ts";
 import type { DecisionContext } from "./view.ts";
 
@@ -20,7 +21,7 @@ export function isAtHand(atMs: number, nowMs: number): boolean {
 
 /** The context as it is to be at an instant that is at hand; undefined of any other. */
 export function asOf(atMs: number, context: DecisionContext): DecisionContext | undefined {
-  return isAtHand(atMs, Date.parse(context.now)) ? { ...context, now: new Date(atMs).toISOString() } : undefined;
+  return isAtHand(atMs, Date.parse(context.now)) ? { ...context, now: instantOf(atMs) } : undefined;
 }
 
 /** True when its host has been chosen, and will hold the start back until the instant. */

@@ -1,4 +1,5 @@
 /** Nothing is stuck: every run that has not settled has somebody who must do the next step, and an instant by which it is to be done. */
+import { instantOf } from "../domain/instant.ts";
 import { currentAttempt, findLeftOver, hasEnded, hostOf, isAhead, isWaiting, type Run } from "../domain/run.ts";
 import { nameOfTarget } from "../domain/target.ts";
 import { waitEndsAt } from "./reconcile.ts";
@@ -122,5 +123,5 @@ function ownerOfAssigned(run: Run, { silentSince }: RunFacts): Ownership {
 }
 
 function later(instant: string, ms: number): string {
-  return new Date(Date.parse(instant) + ms).toISOString();
+  return instantOf(Date.parse(instant) + ms);
 }

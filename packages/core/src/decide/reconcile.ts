@@ -1,4 +1,5 @@
 import { isNewerLicence } from "../domain/attempt.ts";
+import { instantOf } from "../domain/instant.ts";
 import { WAIT_AT_MOST_MS } from "../domain/policy.ts";
 import { currentAttempt, hasEnded, isUnderWay, isWaiting, type Run } from "../domain/run.ts";
 import { assign } from "./assign.ts";
@@ -38,7 +39,7 @@ export function reconcile(view: JobView, context: DecisionContext): Decision {
 /** The instant at which a run that still waits is skipped; undefined while it does not wait, or an operator holds it. */
 export function waitEndsAt(run: Run): string | undefined {
   const atMs = waitEndsMs(run);
-  return atMs === undefined ? undefined : new Date(atMs).toISOString();
+  return atMs === undefined ? undefined : instantOf(atMs);
 }
 
 function waitEndsMs(run: Run): number | undefined {

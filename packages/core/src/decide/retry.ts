@@ -1,5 +1,6 @@
 /** Another try: a run that failed waits, and gets another attempt of its own once its time has come. */
 import { isGivenUp, type Attempt } from "../domain/attempt.ts";
+import { instantOf } from "../domain/instant.ts";
 import { policyOf } from "../domain/policy.ts";
 import { RetryReason, retryDelayMs, type RetrySettings } from "../domain/retry.ts";
 import { currentAttempt, type Run } from "../domain/run.ts";
@@ -17,7 +18,7 @@ export function triedAgain(run: Run, now: string): Run | undefined {
   if (attempt === undefined || run.cancel !== undefined || failures > retry.count) return undefined;
   if (!isWorthIt(attempt, retry.on)) return undefined;
   const delayMs = retryDelayMs(retry, failures, chanceOf(`${run.run}.${attempt.number}`));
-  const retryAt = new Date(Date.parse(now) + delayMs).toISOString();
+  const retryAt = instantOf(Date.parse(now) + delayMs);
   const { runningAt: _, ...times } = run.times;
   return {
     ...withAttempt(run, { retryAt }),

@@ -7,6 +7,7 @@
  * Slots that are skipped one after another for one reason are one record, from the first to the last, which stays a live one
  * until a later slot closes it.
  */
+import { instantOf } from "../domain/instant.ts";
 import type { JobDefinition, Task } from "../domain/job.ts";
 import { defaultsOf, shownParameters } from "../domain/parameters.ts";
 import { policyOf } from "../domain/policy.ts";
@@ -130,7 +131,7 @@ function skip(scheduled: Scheduled, { slots, reason, skippedFor }: Skipped): Dec
   const [first, last] = [slots[0], slots.at(-1)];
   if (first === undefined || last === undefined) return NOTHING;
   const { view, context, schedule } = scheduled;
-  const until = instant(last.at);
+  const until = instantOf(last.at);
   const open = view.runs.find(
     (run) => run.slot?.schedule === schedule.id && isRange(run) && isLatest(view, run) && isSlotOpen(view, run),
   );
@@ -147,7 +148,7 @@ function skip(scheduled: Scheduled, { slots, reason, skippedFor }: Skipped): Dec
     state: "skipped",
     reason,
     overlap,
-    slot: { schedule: schedule.id, at: instant(first.at), until, count: slots.length },
+    slot: { schedule: schedule.id, at: instantOf(first.at), until, count: slots.length },
     ...(skippedFor === undefined ? {} : { skippedFor }),
     times: { submittedAt: context.now, dueAt, endedAt: context.now },
     attempts: [],
@@ -159,7 +160,7 @@ function submissionOf(
   { view: { job }, context, definition, task, schedule }: Scheduled,
   slot: ExpectedSlot,
 ): Parameters<typeof acceptedRun>[1] {
-  const at = instant(slot.at);
+  const at = instantOf(slot.at);
   return {
     job,
     run: context.slotRun({ job, schedule: schedule.id, at }),
@@ -170,7 +171,7 @@ function submissionOf(
     requestDigest: task.digest,
     submittedBy: definition.updatedBy,
     slot: { schedule: schedule.id, at },
-    dueAt: instant(slot.dueAt),
+    dueAt: instantOf(slot.dueAt),
   };
 }
 
@@ -185,7 +186,7 @@ function cursorsMoved(view: JobView, context: DecisionContext): Decision {
     const beforeMs = cursorMs(definition, id);
     const toMs = Math.max(beforeMs, ...runs.map(({ slot }) => lastMs(slot)));
     isMoved ||= runs.some((run) => hasEnded(run) && lastMs(run.slot) > beforeMs);
-    cursors[id] = instant(toMs);
+    cursors[id] = instantOf(toMs);
   }
   if (!isMoved) return NOTHING;
   return { kind: "define", definition: { ...definition, cursors, writeId: context.writeId } };
@@ -212,8 +213,4 @@ function isLatest({ runs }: JobView, run: Run): boolean {
 /** The last instant that a run stands for, milliseconds since 1970. */
 function lastMs(slot: Run["slot"]): number {
   return Date.parse(slot?.until ?? slot?.at ?? "");
-}
-
-function instant(ms: number): string {
-  return new Date(ms).toISOString();
 }

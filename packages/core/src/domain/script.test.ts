@@ -8,6 +8,7 @@ test.each([
   ["\u007fELF\0", "script-has-nul"],
   ["a".repeat(SCRIPT_MAX_BYTES + 1), "script-too-large"],
   ["ä".repeat(SCRIPT_MAX_BYTES / 2) + "a", "script-too-large"],
+  ["€".repeat(Math.ceil(SCRIPT_MAX_BYTES / 3)), "script-too-large"],
 ])("a script that no host could run is refused %#", (script, code) => {
   expect(() => checkScript(script)).toThrow(expect.objectContaining({ code, field: "script" }) as Error);
 });
@@ -15,6 +16,7 @@ test.each([
 test("a script of exactly 1 MiB of UTF-8 is taken", () => {
   checkScript("a".repeat(SCRIPT_MAX_BYTES));
   checkScript("ä".repeat(SCRIPT_MAX_BYTES / 2));
+  checkScript("€".repeat(Math.floor(SCRIPT_MAX_BYTES / 3)));
   expect(() => checkScript("🦊".repeat(SCRIPT_MAX_BYTES / 4) + "a")).toThrow(/1048577 bytes/);
 });
 

@@ -1,3 +1,4 @@
+import { instantOf } from "../domain/instant.ts";
 import type { Schedule } from "../domain/schedule.ts";
 import { slotsOf, type ExpectedSlot } from "./slots.ts";
 
@@ -30,16 +31,12 @@ export function previewOf(schedule: Schedule, { job, from, count }: PreviewRange
   for (const slot of slotsOf(schedule, { job, after: from - 1, limit: LOOKS_AT_MOST })) {
     const last = found.at(-1);
     if (slot.skip !== undefined && slot.skip === last?.skip) {
-      found[found.length - 1] = { ...last, until: writeInstant(slot.at), count: (last.count ?? 1) + 1 };
+      found[found.length - 1] = { ...last, until: instantOf(slot.at), count: (last.count ?? 1) + 1 };
       continue;
     }
-    found.push({ ...slot, at: writeInstant(slot.at), dueAt: writeInstant(slot.dueAt) });
+    found.push({ ...slot, at: instantOf(slot.at), dueAt: instantOf(slot.dueAt) });
     if (slot.skip === undefined) firings++;
     if (firings === count) return found;
   }
   return found;
-}
-
-function writeInstant(ms: number): string {
-  return new Date(ms).toISOString();
 }

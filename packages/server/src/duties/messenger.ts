@@ -1,5 +1,5 @@
 /** Puts into the agents' inboxes what the records ask for, and again every few seconds until it is answered. */
-import { currentAttempt, type Run, type StartMessage } from "@jobs/core";
+import { currentAttempt, instantOf, type Run, type StartMessage } from "@jobs/core";
 import { payloadKey, type ArtifactStore } from "@jobs/core/artifacts";
 import { wantedFor } from "@jobs/core/decide";
 import type { InboxStore } from "@jobs/core/jetstream";
@@ -65,7 +65,7 @@ export class Messenger {
   #whenOf(run: Run): Pick<StartMessage, "sentAt" | "startAt"> {
     const nowMs = this.#options.nowMs();
     const { dueAt } = run.times;
-    const sentAt = new Date(nowMs).toISOString();
+    const sentAt = instantOf(nowMs);
     return dueAt !== undefined && Date.parse(dueAt) > nowMs ? { sentAt, startAt: dueAt } : { sentAt };
   }
 

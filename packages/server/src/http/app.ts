@@ -7,6 +7,7 @@ import type { Auth } from "./auth.ts";
 import type { OperationsOptions } from "./handlers.ts";
 import type { Health } from "./health.ts";
 import { parseInput } from "./input.ts";
+import { jsonBytes } from "./json-bytes.ts";
 import { registerObjectRoutes, type ObjectRoutesOptions } from "./objects.ts";
 import { openApiDocument } from "./openapi.ts";
 import { operationHandlers } from "./operations.ts";
@@ -70,7 +71,7 @@ function registerOperation(
   options: AppOptions & { handlers: ReturnType<typeof operationHandlers> },
 ): void {
   const { method, path, input, successStatus } = operations[name];
-  const handle = options.handlers[name] as (input: unknown, by: string) => Promise<unknown>;
+  const handle = options.handlers[name] as (input: unknown, by: string) => Promise<object>;
   app.route({
     method,
     url: path.replaceAll(/\{(\w+)\}/g, ":$1"),
@@ -80,10 +81,7 @@ function registerOperation(
       const given = { ...(request.query as object), ...(request.body as object | null), ...(request.params as object) };
       const output = await handle(parseInput(input, given), by);
       // As bytes: a text is gone through twice more, for its length and as it is written.
-      return reply
-        .code(successStatus)
-        .type(JSON_TYPE)
-        .send(Buffer.from(JSON.stringify(output)));
+      return reply.code(successStatus).type(JSON_TYPE).send(jsonBytes(output));
     },
   });
 }

@@ -1,6 +1,7 @@
 /** What the operations on jobs do: their tasks, schedules, policies and pauses. */
 import {
   hasEnded,
+  instantOf,
   JobsError,
   type JobDefinition,
   type JobView,
@@ -79,7 +80,7 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
   /** As far as this server knows: what is said of the job once the change is made. */
   const wouldBe = (job: string, change: DefinitionChange): JobDefinition | undefined => {
     const definition = jobs.findDefinition(job);
-    const now = new Date(nowMs()).toISOString();
+    const now = instantOf(nowMs());
     const decision = decideDefine({ job, runs: [], definition }, change, { now, writeId: "" });
     if (decision.kind === "reject") throw decision.error;
     return decision.kind === "define" ? decision.definition : definition;

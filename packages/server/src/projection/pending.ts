@@ -1,5 +1,14 @@
 /** What waits, in line: for what, and when it is likely to start. */
-import { currentAttempt, hasEnded, isAhead, isWaiting, targetKey, type PendingView, type Run } from "@jobs/core";
+import {
+  currentAttempt,
+  hasEnded,
+  instantOf,
+  isAhead,
+  isWaiting,
+  targetKey,
+  type PendingView,
+  type Run,
+} from "@jobs/core";
 import { byLine, dueMs, estimateStarts, failedTry } from "@jobs/core/decide";
 import type { AgentsProjection } from "./agents-projection.ts";
 import type { Durations } from "./durations.ts";
@@ -55,7 +64,7 @@ export function listPending(options: PendingOptions, { job, agent, limit }: Pend
     return {
       run: presenter.present(run),
       wantedAt: dueAt ?? pendingAt ?? submittedAt,
-      ...(startMs === undefined ? {} : { estimatedStartAt: new Date(startMs).toISOString() }),
+      ...(startMs === undefined ? {} : { estimatedStartAt: instantOf(startMs) }),
     };
   });
 }

@@ -1,5 +1,14 @@
 /** A live run as the API shows it: its record, and what is known beside it. */
-import { currentAttempt, hasEnded, isWaiting, viewOfRun, type LiveFacts, type Run, type RunView } from "@jobs/core";
+import {
+  currentAttempt,
+  hasEnded,
+  instantOf,
+  isWaiting,
+  viewOfRun,
+  type LiveFacts,
+  type Run,
+  type RunView,
+} from "@jobs/core";
 import { hostCountsOf, lastBlocker, ownerOf, placeInLine, type Ownership } from "@jobs/core/decide";
 import { CONTACT_MS } from "./agents-projection.ts";
 import type { Dependents } from "./dependents.ts";
@@ -42,7 +51,7 @@ export class RunPresenter {
     const attempt = currentAttempt(run);
     if (attempt === undefined || hasEnded(run)) return undefined;
     const silentMs = silence.sinceHeardMs({ agent: attempt.agent, run: run.run, attempt: attempt.number });
-    return silentMs < CONTACT_MS ? undefined : new Date(nowMs() - silentMs).toISOString();
+    return silentMs < CONTACT_MS ? undefined : instantOf(nowMs() - silentMs);
   }
 
   #factsOf(run: Run): LiveFacts {

@@ -1,5 +1,5 @@
 /** When a submission is due. */
-import { JobsError, Schedule } from "@jobs/core";
+import { instantOf, JobsError, Schedule } from "@jobs/core";
 import { findScheduleFault, nextSlot } from "@jobs/core/schedule";
 
 /** RFC 3339 with an offset; a space in the place of the T is taken, too. */
@@ -26,7 +26,7 @@ export function dueAtOf(
     throw wrong("at", message);
   }
   if (atMs - nowMs > LONGEST_AHEAD_MS) throw wrong("at", `${at} is more than ten years ahead.`);
-  return new Date(atMs).toISOString();
+  return instantOf(atMs);
 }
 
 /** A time that the clocks are put over is moved behind the gap; of one that comes twice the first is meant. */
