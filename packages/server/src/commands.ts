@@ -162,19 +162,23 @@ export class Commands implements Service {
     if (agent !== undefined) agents.onRecord(agent, sequence);
   }
 
-  async #decide(command: Command): Promise<CommandAnswer> {
+  #decide(command: Command): Promise<CommandAnswer> {
+    // The record of the run says who submitted it.
+    if (command.kind === "submit") return this.#options.decider.submit(command.submission) as Promise<CommandAnswer>;
+    return this.#decideAudited(command);
+  }
+
+  async #decideAudited(command: Exclude<Command, { kind: "submit" }>): Promise<CommandAnswer> {
     const answer = await this.#carryOut(command);
     // Before it is answered: what is not in AUDIT was not said to be done.
     if (command.kind === "resolve") await this.#auditResolution(command, answer.run);
-    else if (answer.isNew && command.kind !== "submit") await this.#audit(command, randomUUID());
+    else if (answer.isNew) await this.#audit(command, randomUUID());
     return answer;
   }
 
-  async #carryOut(command: Command): Promise<CommandAnswer> {
+  async #carryOut(command: Exclude<Command, { kind: "submit" }>): Promise<CommandAnswer> {
     const { decider, eraser, settings } = this.#options;
     switch (command.kind) {
-      case "submit":
-        return { ...(await decider.submit(command.submission)) };
       case "cancel":
         return { ...(await decider.ask(command.job, (view, context) => decideCancel(view, command, context))) };
       case "hold":

@@ -71,9 +71,22 @@ export class Decider {
   readonly #reservations = new Reservations();
   readonly #reader: JobReader;
 
+  /** What decisions see of the agents. */
+  readonly #agents: DecisionContext["agents"];
+
   constructor(options: DeciderOptions) {
+    const { agents, silence } = options;
     this.#options = options;
     this.#reader = new JobReader(options);
+    this.#agents = {
+      get: (id) => {
+        const agent = agents.get(id);
+        return agent === undefined ? undefined : this.#reservations.on(agent);
+      },
+      list: () => [...agents.views()].map((agent) => this.#reservations.on(agent)),
+      liveOf: (job) => agents.liveOf(job),
+      silentMs: (held) => silence.silentMs(held),
+    };
   }
 
   async submit(submission: Submission): Promise<Decided> {
@@ -187,7 +200,7 @@ export class Decider {
     decide: (view: GuardedView, context: DecisionContext, isFirstTurn: boolean) => Decision | Promise<Decision>,
   ): Promise<Settled | undefined> {
     return this.#queue.run(job, async () => {
-      const written = new Set<string>();
+      const written: string[] = [];
       for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
         this.#options.assertMayDecide();
         const view = this.#options.jobs.view(job);
@@ -209,7 +222,7 @@ export class Decider {
           return { record, sequence: outcome.sequence, isNew: true };
         }
         const writeId = writeIdOf(record);
-        if (writeId !== undefined) written.add(writeId);
+        if (writeId !== undefined) written.push(writeId);
         await this.#reader.readAgain(view);
       }
       throw new JobsError("store-unavailable", `“${job}” is being changed by somebody else all the time: try again.`);
@@ -217,10 +230,10 @@ export class Decider {
   }
 
   /** What was read after a conflict may be our own write, whose acknowledgement was lost. */
-  #findOurs({ runs, definition }: GuardedView, written: ReadonlySet<string>): Settled | undefined {
-    const run = runs.find((one) => written.has(one.writeId));
+  #findOurs({ runs, definition }: GuardedView, written: readonly string[]): Settled | undefined {
+    const run = runs.find((one) => written.includes(one.writeId));
     if (run !== undefined) return this.#settled({ kind: "run", run }, true);
-    if (definition === undefined || !written.has(definition.writeId)) return undefined;
+    if (definition === undefined || !written.includes(definition.writeId)) return undefined;
     return this.#settled({ kind: "definition", definition }, true);
   }
 
@@ -266,7 +279,7 @@ export class Decider {
   }
 
   #context(): DecisionContext {
-    const { agents, jobs, silence, stateOf, now } = this.#options;
+    const { jobs, stateOf, now } = this.#options;
     return {
       slotRun: slotRunOf,
       memberRun: memberRunOf,
@@ -275,15 +288,7 @@ export class Decider {
       writeId: randomUUID(),
       isRestoring: this.#options.isRestoring(),
       isPaused: jobs.settings.settings.paused !== undefined,
-      agents: {
-        get: (id) => {
-          const agent = agents.get(id);
-          return agent === undefined ? undefined : this.#reservations.on(agent);
-        },
-        list: () => [...agents.views()].map((agent) => this.#reservations.on(agent)),
-        liveOf: (job) => agents.liveOf(job),
-        silentMs: (held) => silence.silentMs(held),
-      },
+      agents: this.#agents,
     };
   }
 }

@@ -63,27 +63,31 @@ export async function acceptWork(
   { work: { target, payload, parameters }, by }: { readonly work: Work; readonly by: string },
   options: AcceptOptions,
 ): Promise<Submission> {
+  const { name, key } = input;
   const dueAt = dueAtOf(input, options.nowMs());
-  const after = await dependenciesOf(input.after, options.runs);
+  const after = input.after === undefined ? undefined : await dependenciesOf(input.after, options.runs);
   const policy = askedPolicyOf(input);
   const isHeld = input.hold === true;
-  const time = dueAt === undefined ? {} : { dueAt };
-  const asked = { ...time, ...(input.after === undefined ? {} : { after: input.after }) };
+  const asked = [...namedIf("after", input.after), ...namedIf("dueAt", dueAt)];
   return {
-    job: input.name,
-    run: runIdOf(input.name, input.key, options.runs.erasedAt(input.name)),
+    job: name,
+    run: runIdOf(name, key, options.runs.erasedAt(name)),
     policy,
-    ...(isHeld ? { isHeld } : {}),
-    ...time,
-    ...(after === undefined ? {} : { after }),
+    isHeld,
+    dueAt,
+    after,
     target,
     payload,
-    ...(parameters === undefined ? {} : { parameters }),
+    parameters,
     requestDigest: digestOf(
-      JSON.stringify([payload.sha256, targetKey(target), sortedEntries(policy), isHeld, ...sortedEntries(asked)]),
+      JSON.stringify([payload.sha256, targetKey(target), Object.entries(policy), isHeld, ...asked]),
     ),
     submittedBy: by,
   };
+}
+
+function namedIf<Value>(name: string, value: Value | undefined): readonly (readonly [string, Value])[] {
+  return value === undefined ? [] : [[name, value]];
 }
 
 export async function workOf(input: WorkInput, options: AcceptOptions): Promise<Work> {
@@ -95,13 +99,19 @@ export async function workOf(input: WorkInput, options: AcceptOptions): Promise<
   if (input.env?.["PATH"] === undefined) checkProgram(programOf(interpreter), target, options.agents);
   await options.syntax.check(input.script, programOf(interpreter));
   const { given } = input;
-  const env = Object.fromEntries(sortedEntries({ ...input.env, ...variablesOf(given ?? {}) }));
-  const parameters = given === undefined ? {} : { parameters: given };
-  const content: PayloadContent = { v: 1, script: input.script, interpreter: [...interpreter], env, ...parameters };
+  const hasEnv = input.env !== undefined || given !== undefined;
+  const env = hasEnv ? Object.fromEntries(sortedEntries({ ...input.env, ...variablesOf(given ?? {}) })) : {};
+  const content: PayloadContent = {
+    v: 1,
+    script: input.script,
+    interpreter: [...interpreter],
+    env,
+    parameters: given,
+  };
   return {
     target,
     payload: await payloadOf(content, options, target.kind === "all" ? MEMBER_INLINE_MAX_BYTES : undefined),
-    ...(given === undefined ? {} : { parameters: shownParameters(given) }),
+    parameters: given === undefined ? undefined : shownParameters(given),
   };
 }
 
@@ -154,14 +164,14 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-/** What is asked of its policy: of what was checked already. */
+/** What is asked of its policy, in the order of the names: of what was checked already. */
 function askedPolicyOf(input: PolicySettings): PolicySettings {
   const asked: Record<string, unknown> = {};
   for (const name of POLICY_NAMES) if (input[name] !== undefined) asked[name] = input[name];
   return asked;
 }
 
-const POLICY_NAMES = Object.keys(PolicySettings.shape) as (keyof PolicySettings)[];
+const POLICY_NAMES = Object.keys(PolicySettings.shape).sort() as (keyof PolicySettings)[];
 
 /** Of many that are alike, and come together, only the first is hashed. */
 const digestOf = rememberingLast(sha256);

@@ -10,10 +10,9 @@ const LOOK_BACK = 100;
 
 /** Throws `run-unknown` or `job-unknown` with the field that names it. Cycles cannot be: a run can only name earlier ones. */
 export async function dependenciesOf(
-  after: z.output<typeof SubmitInput>["after"],
+  after: NonNullable<z.output<typeof SubmitInput>["after"]>,
   runs: Pick<Runs, "get" | "latestOf" | "catchUp">,
-): Promise<Dependencies | undefined> {
-  if (after === undefined) return undefined;
+): Promise<Dependencies> {
   const named = [
     ...(await Promise.all(after.runs.map((run) => runOf(run, runs)))),
     ...(await Promise.all(after.jobs.map((job) => latestOf(job, runs)))),

@@ -59,14 +59,14 @@ function check(given: unknown): Checked {
 }
 
 async function submitGroup(group: readonly Checked[], by: string, options: SubmitAllOptions): Promise<SubmitResult[]> {
-  /** The last submission of each job, and the error that leaves its outcome unknown. */
-  const before = new Map<string, Promise<JobsError | undefined>>();
+  /** What comes of the last submission of each job. */
+  const before = new Map<string, Promise<SubmitResult | JobsError>>();
   return Promise.all(
     group.map(async (checked) => {
       if ("error" in checked) return failed(checked.error, options);
       const { name } = checked.input;
       const result = submitAfter(before.get(name), { input: checked.input, by }, options);
-      before.set(name, result.then(findUnknown));
+      before.set(name, result);
       const settled = await result;
       return settled instanceof JobsError ? failed(settled, options) : settled;
     }),
@@ -74,15 +74,17 @@ async function submitGroup(group: readonly Checked[], by: string, options: Submi
 }
 
 async function submitAfter(
-  before: Promise<JobsError | undefined> | undefined,
+  before: Promise<SubmitResult | JobsError> | undefined,
   { input, by }: { readonly input: Input; readonly by: string },
   options: SubmitAllOptions,
 ): Promise<SubmitResult | JobsError> {
   try {
     const accepting = accept(input, by, options);
-    accepting.catch(() => undefined); // it is looked at once the one before it is known
-    const unknown = before === undefined ? undefined : await before;
-    if (unknown !== undefined) return unknown;
+    if (before !== undefined) {
+      accepting.catch(() => undefined); // it is looked at once the one before it is known
+      const unknown = findUnknown(await before);
+      if (unknown !== undefined) return unknown;
+    }
     const { run, isNew } = await options.commands.submit(await accepting);
     return { run: options.presenter.present(run), known: !isNew };
   } catch (error) {
