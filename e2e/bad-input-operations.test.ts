@@ -158,7 +158,7 @@ test.each<[string, BadCall]>([
       body: { name: "j", policy: { colour: 1 } },
       status: 400,
       code: "invalid-request",
-      field: "policy",
+      field: "policy.colour",
     },
   ],
   [
@@ -168,7 +168,7 @@ test.each<[string, BadCall]>([
       body: { name: "j", policy: { graceMs: -1 } },
       status: 400,
       code: "invalid-request",
-      field: "policy",
+      field: "policy.graceMs",
     },
   ],
   ["a job that there is not", { path: "/v1/job?name=never", status: 404, code: "job-unknown", field: "name" }],

@@ -92,7 +92,7 @@ const cases: readonly (readonly [string, BadInput])[] = [
   ["a field that is not known", { change: { nmae: "x" }, status: 400, code: "invalid-request", field: "nmae" }],
   [
     "an environment that sets JOBS_RUN",
-    { change: { env: { JOBS_RUN: "x" } }, status: 400, code: "invalid-request", field: "env" },
+    { change: { env: { JOBS_RUN: "x" } }, status: 400, code: "invalid-request", field: "env.JOBS_RUN" },
   ],
   [
     "an overlap policy that is not known",

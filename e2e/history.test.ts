@@ -103,7 +103,7 @@ test(
     const view = await old.settled();
 
     const refused = await client.saveJob(name, { policy: { retention: { days: 0 } } }).catch((error: unknown) => error);
-    expect(refused).toMatchObject({ code: "invalid-request", field: "policy" });
+    expect(refused).toMatchObject({ code: "invalid-request", field: "policy.retention.days" });
     const saved = await runCli(stack, "job", name, "--json", "--keep-days", "45", "--keep-runs", "all");
     expect(JSON.parse(saved.stdout)).toMatchObject({ policy: { retention: { days: 45, runs: null } } });
 

@@ -179,8 +179,8 @@ test("what a job says of tries and limits holds for its runs; what is wrong is r
   expect(again.view).toMatchObject({ retry: { count: 0 }, timeoutMs: null, silenceMs: 600_000 });
   await again.settled();
   for (const [wrong, field] of [
-    [{ retry: { count: 21 } }, "retry"],
-    [{ retry: { count: 1, on: { reasons: ["lost"] } } }, "retry"],
+    [{ retry: { count: 21 } }, "retry.count"],
+    [{ retry: { count: 1, on: { reasons: ["lost"] } } }, "retry.on.reasons.0"],
     [{ timeoutMs: 999 }, "timeoutMs"],
     [{ silenceMs: 0 }, "silenceMs"],
   ] as const)

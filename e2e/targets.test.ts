@@ -187,7 +187,7 @@ test("what is wrong with a target is refused, and nothing is stored", async () =
   const submit = (change: object): Promise<unknown> => client.submitJob({ name, script: "true", ...change });
   await expect(submit({ on: { any: "zone >= 3" } })).rejects.toMatchObject({
     code: "invalid-request",
-    field: "on",
+    field: "on.any",
     message: expect.stringContaining("“zone >= 3” is no term") as string,
   });
   await expect(submit({ on: { any: "zone=us" } })).rejects.toMatchObject({
@@ -197,7 +197,7 @@ test("what is wrong with a target is refused, and nothing is stored", async () =
   });
   await expect(submit({ on: { any: "zone=eu", prefer: ["("] } })).rejects.toMatchObject({
     code: "invalid-request",
-    field: "on",
+    field: "on.prefer.0",
   });
   await expect(submit({ on: { some: "zone=eu" } })).rejects.toMatchObject({ code: "invalid-request", field: "on" });
   await expect(submit({ priority: 10 })).rejects.toMatchObject({ code: "invalid-request", field: "priority" });

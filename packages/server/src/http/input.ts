@@ -1,14 +1,15 @@
 import { JobsError, type ErrorCode } from "@jobs/core";
 import type { z } from "zod";
 
-/** Parses what a client sent; throws a {@link JobsError} that names the first field that is wrong. */
+/** Parses what a client sent; throws a {@link JobsError} that names the first field that is wrong, as `retry.count`. */
 export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  const field = String(issue?.path[0] ?? (issue?.code === "unrecognized_keys" ? issue.keys[0] : ""));
+  const unrecognised = issue?.code === "unrecognized_keys" ? issue.keys.slice(0, 1) : [];
+  const field = [...(issue?.path ?? []), ...unrecognised].join(".");
   const isMissing = (value as Record<string, unknown> | null)?.[field] === undefined;
-  const message = `${field === "" ? "The request" : `\`${issue?.path.join(".") || field}\``} is not right: ${issue?.message ?? "unknown"}`;
+  const message = `${field === "" ? "The request" : `\`${field}\``} is not right: ${issue?.message ?? "unknown"}`;
   throw new JobsError(
     codeOf(field, isMissing),
     issue?.code === "custom" ? issue.message : message,
