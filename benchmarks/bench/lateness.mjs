@@ -1,4 +1,6 @@
 // @ts-check
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFile, rm } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { percentile } from "../report.mjs";
@@ -9,6 +11,8 @@ import { makeFolder, onCleanUp } from "../resources.mjs";
 const COUNT = 100;
 const WITHIN_MS = 30_000;
 const BURST = 1_000;
+/** As many as an agent has on two cores. */
+const PLACES = 8;
 /** Time to hand them all in. */
 const LEAD_MS = 6_000;
 const POLL_MS = 50;
@@ -38,8 +42,31 @@ export const lateness = {
     );
     add({ metric: "burst-first", value: Math.min(...starts), unit: "ms", n: burst });
     add({ metric: "burst-last", value: Math.max(...starts), unit: "ms", n: burst });
+    add({ metric: "spawn-last", value: await lastSpawned(burst), unit: "ms", n: burst });
   },
 };
+
+/**
+ * After how long the last of so many scripts starts when Node spawns them and does nothing else, as many at a time: what
+ * this machine takes for them in any case, milliseconds.
+ *
+ * @param {number} count
+ */
+async function lastSpawned(count) {
+  const folder = await makeFolder("jobs-bench-spawn-");
+  onCleanUp(() => rm(folder, { recursive: true, force: true }));
+  const file = `${folder}/starts`;
+  const startedAt = Date.now();
+  let left = count;
+  await Promise.all(
+    Array.from({ length: PLACES }, async () => {
+      while (left-- > 0)
+        await once(spawn("bash", ["-c", `echo $EPOCHREALTIME >> ${file}`], { stdio: "ignore" }), "exit");
+    }),
+  );
+  const starts = (await readFile(file, "utf8")).trim().split("\n");
+  return Math.max(...starts.map((started) => Number(started.replace(",", ".")) * 1000)) - startedAt;
+}
 
 /**
  * How much later than its instant each script started, by its own clock, milliseconds.
