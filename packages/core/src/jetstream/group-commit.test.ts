@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { startNats } from "../testing/index.ts";
 import { openStores, type OpenLink } from "../testing/nats-link.ts";
 import { sampleRun } from "../testing/sample-runs.ts";
@@ -149,6 +149,22 @@ test("a wrong guard at any place of a batch is a conflict of that write alone; t
     expect((await new JobStore(link).read(`at${wrong}-${wrong}`)).entries).toEqual([]);
   }
   expect(batches.size).toBe(1 + size);
+});
+
+test("of a failed batch no more than a hundred writes are under way at once: a slow node answers each in its time", async () => {
+  await using nats = await startNats();
+  await using link = await openStores(nats);
+  const publish = link.js.publish.bind(link.js);
+  let underWay = 0;
+  let most = 0;
+  vi.spyOn(link.js, "publish").mockImplementation((...given) => {
+    most = Math.max(most, ++underWay);
+    return publish(...given).finally(() => underWay--);
+  });
+  const writes = Array.from({ length: 250 }, (_, index) => ({ job: `job${index}`, guard: index === 3 ? 999_999 : 0 }));
+  const outcomes = await writeAll(new JobStore(link), writes);
+  expect(outcomes.map(({ kind }) => kind)).toEqual(writes.map(({ guard }) => (guard === 0 ? "stored" : "conflict")));
+  expect(most).toBe(100);
 });
 
 test("markers in a batch keep their time to live and their guard", async () => {

@@ -24,8 +24,10 @@ interface Waiting {
 
 /** Lone writes under way at once; more wait and go together. */
 const MAX_LONE = 8;
-/** A node makes a store in files for each batch, and syncs that too: few that are large cost less. NATS takes up to 1,000. */
+/** With one replica NATS makes a store in files for each batch, and syncs that too: few that are large cost less. It takes up to 1,000. */
 const MAX_BATCH = 500;
+/** Writes of a failed batch that are under way at once: a node that syncs each by itself answers them within their time. */
+const MAX_RETRIED = 100;
 /** A lone write that is not answered is soon of unknown outcome, and sent again. A batch, and what is sent of a failed one, has longer. Milliseconds. */
 const ALONE_TIMEOUT_MS = 2_000;
 const BATCH_TIMEOUT_MS = 5_000;
@@ -99,7 +101,8 @@ export class GroupCommit {
     const last = await this.#commit(batch.map(({ write }) => write)).catch(() => undefined);
     if (last === undefined) {
       // Nothing of it is stored, or all of it: then each write alone meets its own record, as after any unknown outcome.
-      await Promise.all(batch.map((one) => this.#alone(one, BATCH_TIMEOUT_MS)));
+      for (let from = 0; from < batch.length; from += MAX_RETRIED)
+        await Promise.all(batch.slice(from, from + MAX_RETRIED).map((one) => this.#alone(one, BATCH_TIMEOUT_MS)));
       return;
     }
     const first = last - batch.length + 1;
