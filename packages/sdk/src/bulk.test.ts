@@ -46,11 +46,17 @@ test("no request has more than 500 submissions or more bytes than a server takes
   const results = await jobs.submitJobs(names.map((name) => named(name)));
   expect(results.map((one) => (one instanceof JobsError ? one.code : one.job))).toEqual(names);
   expect(server.requests.map((request) => runsOf(request).length)).toEqual([500, 500, 500, 500, 1]);
+  expect(new Set(server.requests.flatMap((request) => runsOf(request).map(({ key }) => key))).size).toBe(2_001);
   const large = "ä".repeat(REQUEST_MAX_BYTES / 2 / 3);
   await jobs.submitJobs(["a", "b", "c", "d"].map((name) => named(name, { script: large })));
   const sizes = server.requests.slice(5).map(({ body }) => Buffer.byteLength(JSON.stringify(body)));
   expect(sizes.length).toBe(2);
   for (const size of sizes) expect(size).toBeLessThanOrEqual(REQUEST_MAX_BYTES);
+  const short = Array.from({ length: 499 }, (_, index) => named(`short ${index}`, { script: "€".repeat(900) }));
+  await jobs.submitJobs([named("long", { script: "a".repeat(REQUEST_MAX_BYTES - 1_000_000) }), ...short]);
+  const mixed = server.requests.slice(7).map(({ body }) => Buffer.byteLength(JSON.stringify(body)));
+  expect(mixed.length).toBe(2);
+  for (const size of mixed) expect(size).toBeLessThanOrEqual(REQUEST_MAX_BYTES);
 });
 
 test("what nobody knows the outcome of is sent again with the same keys, and nothing else is", async () => {

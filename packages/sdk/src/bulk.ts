@@ -13,7 +13,7 @@ import {
 import { Backoff, pause } from "./backoff.ts";
 import { call } from "./call.ts";
 import type { Connection } from "./connection.ts";
-import { givenUp, keyed, REPEATED, TIMEOUT_MS, type SubmitOptions } from "./submission.ts";
+import { givenUp, keyed, REPEATED, textOf, TIMEOUT_MS, type SubmitOptions } from "./submission.ts";
 
 /** What came of one of them. */
 export type Submitted = Extract<SubmitResult, { run: unknown }>;
@@ -28,6 +28,7 @@ export interface Pending {
 }
 
 const ENCODER = new TextEncoder();
+/** UTF-16 units. */
 const SHORT_LENGTH = 1_000;
 /** What is around the submissions in the body, and between them. */
 const AROUND_BYTES = 100;
@@ -61,7 +62,7 @@ export async function submitAll(
 
   function* pending(): Generator<Pending> {
     for (const [at, input] of copies.entries())
-      yield { input, text: JSON.stringify(input), settle: (result) => (results[at] = result) };
+      yield { input, text: textOf(input), settle: (result) => (results[at] = result) };
   }
 
   async function send(request: readonly Pending[]): Promise<void> {
@@ -157,9 +158,8 @@ async function answerOf(
   options: TryOptions,
 ): Promise<readonly SubmitResult[] | JobsError> {
   try {
-    const runs = pending.map(({ input }) => input);
     const body = `{"runs":[${pending.map(({ text }) => text).join(",")}]}`;
-    return (await call(connection, { operation: "submitRuns", input: { runs } }, { ...options, body })).results;
+    return (await call(connection, { operation: "submitRuns", body }, options)).results;
   } catch (error) {
     if (error instanceof JobsError && REPEATED.has(error.code)) return error;
     throw error;
@@ -192,7 +192,7 @@ export function* requestsOf<One extends { readonly text: string }>(all: Iterable
   if (request.length > 0) yield request;
 }
 
-/** Its size in UTF-8; of a short text, that of which a request holds many, the most that it can be. */
+/** An upper bound of its size in UTF-8. Short texts are not measured: no UTF-16 unit takes more than three bytes. */
 function atMostBytes(text: string): number {
   return text.length <= SHORT_LENGTH ? text.length * 3 : ENCODER.encode(text).length;
 }

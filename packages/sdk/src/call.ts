@@ -17,10 +17,10 @@ export interface CallOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-interface InputOptions extends CallOptions {
-  /** The input as JSON, when the caller has it already; it must not fill the path. */
-  readonly body?: string;
-}
+/** What is asked: an operation with its input, or with the same as JSON where none of it fills the path. */
+type Request<N extends OperationName> =
+  | { readonly operation: N; readonly input: OperationInput<N> }
+  | { readonly operation: N; readonly body: string };
 
 const TIMEOUT_MS = 30_000;
 
@@ -30,21 +30,21 @@ const TIMEOUT_MS = 30_000;
  */
 export async function call<N extends OperationName>(
   connection: Connection,
-  request: { readonly operation: N; readonly input: OperationInput<N> },
-  options: InputOptions = {},
+  request: Request<N>,
+  options: CallOptions = {},
 ): Promise<OperationOutput<N>> {
   const { method, path, output } = operations[request.operation];
-  const rest: Record<string, unknown> = { ...request.input };
+  const rest: Record<string, unknown> = "body" in request ? {} : { ...request.input };
   const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
     const value = rest[name];
     delete rest[name];
     return pathPart(name, value);
   });
-  const hasBody = method === "POST" && Object.keys(rest).length > 0;
+  const body = "body" in request ? request.body : Object.keys(rest).length > 0 ? JSON.stringify(rest) : undefined;
   const response = await send(connection, method === "POST" ? filled : filled + queryOf(rest), {
     ...options,
     method,
-    ...(hasBody ? { body: options.body ?? JSON.stringify(rest) } : {}),
+    ...(method === "POST" && body !== undefined ? { body } : {}),
   });
   const answer = output.safeParse(await readJson(connection, response));
   if (!answer.success) {

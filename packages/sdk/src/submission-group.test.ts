@@ -193,5 +193,9 @@ test("one that is given up before it was sent, or cannot be sent, keeps no later
   stop.abort(new Error("enough"));
   await expect(given).rejects.toThrow("enough");
   await expect(jobs.submitJob({ ...named("b"), env: { N: 1n as unknown as string } })).rejects.toThrow(TypeError);
+  const nothing = { ...named("d"), toJSON: () => undefined };
+  const beside = jobs.submitJob(named("e"));
+  await expect(jobs.submitJob(nothing)).rejects.toThrow(TypeError);
+  expect((await beside).job).toBe("e");
   expect((await jobs.submitJob(named("c"))).job).toBe("c");
 });

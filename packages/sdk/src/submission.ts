@@ -59,6 +59,13 @@ export function givenUp(error: JobsError, key: string): JobsError {
   return new JobsError(error.code, message, { cause: error, details: { ...error.details, key } });
 }
 
+/** A submission as it is sent. Throws a TypeError when JSON has no word for it. */
+export function textOf(input: object): string {
+  const text = JSON.stringify(input) as string | undefined;
+  if (text === undefined) throw new TypeError("The submission cannot be sent: as JSON it is nothing.");
+  return text;
+}
+
 const KEY_BYTES = 16;
 /** Random bytes for the next keys: to ask for them costs as much for many as for a few. */
 const random = new Uint8Array(256 * KEY_BYTES);
