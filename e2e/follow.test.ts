@@ -5,13 +5,16 @@ import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { decodeLogFrame, FOLLOW_PROTOCOL, TOKEN_PROTOCOL_PREFIX } from "@jobs/core";
+import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { freshName, startStack, TOKEN, type Stack } from "./support/stack.ts";
 
 let stack: Stack;
+const logged: string[] = [];
 beforeAll(async () => {
-  stack = await startStack({ slowReaderMs: 500 });
+  const log = pino({ level: "info" }, { write: (line: string) => void logged.push(line) });
+  stack = await startStack({ slowReaderMs: 500, log });
 });
 afterAll(async () => {
   await stack[Symbol.asyncDispose]();
@@ -94,8 +97,9 @@ test("a reader that takes nothing is cut off, has what it took in order, and com
   const gone = new Promise<void>((resolve) => socket.once("close", () => resolve()));
   socket.on("error", () => undefined); // the server ends the connection under bytes that are still on their way
   await paused;
+  await expect.poll(() => logged.join(""), { timeout: 30_000 }).toContain("a reader that takes nothing is cut off");
   // Only when this reader takes what the kernel holds for it can it see that the server has left.
-  setTimeout(() => socket.resume(), 3_000);
+  socket.resume();
   await gone;
   clearInterval(watch);
   expect(most).toBeLessThan(10_000_000); // of 40 MB

@@ -99,8 +99,10 @@ export class FollowSockets {
       socket.close(CloseCode.done);
     } catch (thrown) {
       const error = toJobsError(thrown);
-      if (thrown instanceof SlowReader) socket.close(CloseCode.tooSlow, "too slow: come back with the offset reached");
-      else {
+      if (thrown instanceof SlowReader) {
+        this.#options.log.info({ run }, "a reader that takes nothing is cut off");
+        socket.close(CloseCode.tooSlow, "too slow: come back with the offset reached");
+      } else {
         if (error.code === "internal") this.#options.log.error({ err: thrown, run }, "following a run failed");
         sendFrame(socket, { type: "error", error: { code: error.code, message: error.message } });
         socket.close(CloseCode.failed, error.code);
