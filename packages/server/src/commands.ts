@@ -164,7 +164,7 @@ export class Commands implements Service {
 
   #decide(command: Command): Promise<CommandAnswer> {
     // The record of the run says who submitted it.
-    if (command.kind === "submit") return this.#options.decider.submit(command.submission) as Promise<CommandAnswer>;
+    if (command.kind === "submit") return this.#options.decider.submit(command.submission);
     return this.#decideAudited(command);
   }
 

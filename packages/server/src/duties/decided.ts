@@ -3,13 +3,13 @@ import { JobsError, type Run } from "@jobs/core";
 import type { Decision } from "@jobs/core/decide";
 import type { JobRecord } from "@jobs/core/jetstream";
 
-/** A run's record as it is stored now. */
-export interface Decided {
+/** A run's record as it is stored now. No interface: so it can be answered to a command as it is. */
+export type Decided = {
   readonly run: Run;
   readonly sequence: number;
   /** False when what was asked for already was so. */
   readonly isNew: boolean;
-}
+};
 
 export interface Settled {
   readonly record: JobRecord;

@@ -68,7 +68,10 @@ export async function acceptWork(
   const after = input.after === undefined ? undefined : await dependenciesOf(input.after, options.runs);
   const policy = askedPolicyOf(input);
   const isHeld = input.hold === true;
-  const asked = [...namedIf("after", input.after), ...namedIf("dueAt", dueAt)];
+  // Keys are kept with the digest: what it is made of, and in which order, stays as it is.
+  const asked: unknown[] = [payload.sha256, targetKey(target), Object.entries(policy), isHeld];
+  if (input.after !== undefined) asked.push(["after", input.after]);
+  if (dueAt !== undefined) asked.push(["dueAt", dueAt]);
   return {
     job: name,
     run: runIdOf(name, key, options.runs.erasedAt(name)),
@@ -79,15 +82,9 @@ export async function acceptWork(
     target,
     payload,
     parameters,
-    requestDigest: digestOf(
-      JSON.stringify([payload.sha256, targetKey(target), Object.entries(policy), isHeld, ...asked]),
-    ),
+    requestDigest: digestOf(JSON.stringify(asked)),
     submittedBy: by,
   };
-}
-
-function namedIf<Value>(name: string, value: Value | undefined): readonly (readonly [string, Value])[] {
-  return value === undefined ? [] : [[name, value]];
 }
 
 export async function workOf(input: WorkInput, options: AcceptOptions): Promise<Work> {

@@ -77,6 +77,15 @@ test("of one job the next is asked for once the one before it is decided; other 
   ]);
 });
 
+test("what is wrong with one that waits for another one of its job is its own result", async () => {
+  const { asked, submit } = desk();
+  const results = submit([input("a"), input("a", { script: "" })]);
+  await expect.poll(() => asked.length).toBe(1);
+  await new Promise((resolve) => setImmediate(resolve)); // a rejection that nobody looks at would be told by now
+  asked[0]?.decide();
+  expect(await results).toMatchObject([{ known: false }, { error: { code: "script-empty" } }]);
+});
+
 test("once nobody knows what came of one, the later ones of its job are not tried: sent again they come in order", async () => {
   const { asked, submit } = desk();
   const results = submit([input("a"), input("a"), input("a"), input("b")]);

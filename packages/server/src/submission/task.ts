@@ -23,7 +23,7 @@ export async function taskOf(input: z.output<typeof TaskInput>, options: AcceptO
   const { parameters } = input;
   if (parameters === undefined) return taskWith(await workOf(input, options));
   const fault = withinTimeOf(parameters, () => parametersFault(parameters, input.env));
-  if (fault !== undefined) throw new JobsError("invalid-request", fault.message, { field: `task.${fault.field}` });
+  if (fault !== undefined) throw new JobsError("invalid-request", fault.message, { field: fault.field });
   // For those that are given nothing; what must be given then is asked of each run.
   const optional = parameters.map((one) => ({ ...one, required: false }));
   const defaults = withinTimeOf(parameters, () => checkParameters(optional, {}));

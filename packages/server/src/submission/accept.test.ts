@@ -1,0 +1,40 @@
+import { SubmitInput } from "@jobs/core";
+import { expect, test } from "vitest";
+import { accept, type AcceptOptions } from "./accept.ts";
+
+const options = {
+  agents: { resolve: () => ({ kind: "agent", agent: "alpha-id", name: "alpha" }), matching: () => [] },
+  syntax: { check: () => Promise.resolve() },
+  artifacts: {},
+  runs: {
+    get: (run: string) => Promise.resolve({ job: "before", run }),
+    latestOf: () => [],
+    catchUp: () => Promise.resolve(),
+    erasedAt: () => 0,
+  },
+  nowMs: () => Date.parse("2026-11-30T12:00:00Z"),
+} as unknown as AcceptOptions;
+
+const at = "2026-12-01T02:30:00+01:00";
+const after = { runs: ["0000000000000000000run"] };
+
+// A server of any version must find the same digest: else a key that comes again is told that it asks for something else.
+test.each([
+  [{}, undefined, "9fc50790d75b60bcf34cc08d9ffb71d07a26818d25294fb5e5c643b46d004ff9"],
+  [
+    { queueLimit: 7, priority: 9, overlap: "queue", graceMs: 1_000 },
+    undefined,
+    "3d675652f213592400f11d35c24037d40f4968a04545a9de244573b4cd801848",
+  ],
+  [{ at, after, hold: true }, undefined, "8394e73c1e6b73c71da483c0c677d4c6174e3489041596a2dfe48e4d6fc78089"],
+  [
+    { env: { B: "2", A: "1" }, interpreter: ["sh", "-e"] },
+    { Z: 1, C: true },
+    "0d97c113c1313961f2d69567411b36462614e5f3893af1b1411807b89eab928e",
+  ],
+])("what was asked for has the digest that it always had %#", async (asked, given, digest) => {
+  const input = SubmitInput.parse({ name: "nightly", script: "echo hi", on: "alpha", key: "k", ...asked });
+  const { requestDigest, run } = await accept({ ...input, given }, "ada", options);
+  expect(requestDigest).toBe(digest);
+  expect(run).toBe("1bibmm8dxld5c9u0h9zri");
+});
