@@ -188,7 +188,7 @@ const WRONG: readonly [string, { text: string; field?: string; code?: string; li
     "a policy under which healthy scripts would end",
     {
       text: `jobs:\n  ok: ${OK}\n  b:\n    policy: { lostAfterMs: 180000, graceMs: 120000 }`,
-      field: "jobs.b.policy",
+      field: "jobs.b.policy.graceMs",
       line: 4,
     },
   ],

@@ -56,7 +56,7 @@ export interface ErrorBody {
 }
 
 interface JobsErrorOptions {
-  /** The input field that is wrong, e.g. `script`. */
+  /** The input field that is wrong, by its whole path: `script`, `retry.count`, `schedules.0.cron`. */
   readonly field?: string;
   readonly details?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;

@@ -19,7 +19,8 @@ function answer({ method, path, query, body }: Request): Answer {
   if (method === "DELETE")
     return path.endsWith("busy") ? refused("job-busy", "name") : { body: { job: "old", history: "keep" } };
   if (method === "GET") return refused("job-unknown", "name");
-  if (name.startsWith("bad")) return refused("invalid-request", name.endsWith("2") ? "script" : "schedules.1.cron");
+  if (name.startsWith("bad"))
+    return refused("invalid-request", name.endsWith("2") ? "task.script" : "schedules.1.cron");
   if (name === "busy save" && body?.["dryRun"] !== true) return refused("store-unavailable", "name");
   const view: JobView = { job: name, policy: {}, appliedFrom: String(body?.["appliedFrom"]), updatedAt: AT, runs: [] };
   return { body: view };

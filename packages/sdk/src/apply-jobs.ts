@@ -126,12 +126,9 @@ function isAboutInput({ field }: JobsError): boolean {
   return field !== undefined;
 }
 
-/** Fields of a task that the server names without it. */
-const OF_TASK = /^(?:script|on|interpreter|env)\b/;
-
 /** The error with the path that leads to its field from the whole set: `jobs.nightly.schedules[0].cron`. */
 function inSetOf(name: string, { code, message, field = "", details }: JobsError): JobsError {
-  const below = field === "name" ? "" : OF_TASK.test(field) ? `task.${field}` : field;
+  const below = field === "name" ? "" : field;
   const path = below === "" ? [] : below.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part));
   const text = path.map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`)).join("");
   const at = `jobs.${name}${text}`;

@@ -82,6 +82,6 @@ test("a policy under which hosts would end healthy scripts is refused", () => {
   const change = { by: "bob", policy: { lostAfterMs: 180_000, graceMs: 120_000 } };
   expect(decideDefine(viewOf(), change, contextOf())).toMatchObject({
     kind: "reject",
-    error: { code: "invalid-request", field: "policy" },
+    error: { code: "invalid-request", field: "policy.graceMs" },
   });
 });

@@ -29,7 +29,10 @@ export function decideDefine(
   const policy = change.policy ?? before?.policy ?? {};
   const fault = policyFault(policyOf(policy));
   if (fault !== undefined)
-    return { kind: "reject", error: new JobsError("invalid-request", fault.message, { field: "policy" }) };
+    return {
+      kind: "reject",
+      error: new JobsError("invalid-request", fault.message, { field: `policy.${fault.field}` }),
+    };
   const task = change.task === undefined ? before?.task : (change.task ?? undefined);
   const schedules = change.schedules ?? before?.schedules ?? [];
   if (schedules.length > 0 && task === undefined) return { kind: "reject", error: taskMissing(change) };

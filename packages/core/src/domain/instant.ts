@@ -3,9 +3,8 @@ interface Kept {
   readonly text: string;
 }
 
-/** A power of two. */
 const KEPT = 64;
-/** The text of an instant, in the place that its last digits name. */
+/** The text of an instant, in the place that it leaves as a remainder. */
 const kept: (Kept | undefined)[] = Array.from({ length: KEPT });
 
 /**

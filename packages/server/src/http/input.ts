@@ -8,21 +8,20 @@ export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.ou
   const issue = parsed.error.issues[0];
   const unrecognised = issue?.code === "unrecognized_keys" ? issue.keys.slice(0, 1) : [];
   const field = [...(issue?.path ?? []), ...unrecognised].join(".");
-  const isMissing = (value as Record<string, unknown> | null)?.[field] === undefined;
   const message = `${field === "" ? "The request" : `\`${field}\``} is not right: ${issue?.message ?? "unknown"}`;
   throw new JobsError(
-    codeOf(field, isMissing),
+    codeOf(field, value),
     issue?.code === "custom" ? issue.message : message,
     field === "" ? {} : { field },
   );
 }
 
-function codeOf(field: string, isMissing: boolean): ErrorCode {
+function codeOf(field: string, value: unknown): ErrorCode {
   switch (field) {
     case "name":
       return "name-invalid";
     case "script":
-      return isMissing ? "script-missing" : "invalid-request";
+      return (value as { script?: unknown }).script === undefined ? "script-missing" : "invalid-request";
     case "key":
       return "key-invalid";
     default:

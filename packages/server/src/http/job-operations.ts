@@ -6,6 +6,7 @@ import {
   type JobDefinition,
   type JobView,
   type OperationOutput,
+  type Schedule,
   type SlotView,
   type StoredSchedule,
 } from "@jobs/core";
@@ -104,7 +105,7 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
         ...(policy === undefined ? {} : { policy }),
         ...(task === undefined
           ? {}
-          : { task: task === null ? null : await taskOf(task, { ...options, isDryRun: dryRun }) }),
+          : { task: task === null ? null : await ofField("task", taskOf(task, { ...options, isDryRun: dryRun })) }),
         ...(schedules === undefined ? {} : { schedules }),
         ...(appliedFrom === undefined ? {} : { appliedFrom }),
       };
@@ -136,7 +137,7 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
       return { run: presenter.present(decided.run), known: !decided.isNew };
     },
     previewSchedule({ schedule, name, from, count }) {
-      checkSchedules([schedule]);
+      checkSchedule(schedule, "schedule");
       const fromMs = from === undefined ? nowMs() : Date.parse(from);
       return Promise.resolve({ slots: [...previewOf(schedule, { job: name ?? "", from: fromMs + 1, count })] });
     },
@@ -156,15 +157,31 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
   };
 }
 
+/** What is wrong with it is wrong with this field of the request. */
+async function ofField<T>(name: string, made: Promise<T>): Promise<T> {
+  try {
+    return await made;
+  } catch (error) {
+    if (!(error instanceof JobsError) || error.field === undefined) throw error;
+    const { code, message, details = {} } = error;
+    throw new JobsError(code, message, { field: `${name}.${error.field}`, details, cause: error });
+  }
+}
+
 /** Throws `invalid-request` that names the field of the first fault. */
 function checkSchedules(schedules: readonly StoredSchedule[] = []): void {
   for (const [index, schedule] of schedules.entries()) {
-    const fault = findScheduleFault(schedule);
-    const isTwice = schedules.findIndex(({ id }) => id === schedule.id) !== index;
-    const { field, message } = fault ?? { field: "id", message: `Two schedules have the id “${schedule.id}”.` };
-    if (fault !== undefined || isTwice)
-      throw new JobsError("invalid-request", message, { field: `schedules.${index}.${field}` });
+    const field = `schedules.${index}`;
+    checkSchedule(schedule, field);
+    if (schedules.findIndex(({ id }) => id === schedule.id) === index) continue;
+    throw new JobsError("invalid-request", `Two schedules have the id “${schedule.id}”.`, { field: `${field}.id` });
   }
+}
+
+/** `at`: the field of the request that it came in. */
+function checkSchedule(schedule: Schedule, at: string): void {
+  const fault = findScheduleFault(schedule);
+  if (fault !== undefined) throw new JobsError("invalid-request", fault.message, { field: `${at}.${fault.field}` });
 }
 
 function schedulesOf({ job, schedules = [], cursors, updatedAt }: JobDefinition, nowMs: number): JobView["schedules"] {

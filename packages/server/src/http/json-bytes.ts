@@ -2,7 +2,7 @@
 const PIECE = 100;
 
 /**
- * An object as JSON, in UTF-8. Its long lists are written piece by piece: a text of over 128 KiB gets memory of its own
+ * An object of plain data as JSON, in UTF-8. Its long lists are written piece by piece: a text of over 128 KiB gets memory of its own
  * from the system, which is given back soon and costs more than the writing.
  */
 export function jsonBytes(output: object): Buffer {

@@ -74,7 +74,7 @@ function errorSchema(): Schema {
         properties: {
           code: { type: "string", enum: [...ERROR_CODES], description: `With their HTTP status: ${codes}.` },
           message: { type: "string" },
-          field: { type: "string" },
+          field: { type: "string", description: "The path of the field that is wrong, e.g. `retry.count`." },
           details: { type: "object" },
         },
       },
