@@ -43,8 +43,8 @@ export const ORDER_FAULTS = {
     edits: [
       {
         file: SLOTS,
-        find: "cursors[id] = instant(toMs);",
-        replace: "cursors[id] = instant(toMs + 6_000);",
+        find: "cursors[id] = instantOf(toMs);",
+        replace: "cursors[id] = instantOf(toMs + 6_000);",
       },
     ],
   },

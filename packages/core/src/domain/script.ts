@@ -10,7 +10,7 @@ export function checkScript(script: string): void {
     const message = "The script has NUL bytes: a script is text. Is it a compiled program?";
     throw new JobsError("script-has-nul", message, { field: "script" });
   }
-  if (script.length * 3 <= SCRIPT_MAX_BYTES) return; // no character takes more of UTF-8
+  if (script.length * 3 <= SCRIPT_MAX_BYTES) return; // no UTF-16 unit takes more of UTF-8
   const sizeBytes = new TextEncoder().encode(script).length;
   if (sizeBytes > SCRIPT_MAX_BYTES) {
     const message = `The script has ${sizeBytes} bytes: at most ${SCRIPT_MAX_BYTES} (1 MiB) are allowed.`;
