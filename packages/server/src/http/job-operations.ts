@@ -163,8 +163,9 @@ async function ofField<T>(name: string, made: Promise<T>): Promise<T> {
     return await made;
   } catch (error) {
     if (!(error instanceof JobsError) || error.field === undefined) throw error;
-    const { code, message, details = {} } = error;
-    throw new JobsError(code, message, { field: `${name}.${error.field}`, details, cause: error });
+    const { code, message, details } = error;
+    const field = `${name}.${error.field}`;
+    throw new JobsError(code, message, { field, cause: error, ...(details === undefined ? {} : { details }) });
   }
 }
 
