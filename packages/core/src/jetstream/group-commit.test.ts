@@ -167,6 +167,21 @@ test("of a failed batch no more than a hundred writes are under way at once: a s
   expect(most).toBe(100);
 });
 
+test("of a failed batch nothing more is sent once one is not answered: what is behind it waits no longer", async () => {
+  await using nats = await startNats();
+  await using link = await openStores(nats);
+  const publish = link.js.publish.bind(link.js);
+  const lost = new Error("lost");
+  const spy = vi.spyOn(link.js, "publish").mockImplementationOnce(() => Promise.reject(lost));
+  spy.mockImplementation((...given) => publish(...given));
+  const writes = Array.from({ length: 250 }, (_, index) => ({ job: `job${index}`, guard: index === 3 ? 999_999 : 0 }));
+  const outcomes = await writeAll(new JobStore(link), writes);
+  expect(spy).toHaveBeenCalledTimes(100);
+  expect(outcomes.map(({ kind }) => kind)).toEqual(
+    writes.map((_, index) => (index === 0 || index >= 100 ? "unknown" : index === 3 ? "conflict" : "stored")),
+  );
+});
+
 test("markers in a batch keep their time to live and their guard", async () => {
   await using nats = await startNats();
   await using link = await openStores(nats);

@@ -64,7 +64,7 @@ export class GroupCommit {
       void this.#track(this.#alone(one, ALONE_TIMEOUT_MS));
   }
 
-  async #track(work: Promise<void>): Promise<void> {
+  async #track(work: Promise<unknown>): Promise<void> {
     this.#underWay++;
     await work;
     this.#underWay--;
@@ -85,24 +85,35 @@ export class GroupCommit {
     return batch;
   }
 
-  async #alone({ write, done }: Waiting, timeout: number): Promise<void> {
-    done(
-      await outcomeOf(
-        this.#link.js.publish(write.subject, write.bytes, {
-          expect: { lastSubjectSequence: write.guard, lastSubjectSequenceSubject: write.guardSubject },
-          timeout,
-          ...(write.headers === undefined ? {} : { headers: write.headers }),
-        }),
-      ),
+  async #alone({ write, done }: Waiting, timeout: number): Promise<WriteOutcome> {
+    const outcome = await outcomeOf(
+      this.#link.js.publish(write.subject, write.bytes, {
+        expect: { lastSubjectSequence: write.guard, lastSubjectSequenceSubject: write.guardSubject },
+        timeout,
+        ...(write.headers === undefined ? {} : { headers: write.headers }),
+      }),
     );
+    done(outcome);
+    return outcome;
+  }
+
+  /** Once NATS leaves one unanswered nobody waits for the others, too: of what is not sent yet nobody knows more. */
+  async #eachAlone(batch: readonly Waiting[]): Promise<void> {
+    for (let from = 0; from < batch.length; from += MAX_RETRIED) {
+      const sent = batch.slice(from, from + MAX_RETRIED);
+      const outcomes = await Promise.all(sent.map((one) => this.#alone(one, BATCH_TIMEOUT_MS)));
+      const unknown = outcomes.find(({ kind }) => kind === "unknown");
+      if (unknown === undefined) continue;
+      for (const { done } of batch.slice(from + MAX_RETRIED)) done(unknown);
+      return;
+    }
   }
 
   async #together(batch: readonly Waiting[]): Promise<void> {
     const last = await this.#commit(batch.map(({ write }) => write)).catch(() => undefined);
     if (last === undefined) {
       // Nothing of it is stored, or all of it: then each write alone meets its own record, as after any unknown outcome.
-      for (let from = 0; from < batch.length; from += MAX_RETRIED)
-        await Promise.all(batch.slice(from, from + MAX_RETRIED).map((one) => this.#alone(one, BATCH_TIMEOUT_MS)));
+      await this.#eachAlone(batch);
       return;
     }
     const first = last - batch.length + 1;
