@@ -1,6 +1,7 @@
 /** The agents in memory: their records, last beats and host reports. */
 import {
   fitsRecord,
+  instantOf,
   JobsError,
   matches,
   type AgentRecord,
@@ -93,7 +94,7 @@ export class AgentsProjection {
     this.#listed.onBeat(agent, beat, ageMs);
     known.beat = beat;
     known.beatAtMonotonicMs = this.#options.monotonicMs() - ageMs;
-    known.beatAt = new Date(Date.parse(this.#options.now()) - ageMs).toISOString();
+    known.beatAt = instantOf(Date.parse(this.#options.now()) - ageMs);
   }
 
   /** Agents in contact that cannot pull from their inbox. */
