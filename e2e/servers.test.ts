@@ -2,6 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
+import { connectNats } from "@jobs/core/jetstream";
 import { connect, type JobsClient } from "@jobs/sdk";
 import { expect, test } from "vitest";
 import { Gate } from "./chaos/gate.ts";
@@ -294,6 +295,24 @@ test("a server that starts while JetStream has no leader waits for it, as for NA
     err: { message: expect.any(String) },
   });
   for (const node of others) await node.start();
+  const server = await underTest(process);
+  const run = await server.client.submitJob({ name: freshName(), script: "echo hi", on: "alpha" });
+  expect(await run.result()).toMatchObject({ state: "completed" });
+}, 60_000);
+
+test("a server that starts begins only when all it sees is certainly all that is stored, and knows its agents then", async () => {
+  await using stack = await startStack();
+  await stack.servers[0]?.stop();
+  const link = await connectNats({ url: stack.nats.url, user: "server", password: "server", name: "test" });
+  await using _ = { [Symbol.asyncDispose]: () => link.connection.close() };
+  const { streams } = link.jsm;
+  await streams.update("KV_agents", { max_msgs: 1, discard: "new" }); // there is one agent: no mark can be stored
+  await using process = startServerProcess(serverEnv(stack));
+  expect(await process.line("the view of what is stored is not confirmed")).toMatchObject({
+    level: 40,
+    err: { message: expect.stringContaining("maximum messages exceeded") },
+  });
+  await streams.update("KV_agents", { max_msgs: -1, discard: "old" });
   const server = await underTest(process);
   const run = await server.client.submitJob({ name: freshName(), script: "echo hi", on: "alpha" });
   expect(await run.result()).toMatchObject({ state: "completed" });

@@ -273,13 +273,15 @@ test("the record of an agent is kept, and told to who watches", async () => {
   const seen: unknown[] = [];
   const watch = store.watch({
     onAgent: (one, sequence) => void seen.push(one, sequence),
+    onMark: (...mark) => void seen.push(mark),
     onReset: () => undefined,
     onReady: () => void seen.push("READY"),
     onError: fail,
   });
   await vi.waitFor(() => expect(seen).toEqual([record, 1, "READY"]));
   await store.put({ ...record, slots: 3 }, 1);
-  await vi.waitFor(() => expect(seen.slice(-2)).toEqual([{ ...record, slots: 3 }, 2]));
+  await store.mark("server-1", "mark-1");
+  await vi.waitFor(() => expect(seen.slice(3)).toEqual([{ ...record, slots: 3 }, 2, ["server-1", "mark-1"]]));
   await watch.stop();
 });
 

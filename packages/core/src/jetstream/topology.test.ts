@@ -37,6 +37,16 @@ test("what an operator changed of a stream is left alone", async () => {
   expect((await link.jsm.streams.info(STREAMS.logs)).config.max_bytes).toBe(1_000_000);
 });
 
+test("a stream of an older version takes messages that go by themselves from now on, and keeps what it holds", async () => {
+  await using nats = await startNats();
+  await using link = await openLink(nats);
+  await link.jsm.streams.add({ name: STREAMS.agents, subjects: ["$KV.agents.>"], max_msgs_per_subject: 1 });
+  await link.js.publish("$KV.agents.web-1", "kept");
+  await ensureTopology(link, () => 1);
+  const { config, state } = await link.jsm.streams.info(STREAMS.agents);
+  expect([config.allow_msg_ttl, config.max_msgs_per_subject, state.messages]).toEqual([true, 1, 1]);
+});
+
 test("after kill -9 the streams in memory are gone and are made again; those on disk are as they were", async () => {
   await using nats = await startNats();
   await using link = await openLink(nats);

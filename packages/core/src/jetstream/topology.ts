@@ -5,6 +5,7 @@ import {
   PersistMode,
   RetentionPolicy,
   StorageType,
+  type JetStreamManager,
   type StreamConfig,
 } from "@nats-io/jetstream";
 import { errors } from "@nats-io/transport-node";
@@ -77,7 +78,7 @@ function streamConfigs(replicas: number, epoch: string): readonly Config[] {
       allow_msg_ttl: true,
       metadata: { [EPOCH_KEY]: epoch },
     },
-    { ...onDisk, name: STREAMS.agents, subjects: [subjects.agents.all] },
+    { ...onDisk, name: STREAMS.agents, subjects: [subjects.agents.all], allow_msg_ttl: true },
     { ...onDisk, name: STREAMS.history, subjects: [subjects.history.all], allow_msg_ttl: true },
     { ...base, name: STREAMS.audit, subjects: [subjects.audit.all], storage: StorageType.File },
     { ...inMemory, name: STREAMS.inbox, subjects: [subjects.inbox.all], max_consumers: MANY_CONSUMERS },
@@ -102,7 +103,14 @@ async function ensureStream({ jsm }: NatsLink, config: Config): Promise<void> {
   try {
     await jsm.streams.add(config);
   } catch (error) {
-    // Created by somebody else, or with other settings: both are fine, an operator may have set limits of his own.
+    // With other settings: an operator may have set limits of his own.
     if (!(error instanceof JetStreamApiError && error.code === STREAM_NAME_IN_USE)) throw error;
+    if (config.allow_msg_ttl === true) await allowTtl(jsm, config.name);
   }
+}
+
+/** A stream that was made by an older version may not take messages that go by themselves. */
+async function allowTtl(jsm: JetStreamManager, name: string): Promise<void> {
+  const { config } = await jsm.streams.info(name);
+  if (config.allow_msg_ttl !== true) await jsm.streams.update(name, { allow_msg_ttl: true });
 }

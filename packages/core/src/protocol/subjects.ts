@@ -52,9 +52,16 @@ export type JobsSubject =
 const JOBS = "$KV.jobs.";
 const MARK = `${JOBS}_mark.`;
 const SETTINGS = `${JOBS}_settings.all`;
+const AGENTS = "$KV.agents.";
+const AGENTS_MARK = `${AGENTS}_mark.`;
 const HISTORY_MARK = "history._mark.";
 const FORGOTTEN = "history._forgotten.all";
 const HISTORY_ERASURE = "history._erased.";
+
+/** The server whose mark stands under this subject of the bucket `agents`; undefined when it is an agent. */
+export function parseAgentsMark(subject: string): string | undefined {
+  return subject.startsWith(AGENTS_MARK) ? subject.slice(AGENTS_MARK.length) : undefined;
+}
 
 /** The server whose mark stands under this subject of HISTORY; undefined when it is a run. */
 export function parseHistoryMark(subject: string): string | undefined {
@@ -125,7 +132,11 @@ export const subjects = {
     guard: (job: string) => `${JOBS}${encodeJob(job)}.>`,
     mark: (server: string) => `${MARK}${server}`,
   },
-  agents: { all: "$KV.agents.>", record: (agent: string) => `$KV.agents.${agent}` },
+  agents: {
+    all: `${AGENTS}>`,
+    record: (agent: string) => `${AGENTS}${agent}`,
+    mark: (server: string) => `${AGENTS_MARK}${server}`,
+  },
   inbox: {
     all: "inbox.>",
     of: (agent: string) => `inbox.${agent}.>`,

@@ -104,14 +104,18 @@ function historyFeed({ stores, runs, finished, records, mark, duties, log }: Fee
   );
 }
 
-function agentsFeed({ stores, agents, duties, log }: FeedsOptions): Feed {
+function agentsFeed({ stores, agents, mark, duties, log }: FeedsOptions): Feed {
   return feed((onReady) =>
     stores.agents.watch({
       onAgent: (record, sequence) => {
         agents.onRecord(record, sequence);
         duties.onAgent(record.id);
       },
-      onReset: () => agents.resetRecords(),
+      onMark: (server, text) => mark.onMark(stores.agents, server, text),
+      onReset: () => {
+        mark.invalidate();
+        agents.resetRecords();
+      },
       onReady,
       onError: (error) => log.warn({ err: error }, "the watch of the agents broke and begins again"),
     }),

@@ -1,3 +1,4 @@
+import { pino } from "pino";
 import { expect, test, vi } from "vitest";
 import { CONFIRMED_FOR_MS, ViewMark, type Markable } from "./view-mark.ts";
 
@@ -21,6 +22,7 @@ function marked() {
     server: "here",
     monotonicMs: () => clock.ms,
     onHoles: () => holes.push(clock.ms),
+    log: pino({ level: "silent" }),
   });
   /** Begins to confirm, and tells whether that has resolved. */
   const confirm = (): { isConfirmed: boolean; readonly done: Promise<void> } => {
@@ -161,6 +163,35 @@ test("a view whose marks never come back is not confirmed, and it is said why", 
     const { length } = jobs.marks;
     await vi.advanceTimersByTimeAsync(10_000);
     expect(jobs.marks).toHaveLength(length);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("the start waits until the view is confirmed, however often that fails, and no longer than until the stop", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
+  try {
+    const { view, jobs, history, bringBack } = marked();
+    jobs.error = new Error("no leader");
+    let isStarted = false;
+    const starting = view.start().then(() => (isStarted = true));
+    await vi.advanceTimersByTimeAsync(12_000);
+    expect(isStarted).toBe(false);
+    jobs.error = undefined;
+    await vi.advanceTimersByTimeAsync(1_000);
+    for (const store of [jobs, history]) await bringBack(store);
+    await starting;
+    expect(view.isCurrent()).toBe(true);
+    await view.stop();
+
+    const stopped = marked();
+    const ended = stopped.view.start();
+    await stopped.view.stop();
+    await vi.advanceTimersByTimeAsync(5_000);
+    await ended;
+    const { length } = stopped.jobs.marks;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(stopped.jobs.marks).toHaveLength(length);
   } finally {
     vi.useRealTimers();
   }

@@ -9,6 +9,7 @@ import { randomUUID } from "node:crypto";
  */
 import { type Service } from "@jobs/core";
 import type { JobStore } from "@jobs/core/jetstream";
+import type { Logger } from "pino";
 
 export const CONFIRMED_FOR_MS = 15_000;
 const EVERY_MS = 4_000;
@@ -25,6 +26,7 @@ export interface ViewMarkOptions {
   readonly monotonicMs: () => number;
   /** The view may have holes that nothing tells of: it must be read from the start again. */
   readonly onHoles: () => void;
+  readonly log: Logger;
 }
 
 /**
@@ -52,9 +54,21 @@ export class ViewMark implements Service {
     this.#options = options;
   }
 
+  /** Resolves once the view was confirmed for the first time; a stream that has no leader just now is waited for. */
   async start(): Promise<void> {
-    await this.confirm();
+    while (!this.#isStopped && !(await this.#isConfirmed()));
+    if (this.#isStopped) return;
     this.#timer = setInterval(() => void this.confirm().catch(() => undefined), EVERY_MS); // an unconfirmed view shows in isCurrent
+  }
+
+  async #isConfirmed(): Promise<boolean> {
+    try {
+      await this.confirm();
+      return true;
+    } catch (err) {
+      this.#options.log.warn({ err }, "the view of what is stored is not confirmed; the server begins when it is");
+      return false;
+    }
   }
 
   stop(): Promise<void> {
