@@ -12,6 +12,7 @@ export {
   Refusal,
 } from "./domain/attempt.ts";
 export { describeRun } from "./domain/ending.ts";
+export { checkEnvironment } from "./domain/environment.ts";
 export { Evidence } from "./domain/evidence.ts";
 export { fitsRecord, HostCounts } from "./domain/fan-out.ts";
 export { AgentId, RunId } from "./domain/ids.ts";
@@ -19,7 +20,7 @@ export { instantOf } from "./domain/instant.ts";
 export { JOB_NAME_MAX_LENGTH, JobName, normaliseJobName } from "./domain/job-name.ts";
 export { ByteRange, LogEnd, StoredLog } from "./domain/log.ts";
 export { JobDefinition, JobPolicy, Pause, Settings, Task } from "./domain/job.ts";
-export { OverlapPolicy } from "./domain/overlap.ts";
+export { mayOverlap, OverlapPolicy } from "./domain/overlap.ts";
 export {
   checkParameters,
   Parameter,

@@ -33,9 +33,9 @@ export const LOSS_FAULTS = {
         replace: "return this.#isHeld;",
       },
       {
-        file: "packages/server/src/server.ts",
-        find: "if (lease.isHeld && mark.isCurrent(gainedAtMs)) return;",
-        replace: "if (lease.isHeld) return;",
+        file: "packages/server/src/build.ts",
+        find: "const mayDecide = (): boolean => lease.isHeld && mark.isCurrent(gainedAtMs);",
+        replace: "const mayDecide = (): boolean => lease.isHeld;",
       },
     ],
   },

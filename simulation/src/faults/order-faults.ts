@@ -64,6 +64,11 @@ export const ORDER_FAULTS = {
       },
     ],
   },
+  "waited-for-after-failures": {
+    about: "A run for several hosts that has failed on too many goes to those that were waited for all the same.",
+    scale: { hosts: 3, paceMs: 400 },
+    edits: [{ file: FAN_OUT, find: "isStopped(run, members) ? members.find(", replace: "1 > 2 ? members.find(" }],
+  },
   "parts-not-kept": {
     about: "The part of a run on one host goes while the others go on: nobody knows any more that there was one.",
     scale: { hosts: 3, paceMs: 400 },

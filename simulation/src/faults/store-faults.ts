@@ -4,7 +4,7 @@ import type { Fault } from "./fault.ts";
 const DECIDER = "packages/server/src/duties/decider.ts";
 const JOB_STORE = "packages/core/src/jetstream/job-store.ts";
 const GROUP_COMMIT = "packages/core/src/jetstream/group-commit.ts";
-const SERVER = "packages/server/src/server.ts";
+const SERVER = "packages/server/src/build.ts";
 const SETTLER = "packages/server/src/duties/settler.ts";
 
 export const STORE_FAULTS = {
@@ -78,8 +78,8 @@ export const STORE_FAULTS = {
     edits: [
       {
         file: SERVER,
-        find: "if (lease.isHeld && mark.isCurrent(gainedAtMs)) return;",
-        replace: "if (lease.isHeld) return;",
+        find: "const mayDecide = (): boolean => lease.isHeld && mark.isCurrent(gainedAtMs);",
+        replace: "const mayDecide = (): boolean => lease.isHeld;",
       },
       {
         file: SERVER,
@@ -108,8 +108,8 @@ export const STORE_FAULTS = {
     edits: [
       {
         file: SERVER,
-        find: "if (lease.isHeld && mark.isCurrent(gainedAtMs)) return;",
-        replace: "if (lease.isHeld && mark.isCurrent()) return;",
+        find: "const mayDecide = (): boolean => lease.isHeld && mark.isCurrent(gainedAtMs);",
+        replace: "const mayDecide = (): boolean => lease.isHeld && mark.isCurrent();",
       },
       {
         file: "packages/server/src/projection/jobs-projection.ts",

@@ -38,7 +38,7 @@ export const WAITING_FAULTS = {
     edits: [
       {
         file: "packages/core/src/decide/line.ts",
-        find: 'return other.hold === undefined && other.waitingFor !== "dependency" && isAheadOf(other, index);',
+        find: "return !isPassed(other) && isAheadOf(other, index);",
         replace: "return place === index;",
       },
     ],

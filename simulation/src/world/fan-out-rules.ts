@@ -35,6 +35,7 @@ export class FanOutRules {
     const agents = whole.fanOut?.agents ?? [];
     if (!agents.includes(agent)) this.#kernel.fail(`run ${whole.run} has a part on ${agent}, which it is not for`);
     if (before === undefined) this.#checkRoom(whole, [...parts.values()]);
+    if (hasAttempt(part) && !hasAttempt(before)) this.#checkFailures(whole, [...parts.values()]);
     if (hasEnded(whole) && !hasEnded(part)) this.#kernel.fail(`part ${part.run} goes on after ${whole.run} has ended`);
     parts.set(agent, part);
   }
@@ -45,12 +46,17 @@ export class FanOutRules {
     if (target.kind !== "all") return;
     const total = fanOut?.agents.length ?? 0;
     const active = parts.filter((one) => !hasEnded(one)).length;
-    const failed = parts.filter((one) => hasEnded(one) && one.state !== "completed").length;
     const most = Math.max(1, shareOf(target.atOnce ?? total, total));
     if (active >= most) this.#kernel.fail(`run ${run} has ${active + 1} parts at once and may have ${most}`);
     if (cancel !== undefined) this.#kernel.fail(`run ${run} begins a part though it is to end`);
-    if (target.maxFailed !== undefined && failed > shareOf(target.maxFailed, total))
-      this.#kernel.fail(`run ${run} begins a part after ${failed} failed`);
+  }
+
+  /** A part is handed to its host for the first time beside these. */
+  #checkFailures({ run, target, fanOut }: Run, parts: readonly Run[]): void {
+    const failed = parts.filter((one) => hasEnded(one) && one.state !== "completed").length;
+    const total = fanOut?.agents.length ?? 0;
+    if (target.kind === "all" && target.maxFailed !== undefined && failed > shareOf(target.maxFailed, total))
+      this.#kernel.fail(`run ${run} goes to another host after ${failed} failed`);
   }
 
   #checkEnd(whole: Run): void {
@@ -67,6 +73,11 @@ export class FanOutRules {
     if (parts.length < total && cancel === undefined && failed <= limit)
       this.#kernel.fail(`run ${run} ends, and ${total - parts.length} hosts were left out`);
   }
+}
+
+/** One that was refused did not begin. */
+function hasAttempt(part: Run | undefined): boolean {
+  return part?.attempts.some(({ refusal }) => refusal === undefined) === true;
 }
 
 function shareOf(share: number | string, total: number): number {

@@ -32,6 +32,31 @@ test("a pause, a resume and a policy are changes of one definition; what is so a
   expect(view.definition?.paused).toBeUndefined();
 });
 
+test("a change of what was read is refused once somebody else has changed that, unless it is so already", () => {
+  const first = decideDefine(viewOf(), { by: "bob", policy: { queueLimit: 1 }, ifUpdatedAt: null }, contextOf());
+  if (first.kind !== "define") throw new Error("nothing was said of it");
+  const view = { ...viewOf(), definition: first.definition };
+  const define = (ifUpdatedAt: string | null, queueLimit: number) =>
+    decideDefine(view, { by: "ada", policy: { queueLimit }, ifUpdatedAt }, contextOf());
+  expect(define(NOW, 2)).toMatchObject({ kind: "define", definition: { policy: { queueLimit: 2 } } });
+  expect(define(after(-1), 2)).toMatchObject({
+    kind: "reject",
+    error: {
+      code: "job-changed",
+      field: "ifUpdatedAt",
+      message: `“nightly” was changed by bob at ${NOW}: read it again.`,
+      details: { updatedAt: NOW },
+    },
+  });
+  expect(define(null, 2)).toMatchObject({ kind: "reject", error: { code: "job-changed" } });
+  // Asked for again, because the first answer was lost.
+  expect(define(null, 1)).toEqual({ kind: "nothing" });
+  expect(decideDefine(viewOf(), { by: "ada", policy: {}, ifUpdatedAt: NOW }, contextOf())).toMatchObject({
+    kind: "reject",
+    error: { code: "job-changed", message: "Nothing is said of “nightly” any more: read it again." },
+  });
+});
+
 test("the set that a job is applied from stays until another one is named, or none", () => {
   const change = { by: "bob", policy: {}, appliedFrom: "web" };
   const first = decideDefine(viewOf(), change, contextOf());

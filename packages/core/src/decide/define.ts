@@ -16,6 +16,8 @@ export interface DefinitionChange {
   readonly appliedFrom?: string | null | undefined;
   readonly pause?: { readonly note?: string | undefined } | undefined;
   readonly resume?: boolean | undefined;
+  /** Refused when it was changed since this instant, at which it was last changed; null: when anything is said of it. */
+  readonly ifUpdatedAt?: string | null | undefined;
 }
 
 /** The job's definition with the change, under the same guard as its runs; nothing when it is so already. */
@@ -48,6 +50,9 @@ export function decideDefine(
   ];
   const isSame = JSON.stringify(said) === JSON.stringify([policy, paused, task?.digest, schedules, appliedFrom]);
   if (isSame && (before !== undefined || change.policy === undefined)) return NOTHING;
+  // Only now: a change that is made already may be asked for again.
+  if (change.ifUpdatedAt !== undefined && change.ifUpdatedAt !== (before?.updatedAt ?? null))
+    return { kind: "reject", error: changed(view.job, before) };
   const {
     paused: _,
     task: _task,
@@ -72,6 +77,15 @@ export function decideDefine(
     updatedBy: change.by,
   };
   return { kind: "define", definition };
+}
+
+function changed(job: string, before: JobDefinition | undefined): JobsError {
+  const what =
+    before === undefined
+      ? `Nothing is said of “${job}” any more`
+      : `“${job}” was changed by ${before.updatedBy} at ${before.updatedAt}`;
+  const details = { updatedAt: before?.updatedAt ?? null };
+  return new JobsError("job-changed", `${what}: read it again.`, { field: "ifUpdatedAt", details });
 }
 
 function taskMissing({ task }: DefinitionChange): JobsError {

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { describeRun } from "../domain/ending.ts";
 import { currentAttempt, hasEnded, isBusy, Run } from "../domain/run.ts";
 import type { Target } from "../domain/target.ts";
 import { after, contextOf, sampleAgent, sampleRun, sampleSubmission, viewOf, written } from "../testing/sample-runs.ts";
 import { decideCancel } from "./cancel.ts";
-import { hostCountsOf, isMemberKept, membersOf } from "./members.ts";
+import { hostCountsOf, isMemberKept, memberAgent, membersOf } from "./members.ts";
 import { reconcile } from "./reconcile.ts";
 import { decideSubmit, type Submission } from "./submit.ts";
 import type { AgentView, DecisionContext, JobView } from "./view.ts";
@@ -136,6 +137,34 @@ describe("maxFailed", () => {
     });
   });
 
+  test("those that were waited for are skipped, those that may have begun it are not", () => {
+    const { licence: _, ...silent } = AGENTS[2]!;
+    const more = sampleAgent({ id: "a5", name: "host a5", labels: { web: "" } });
+    const job = new Job([AGENTS[0]!, AGENTS[1]!, silent, { ...AGENTS[3]!, isDraining: true }, more]);
+    job.submit({ maxFailed: 0 });
+    expect(job.settle().assigned).toEqual(["a1", "a2", undefined, undefined, "a5"]);
+    const partOn = (agent: string): Run => job.members.find((run) => memberAgent(run) === agent)!;
+    const { attempts } = partOn("a5");
+    const refusal = { code: "never-started", message: "It was restarted." } as const;
+    job.put({ ...partOn("a3"), attempts: [{ ...attempts[0]!, agent: "a3", refusal }] });
+    job.put({
+      ...partOn("a5"),
+      waitingFor: "retry",
+      attempts: [{ ...attempts[0]!, exitedAt: after(1), retryAt: after(99) }],
+    });
+    job.end("a1", "failed").settle(contextOf([...AGENTS, more]));
+    expect(["a1", "a2", "a3", "a4", "a5"].map((agent) => [partOn(agent).state, partOn(agent).reason])).toEqual([
+      ["failed", "exit"],
+      ["pending", undefined],
+      ["skipped", "hosts-failed"],
+      ["skipped", "hosts-failed"],
+      ["pending", undefined],
+    ]);
+    expect(describeRun(partOn("a4"))).toBe("Skipped: it had failed on too many other hosts before host a4 began it.");
+    job.end("a2", "completed").end("a5", "completed");
+    expect(job.whole).toMatchObject({ state: "failed", fanOut: { counts: { completed: 2, failed: 1, skipped: 2 } } });
+  });
+
   test("those that run are left to end", () => {
     const job = new Job();
     job.submit({ atOnce: 2, maxFailed: 0 });
@@ -154,6 +183,8 @@ test("only the hosts that are named have a part", () => {
   const job = new Job();
   job.submit({ only: ["a4", "a2", "gone"] });
   expect(job.settle().assigned).toEqual(["a2", "a4"]);
+  job.end("a2", "completed").end("a4", "completed");
+  expect(job.whole).toMatchObject({ state: "completed", fanOut: { agents: ["a2", "a4"], isNarrowed: true } });
 });
 
 test("a cancel of the whole ends what waits, and asks it of what runs; then the whole has ended", () => {

@@ -40,6 +40,18 @@ export function passedOn(run: Run, { now }: DecisionContext, view: JobView): Run
   return currentAttempt(run) === undefined ? cancelled(next, now) : next;
 }
 
+/** Once too many of its hosts have failed, what no host has begun is skipped: a part may have waited for its host. */
+export function stopped(run: Run, { now }: DecisionContext, view: JobView): Run | undefined {
+  if (run.fanOut === undefined) return undefined;
+  const members = membersOf(view, run);
+  const unbegun = isStopped(run, members) ? members.find((one) => !hasEnded(one) && !mayHaveBegun(one)) : undefined;
+  return unbegun === undefined ? undefined : skipped(unbegun, "hosts-failed", now);
+}
+
+function mayHaveBegun({ attempts }: Run): boolean {
+  return attempts.some(({ refusal }) => refusal === undefined);
+}
+
 function atOnceOf({ target, fanOut }: Run): number {
   const hosts = fanOut?.agents.length ?? 0;
   return target.kind === "all" && target.atOnce !== undefined ? Math.max(1, shareOf(target.atOnce, hosts)) : hosts;
@@ -58,7 +70,7 @@ function gathered(run: Run, members: readonly Run[], now: string): Run {
   const { running: _, waiting: _waiting, ...counts } = countHosts(members, agents.length);
   const completed = new Set(members.filter(({ state }) => state === "completed").map(memberAgent));
   const notCompleted = agents.flatMap((agent, place) => (completed.has(agent) ? [] : [place]));
-  const fanOut = { agents, counts, notCompleted };
+  const fanOut = { ...run.fanOut, agents, counts, notCompleted };
   const times = { ...run.times, endedAt: now };
   if (notCompleted.length === 0) return { ...run, fanOut, state: "completed", reason: "exit", times };
   if (run.cancel === undefined) return { ...run, fanOut, state: "failed", reason: "hosts-failed", times };

@@ -54,9 +54,13 @@ function blocking(view: JobView, run: Run): (other: Run, index: number) => boole
     if (isUnderWay(other) || findLeftOver(other) !== undefined) return true;
     // The whole has its turn already.
     if (run.partOf !== undefined) return hasEnded(other);
-    // One that is held, or waits for a run of another job, is passed by those behind it.
-    return other.hold === undefined && other.waitingFor !== "dependency" && isAheadOf(other, index);
+    return !isPassed(other) && isAheadOf(other, index);
   };
+}
+
+/** True for one that is held, or waits for runs of other jobs: those behind it in its job pass it. */
+export function isPassed({ hold, waitingFor }: Run): boolean {
+  return hold !== undefined || waitingFor === "dependency";
 }
 
 /** Of a view's runs those that wait, in line, by their ids. Many are asked of one view. */

@@ -35,12 +35,14 @@ export function begun(run: Run, context: DecisionContext): Run {
     .map(({ id }) => id)
     .toSorted();
   if (agents.length === 0) return { ...run, waitingFor: "agent" };
-  const { waitingFor: _, ...rest } =
-    run.target.kind === "all" ? { ...run, target: { ...run.target, only: undefined } } : run;
+  const isNarrowed = run.target.kind === "all" && run.target.only !== undefined;
+  // The names are in the record once.
+  const { waitingFor: _, ...rest } = isNarrowed ? { ...run, target: { ...run.target, only: undefined } } : run;
   const { now } = context;
   if (!fitsRecord(agents))
     return { ...rest, state: "failed", reason: "invalid", times: { ...run.times, endedAt: now } };
-  return { ...rest, state: "running", fanOut: { agents }, times: { ...run.times, runningAt: now } };
+  const fanOut = isNarrowed ? { agents, isNarrowed } : { agents };
+  return { ...rest, state: "running", fanOut, times: { ...run.times, runningAt: now } };
 }
 
 /** Which host a member is for. */

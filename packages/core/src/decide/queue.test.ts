@@ -170,6 +170,16 @@ describe("queue-latest", () => {
     expect(runs.map(({ state }) => state)).toEqual(["running", "pending", "pending"]);
   });
 
+  test("gives way to no run that waits for runs of other jobs, until that may start", () => {
+    const after: Run["after"] = { runs: [{ job: "other", run: "other001" }], on: "completed", otherwise: "skip" };
+    const chained = next("run00003", { overlap: "queue-latest", after, waitingFor: "dependency" });
+    const view = viewOf(LIVE, next("run00002", { overlap: "queue-latest" }), chained);
+    const states = (other: "running" | "completed"): unknown[] =>
+      settle(view, contextOf([], { stateOf: () => other })).map(({ state }) => state);
+    expect(states("running")).toEqual(["running", "pending", "pending"]);
+    expect(states("completed")).toEqual(["running", "skipped", "pending"]);
+  });
+
   test("takes nobody's place who waits in a queue", () => {
     const runs = settle(viewOf(LIVE, next("run00002"), next("run00003", { overlap: "queue-latest" })), contextOf());
     expect(runs.map(({ state }) => state)).toEqual(["running", "pending", "pending"]);

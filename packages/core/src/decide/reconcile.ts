@@ -8,7 +8,7 @@ import { dependsStill, unmet } from "./dependencies.ts";
 import { cameDue } from "./due.ts";
 import { isHeldBack } from "./early.ts";
 import { refused } from "./evidence.ts";
-import { passedOn, spread } from "./fan-out.ts";
+import { passedOn, spread, stopped } from "./fan-out.ts";
 import { blockers, byLine } from "./line.ts";
 import { endedAsLost, lost } from "./lose.ts";
 import { waitsInLine } from "./members.ts";
@@ -20,16 +20,33 @@ import { write, type Decision, type DecisionContext, type JobView } from "./view
 /** The longest pause before a run that was refused is tried again. */
 const MAX_RETRY_MS = 30_000;
 
+type Step = (run: Run, context: DecisionContext, view: JobView) => Run | undefined;
+
+/** What makes room comes before what takes it. */
+const STEPS: readonly Step[] = [
+  cameDue,
+  unmet,
+  expired,
+  superseded,
+  replaced,
+  passedOn,
+  stopped,
+  takenBack,
+  lost,
+  promoted,
+  spread,
+];
+
 /**
  * The next step that the state of a job asks for, or nothing. Called after each change and every few seconds until it
- * says nothing, it heals whatever a crash between two steps left behind. What makes room comes before what takes it.
+ * says nothing, it heals whatever a crash between two steps left behind.
  */
 export function reconcile(view: JobView, context: DecisionContext): Decision {
-  for (const step of [cameDue, unmet, expired, superseded, replaced, passedOn, takenBack, lost, promoted, spread]) {
+  for (const step of STEPS) {
     if (step === replaced && !view.runs.some(({ overlap }) => overlap === "replace")) continue;
     for (const run of step === promoted && view.runs.length > 1 ? view.runs.toSorted(byLine) : view.runs) {
       if (hasEnded(run)) continue;
-      const next = step === lost ? lost(run, context) : step(run, context, view);
+      const next = step(run, context, view);
       if (next !== undefined) return write(next, context);
     }
   }
@@ -62,13 +79,18 @@ function expired(run: Run, { now }: DecisionContext): Run | undefined {
 }
 
 /** A `queue-latest` run that waits gives way to a later one. */
-function superseded(run: Run, { now }: DecisionContext, view: JobView): Run | undefined {
+function superseded(run: Run, context: DecisionContext, view: JobView): Run | undefined {
   if (run.overlap !== "queue-latest" || !waitsInLine(run) || run.hold !== undefined) return undefined;
   const later = view.runs.slice(view.runs.indexOf(run) + 1);
   const latest = later.findLast(
-    (other) => other.overlap === "queue-latest" && waitsInLine(other) && other.hold === undefined,
+    (other) =>
+      other.overlap === "queue-latest" &&
+      waitsInLine(other) &&
+      other.hold === undefined &&
+      !dependsStill(other, context),
   );
   if (latest === undefined) return undefined;
+  const { now } = context;
   return cancelled({ ...run, cancel: { requestedAt: now, by: latest.submittedBy, replacedBy: latest.run } }, now);
 }
 

@@ -1,5 +1,6 @@
 /** Another try: a run that failed waits, and gets another attempt of its own once its time has come. */
 import { isGivenUp, type Attempt } from "../domain/attempt.ts";
+import { chanceOf } from "../domain/chance.ts";
 import { instantOf } from "../domain/instant.ts";
 import { policyOf } from "../domain/policy.ts";
 import { RetryReason, retryDelayMs, type RetrySettings } from "../domain/retry.ts";
@@ -68,13 +69,4 @@ export function endedAsTried(run: Run, now: string): Run | undefined {
   if (last === undefined) return undefined;
   const { waitingFor: _, ...rest } = run;
   return { ...rest, ...failure(last), times: { ...run.times, endedAt: now } };
-}
-
-/** From 0 to 1, the same for the same text, and unlike for texts that are alike: FNV-1a, and what MurmurHash3 ends with. */
-function chanceOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (const character of text) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
 }

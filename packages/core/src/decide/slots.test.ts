@@ -200,6 +200,7 @@ test("another reason begins another record", () => {
 });
 
 const ran = (minute: number): unknown[] => ["pending", undefined, at(minute), undefined, undefined];
+const black = (from: number, to: number, count: number): unknown[] => ["skipped", "blackout", at(from), at(to), count];
 const missed = (to: number, count: number): unknown[] => ["skipped", "missed", at(10), at(to), count];
 
 test.each([
@@ -213,6 +214,30 @@ test.each([
   const schedule = { cron: "*/10 * * * *", ...(catchUp === undefined ? {} : { catchUp }) };
   const job = new Job(definitionWith(schedule, { policy: { overlap: "queue" } }));
   expect(job.reconcile(at(65)).slots()).toEqual(expected);
+});
+
+test.each([
+  ["the latest that is not in a blackout", { mode: "last" }, [missed(20, 2), ran(30), black(40, 60, 3)]],
+  ["only those that are not count", { mode: "all", max: 2 }, [missed(10, 1), ran(20), ran(30), black(40, 60, 3)]],
+] as const)("of slots that are in a blackout no run is made up: %s", (_, catchUp, expected) => {
+  const schedule = { cron: "*/10 * * * *", catchUp, blackouts: [{ from: at(40), to: at(65) }] };
+  const job = new Job(definitionWith(schedule, { policy: { overlap: "queue" } }));
+  expect(job.reconcile(at(65)).slots()).toEqual(expected);
+});
+
+test("one slot is made up, also when a blackout of more slots than one look takes lies before it", () => {
+  const schedule = { cron: "* * * * * *", blackouts: [{ from: at(1), to: at(120) }] };
+  const job = new Job(definitionWith(schedule, { policy: { overlap: "queue" } })).reconcile(at(125, 500));
+  const made = job.runs.filter(({ state, slot }) => state !== "skipped" && (slot?.at ?? "") < at(124));
+  expect([made, job.runs[0]?.reason]).toEqual([[], "missed"]);
+});
+
+test("in a blackout nothing is made up; what is late by less than a minute starts all the same", () => {
+  const schedule = { cron: "*/10 * * * *", blackouts: [{ from: at(21), to: at(29) }] };
+  const define = (): Job => new Job(definitionWith(schedule, { policy: { overlap: "queue" } }));
+  expect(define().reconcile(at(25)).slots()).toEqual([missed(20, 2)]);
+  expect(define().reconcile(at(21)).slots()).toEqual([missed(10, 1), ran(20)]);
+  expect(define().reconcile(at(29)).slots()).toEqual([missed(10, 1), ran(20)]);
 });
 
 test("a slot that is late by less than a take-over takes is not missed", () => {

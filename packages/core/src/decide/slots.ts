@@ -14,7 +14,7 @@ import { policyOf } from "../domain/policy.ts";
 import type { Reason } from "../domain/reason.ts";
 import { hasEnded, isAhead, type Run } from "../domain/run.ts";
 import { catchUpOf, type StoredSchedule } from "../domain/schedule.ts";
-import { nextSlot, slotsOf, type ExpectedSlot } from "../schedule/index.ts";
+import { blackoutTest, nextSlot, slotsOf, type ExpectedSlot } from "../schedule/index.ts";
 import { asOf, dueMs, isHeldBack } from "./early.ts";
 import { acceptedRun, findRejection } from "./submit.ts";
 import { NOTHING, write, type Decision, type DecisionContext, type JobView } from "./view.ts";
@@ -73,29 +73,39 @@ function decideSlot(scheduled: Scheduled): Decision {
   }
   const [first] = due;
   if (first === undefined) return NOTHING;
-  const reasonOf = (index: number): Reason | undefined => reasonToSkip(scheduled, due, index);
-  const reason = reasonOf(0);
+  const madeUpFrom = madeUpIndex(due, schedule, nowMs);
+  const reasonOf = (slot: ExpectedSlot, index: number): Reason | undefined =>
+    reasonToSkip(scheduled, slot, index >= madeUpFrom);
+  const reason = reasonOf(first, 0);
   if (reason === undefined) return fire(scheduled, first);
-  const others = due.findIndex((_, index) => reasonOf(index) !== reason);
+  const others = due.findIndex((slot, index) => reasonOf(slot, index) !== reason);
   const skipped = others < 0 ? due : due.slice(0, others);
   return skip(scheduled, { slots: skipped, reason });
 }
 
+/** From here on slots that nobody could start in time are made up for; those of which no run comes anyway do not count. */
+function madeUpIndex(due: readonly ExpectedSlot[], schedule: StoredSchedule, nowMs: number): number {
+  const isAnyLate = due.some(({ dueAt }) => nowMs - dueAt > LATE_MS);
+  if (!isAnyLate) return 0;
+  // There may be later ones; and in a blackout no run of the schedule starts.
+  if (due.length === LOOKED_AT_ONCE || blackoutTest(schedule)(nowMs)) return due.length;
+  const { mode, max } = catchUpOf(schedule);
+  let left = mode === "none" ? 0 : mode === "last" ? 1 : max;
+  const last = due.findLastIndex(({ skip }) => skip === undefined && left-- === 0);
+  return last + 1;
+}
+
 function reasonToSkip(
   { context, definition, schedule }: Scheduled,
-  due: readonly ExpectedSlot[],
-  index: number,
+  slot: ExpectedSlot,
+  isMadeUp: boolean,
 ): Reason | undefined {
-  const slot = due[index];
-  if (slot === undefined) return undefined;
   if (slot.skip !== undefined) return slot.skip;
-  const lateMs = Date.parse(context.now) - slot.dueAt;
   // Slots of a time before the pause were missed, if they were not dealt with.
   if (schedule.paused === true || context.isPaused || definition.paused !== undefined) return "paused";
+  const lateMs = Date.parse(context.now) - slot.dueAt;
   if (lateMs <= LATE_MS) return undefined;
-  const { mode, max, withinMs } = catchUpOf(schedule);
-  const madeUp = mode === "none" ? 0 : mode === "last" ? 1 : max;
-  return lateMs > withinMs || due.length - index > madeUp ? "missed" : undefined;
+  return isMadeUp && lateMs <= catchUpOf(schedule).withinMs ? undefined : "missed";
 }
 
 /** The run of a slot gets in line as a submission of this instant would; where that would be refused, the slot is skipped. */
@@ -116,7 +126,7 @@ function fireEarly(scheduled: Scheduled, slot: ExpectedSlot): Decision {
   // What comes due before it may keep it from starting: then it is decided on at its instant.
   const { view } = scheduled;
   const isFirst = nextSlotMs(view) === slot.dueAt && !view.runs.some((run) => isAhead(run) && dueMs(run) <= slot.dueAt);
-  if (!isFirst || reasonToSkip(then, [slot], 0) !== undefined) return NOTHING;
+  if (!isFirst || reasonToSkip(then, slot, true) !== undefined) return NOTHING;
   const decision = fire(then, slot);
   return decision.kind === "write" && isHeldBack(decision.run, context) ? decision : NOTHING;
 }

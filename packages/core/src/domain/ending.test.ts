@@ -81,6 +81,16 @@ test.each<[Run, string]>([
   expect(describeRun(run)).toBe(sentence);
 });
 
+test.each(["dst-gap", "paused", "blackout", "overlap", "missed", "no-agent"] as const)(
+  "slots in a row that are skipped by %s are counted, with the first and the last",
+  (reason) => {
+    const slot = { schedule: "main", at: "2026-03-29T01:00:00.000Z", until: "2026-03-29T01:45:00.000Z", count: 4 };
+    const run = sampleRun({ state: "skipped", reason, slot });
+    expect(describeRun(run)).toContain(`. 4 slots, from ${slot.at} to ${slot.until}.`);
+    expect(describeRun({ ...run, slot: { ...slot, count: 1 } })).not.toContain("slots, from");
+  },
+);
+
 test("processes that are left over and bytes of the log that are missing are named", () => {
   const output = {
     location: "x",

@@ -152,7 +152,7 @@ function describeEnd(run: Run): string {
             : `Ended because ${replacement(run)} took its place: the script ended with ${how} on ${host}.`) + left
       );
     case "dst-gap":
-      return `Skipped: the clocks are put forward over that time.`;
+      return `Skipped: the clocks are put forward over that time.${slots(run)}`;
     case "paused":
       return `Skipped: the job, its schedule or everything was paused.${slots(run)}`;
     case "blackout":
@@ -163,6 +163,8 @@ function describeEnd(run: Run): string {
       return `Skipped: no server could start it when its time came.${slots(run)}`;
     case "dependency-failed":
       return "Skipped: a run that it depends on did not end as it had to.";
+    case "hosts-failed":
+      return `Skipped: it had failed on too many other hosts before ${host} began it.`;
     case "no-agent":
       return `Skipped: no agent that it may go to was there when its time came.${slots(run)}`;
     case "invalid":

@@ -45,6 +45,8 @@ export type HostCounts = z.infer<typeof HostCounts>;
 export const FanOut = z.looseObject({
   /** The agents that matched when it began, in the order in which it goes to them. */
   agents: z.array(AgentId),
+  /** It was asked for on these of those that matched; left out: on all of them. */
+  isNarrowed: z.boolean().optional(),
   /** Once it has ended. */
   counts: HostCounts.optional(),
   /** Once it has ended: the places in `agents` of those that did not complete it. */

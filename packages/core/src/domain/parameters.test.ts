@@ -135,6 +135,8 @@ test.each<[string, readonly Parameter[], string, RegExp]>([
     "parameters.0.default",
     /A/,
   ],
+  ["a choice with a NUL", [{ name: "A", type: "choice", values: ["x", "y\0"] }], "parameters.0.values.1", /NUL/],
+  ["half a character", [{ name: "A", type: "choice", values: ["\ud800"] }], "parameters.0.values.0", /valid Unicode/],
   ["a default out of bounds", [{ name: "A", type: "number", max: 1, default: 2 }], "parameters.0.default", /<=1/],
   [
     "no regular expression",

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { JobsError } from "../errors.ts";
+import { textFault } from "./environment.ts";
 import { VariableName } from "./variable-name.ts";
 
 /** The longest value, in bytes of UTF-8: Linux takes twice as much in one variable. */
@@ -175,7 +176,7 @@ function valueOf(parameter: Parameter): z.ZodType<ParameterValue> {
       if (maxLength !== undefined) value = value.max(maxLength);
       if (pattern !== undefined) value = value.regex(wholly(pattern), `it does not match ${pattern}`);
       return value.superRefine((one, context) => {
-        const message = textFault(one);
+        const message = valueFault(one);
         if (message !== undefined) context.addIssue({ code: "custom", message });
       });
     }
@@ -196,12 +197,10 @@ function wholly(pattern: string): RegExp {
   return new RegExp(`^(?:${pattern})$`, "u");
 }
 
-/** What no environment of a program can hold unchanged. */
-function textFault(value: string): string | undefined {
-  if (value.includes("\0")) return "it has NUL bytes, which no environment can hold";
-  if (/\p{Cs}/u.test(value)) return "it is not valid Unicode";
+function valueFault(value: string): string | undefined {
   const sizeBytes = new TextEncoder().encode(value).length;
-  return sizeBytes > VALUE_MAX_BYTES ? `it has ${sizeBytes} bytes, more than ${VALUE_MAX_BYTES} (64 KiB)` : undefined;
+  const tooLong = `it has ${sizeBytes} bytes, more than ${VALUE_MAX_BYTES} (64 KiB)`;
+  return textFault(value) ?? (sizeBytes > VALUE_MAX_BYTES ? tooLong : undefined);
 }
 
 function faultOf(parameter: Parameter): { readonly field: string; readonly message: string } | undefined {
@@ -214,6 +213,12 @@ function faultOf(parameter: Parameter): { readonly field: string; readonly messa
         field: "pattern",
         message: `The pattern of ${name} is no regular expression: ${(error as Error).message}.`,
       };
+    }
+  }
+  if (parameter.type === "choice") {
+    for (const [index, value] of parameter.values.entries()) {
+      const fault = textFault(value);
+      if (fault !== undefined) return { field: `values.${index}`, message: `A choice of ${name}: ${fault}.` };
     }
   }
   const [least, most] = boundsOf(parameter);

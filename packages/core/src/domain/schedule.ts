@@ -41,7 +41,7 @@ const instant = (field: string): z.ZodISODateTime =>
 /** A cron pattern is looked at more closely by `findScheduleFault`. */
 const cronText = z.string({ error: "cron is a text such as 30 2 * * *." }).max(200, "cron has at most 200 characters.");
 
-/** A time in which no run of the schedule starts: from one instant to another, or for a while after each time of a pattern. */
+/** A time in which no slot has its run, and none is made up for: from one instant to another, or for a while after each time of a pattern. */
 export const Blackout = z
   .strictObject({
     from: instant("from").optional(),

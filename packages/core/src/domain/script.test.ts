@@ -6,6 +6,7 @@ test.each([
   ["", "script-empty"],
   [" \n\t", "script-empty"],
   ["\u007fELF\0", "script-has-nul"],
+  ["echo \ud83d", "invalid-request"],
   ["a".repeat(SCRIPT_MAX_BYTES + 1), "script-too-large"],
   ["ä".repeat(SCRIPT_MAX_BYTES / 2) + "a", "script-too-large"],
   ["€".repeat(Math.ceil(SCRIPT_MAX_BYTES / 3)), "script-too-large"],

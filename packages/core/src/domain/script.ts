@@ -10,6 +10,10 @@ export function checkScript(script: string): void {
     const message = "The script has NUL bytes: a script is text. Is it a compiled program?";
     throw new JobsError("script-has-nul", message, { field: "script" });
   }
+  if (/\p{Cs}/u.test(script)) {
+    const message = "The script is not valid Unicode: it has half of a character (a lone surrogate).";
+    throw new JobsError("invalid-request", message, { field: "script" });
+  }
   if (script.length * 3 <= SCRIPT_MAX_BYTES) return; // no UTF-16 unit takes more of UTF-8
   const sizeBytes = new TextEncoder().encode(script).length;
   if (sizeBytes > SCRIPT_MAX_BYTES) {

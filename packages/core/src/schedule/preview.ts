@@ -16,6 +16,8 @@ export interface PreviewRange {
   readonly job: string;
   /** Inclusive, milliseconds since 1970. */
   readonly from: number;
+  /** Exclusive: slots that are due by then are left out. */
+  readonly dueAfter?: number;
   /** So many firings; what is skipped between them is not counted. */
   readonly count: number;
 }
@@ -24,11 +26,15 @@ export interface PreviewRange {
 const LOOKS_AT_MOST = 20_000;
 
 /** The next firings of a schedule, and what is skipped between them; paused or not. Fewer when there are no more, or too much is skipped. */
-export function previewOf(schedule: Schedule, { job, from, count }: PreviewRange): readonly PreviewedSlot[] {
+export function previewOf(
+  schedule: Schedule,
+  { job, from, dueAfter = Number.NEGATIVE_INFINITY, count }: PreviewRange,
+): readonly PreviewedSlot[] {
   const found: PreviewedSlot[] = [];
   let firings = 0;
   if (count <= 0) return found;
   for (const slot of slotsOf(schedule, { job, after: from - 1, limit: LOOKS_AT_MOST })) {
+    if (slot.dueAt <= dueAfter) continue;
     const last = found.at(-1);
     if (slot.skip !== undefined && slot.skip === last?.skip) {
       found[found.length - 1] = { ...last, until: instantOf(slot.at), count: (last.count ?? 1) + 1 };

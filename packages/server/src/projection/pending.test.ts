@@ -45,6 +45,33 @@ test("an estimate is that of the whole line, whatever part of it is shown", () =
   ]);
 });
 
+test("what is behind a run that has hosts still to come has no estimate", () => {
+  const target = { kind: "all", labels: "" } as const;
+  const whole = sampleRun({
+    run: "whole",
+    job: "roll",
+    target,
+    state: "running",
+    fanOut: { agents: ["alpha", "beta"] },
+  });
+  const part = waiting("part", { job: "roll", partOf: "whole" });
+  const behind = waiting("behind", { job: "roll" });
+  const listed = (...runs: Run[]): unknown => pending(runs)({ limit: 9 }).find(([run]) => run === "behind");
+  expect(listed(whole, part, behind)).toEqual(["behind"]);
+  const last = waiting("last", { job: "roll", partOf: "whole" });
+  expect(listed(whole, part, last, behind)).toEqual(["behind", 2]);
+});
+
+test("the parts of a run for several hosts are in line, and in no list", () => {
+  const part = waiting("b", { job: "job of whole", partOf: "whole" });
+  const list = pending([waiting("a"), part, waiting("c")]);
+  expect(list({ limit: 9 })).toEqual([
+    ["a", 0],
+    ["c", 2],
+  ]);
+  expect(list({ limit: 9, job: "job of whole" })).toEqual([]);
+});
+
 test("far behind in line there is no estimate", () => {
   const runs = Array.from({ length: 10_001 }, (_, index) => waiting(`run${String(index).padStart(5, "0")}`));
   const list = pending(runs);

@@ -9,9 +9,10 @@ import {
   type PendingView,
   type Run,
 } from "@jobs/core";
-import { byLine, dueMs, estimateStarts, failedTry } from "@jobs/core/decide";
+import { byLine, dueMs, failedTry } from "@jobs/core/decide";
 import type { AgentsProjection } from "./agents-projection.ts";
 import type { Durations } from "./durations.ts";
+import { estimateStarts } from "./estimate.ts";
 import type { JobsProjection } from "./jobs-projection.ts";
 import type { RunPresenter } from "./run-presenter.ts";
 
@@ -40,24 +41,30 @@ const NOT_FORESEEN: ReadonlySet<Run["waitingFor"]> = new Set([
   "restored-store",
 ]);
 
+const NO_AGENTS: readonly string[] = [];
+
 /** Only of so many in line an estimate is made: it would take long, and say little. */
 const ESTIMATED_MAX = 10_000;
 
-/** Those that are due in line, those whose time is still to come after them. */
+/**
+ * Those that are due in line, those whose time is still to come after them. The parts of a run for several hosts stand in
+ * line, too, and are not listed: they are found through it.
+ */
 export function listPending(options: PendingOptions, { job, agent, limit }: PendingFilter): PendingView[] {
   const { jobs, presenter } = options;
   const agentsOf = agentsByTarget(options.agents);
-  const live = [...jobs.runs()].map(({ run }) => run).filter((run) => !hasEnded(run));
+  const all = [...jobs.runs()].map(({ run }) => run);
+  const live = all.filter((run) => !hasEnded(run));
   const waiting = live.filter((run) => isWaiting(run) && run.fanOut === undefined).sort(byLine);
   const ahead = live.filter(isAhead).sort((one, other) => dueMs(one) - dueMs(other));
   const listed = [...waiting, ...ahead]
+    .filter(({ partOf }) => partOf === undefined)
     .filter((run) => job === undefined || run.job === job)
     .filter((run) => agent === undefined || agentsOf(run).includes(agent))
     .slice(0, limit);
-  // A run starts after those before it in line, whatever is behind it.
-  const last = listed.findLast((run) => !isAhead(run));
-  const line = last === undefined ? [] : waiting.slice(0, Math.min(waiting.indexOf(last) + 1, ESTIMATED_MAX));
-  const estimates = estimate({ live, line, agentsOf }, options);
+  // Also of those behind what is listed: one that may start passes those that may not yet.
+  const line = waiting.slice(0, ESTIMATED_MAX);
+  const estimates = estimate({ live, line, agentsOf, parts: countParts(all) }, options);
   return listed.map((run) => {
     const startMs = isAhead(run) && run.hold === undefined ? dueMs(run) : estimates.get(run.run);
     const { dueAt, pendingAt, submittedAt } = run.times;
@@ -82,14 +89,22 @@ function agentsByTarget(agents: Pick<AgentsProjection, "matching">): AgentsOf {
   };
 }
 
+/** How many hosts each run for several has gone to. */
+function countParts(runs: readonly Run[]): ReadonlyMap<string, number> {
+  const parts = new Map<string, number>();
+  for (const { partOf } of runs) if (partOf !== undefined) parts.set(partOf, (parts.get(partOf) ?? 0) + 1);
+  return parts;
+}
+
 interface Line {
   readonly live: readonly Run[];
+  readonly parts: ReadonlyMap<string, number>;
   readonly line: readonly Run[];
   readonly agentsOf: AgentsOf;
 }
 
 function estimate(
-  { live, line, agentsOf }: Line,
+  { live, line, agentsOf, parts }: Line,
   { agents, runs: { durations }, nowMs }: PendingOptions,
 ): ReadonlyMap<string, number> {
   const ready = [...agents.views()].filter(({ licence, isDraining }) => licence !== undefined && !isDraining);
@@ -97,6 +112,9 @@ function estimate(
     nowMs: nowMs(),
     agents: ready,
     running: live.flatMap((run) => {
+      // What has hosts still to come lasts for nobody knows how long.
+      if (run.fanOut !== undefined && (parts.get(run.run) ?? 0) < run.fanOut.agents.length)
+        return [{ run, agent: "", sinceMs: Number.POSITIVE_INFINITY }];
       const attempt = currentAttempt(run);
       const sinceMs = Date.parse(run.times.runningAt ?? attempt?.assignedAt ?? "");
       return attempt === undefined ? [] : [{ run, agent: attempt.agent, sinceMs }];
@@ -105,7 +123,7 @@ function estimate(
       const { retryAt } = failedTry(run) ?? {};
       return {
         run,
-        agents: NOT_FORESEEN.has(run.waitingFor) ? [] : agentsOf(run),
+        agents: NOT_FORESEEN.has(run.waitingFor) ? NO_AGENTS : agentsOf(run),
         ...(retryAt === undefined ? {} : { notBeforeMs: Math.max(nowMs(), Date.parse(retryAt)) }),
       };
     }),

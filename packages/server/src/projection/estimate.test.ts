@@ -1,6 +1,6 @@
+import type { Run } from "@jobs/core";
 import { expect, test } from "vitest";
-import type { Run } from "../domain/run.ts";
-import { sampleRun } from "../testing/sample-runs.ts";
+import { sampleRun } from "../testing/sample-run.ts";
 import { estimateStarts, type EstimateInput } from "./estimate.ts";
 
 const MINUTE = 60_000;
@@ -59,4 +59,38 @@ test("of what nobody can tell there is no estimate, nor of what waits for it", (
     { run: run("later", "short 3"), agents: ["b"], notBeforeMs: 3 * MINUTE },
   ];
   expect(estimate({ agents: ["a", "b"].map((id) => ({ id, slots: 1 })), waiting })).toEqual({ here: 0, later: 3 });
+});
+
+test("a run that may not start yet keeps no slot free for itself", () => {
+  const agents = [{ id: "a", slots: 2 }];
+  const running = [{ run: run("running1", "long"), agent: "a", sinceMs: 0 }];
+  const waiting = [
+    { run: run("same job", "long"), agents: ["a"] },
+    { run: run("other job", "short"), agents: ["a"] },
+  ];
+  expect(estimate({ agents, running, waiting })).toEqual({ "same job": 10, "other job": 0 });
+  const retried = [
+    { run: run("retried", "short 1"), agents: ["a"], notBeforeMs: 5 * MINUTE },
+    { run: run("behind", "long 2"), agents: ["a"] },
+  ];
+  expect(estimate({ waiting: retried })).toEqual({ retried: 10, behind: 0 });
+});
+
+test("one that is held, or waits for other jobs, is passed by those of its job", () => {
+  const agents = [{ id: "a", slots: 9 }];
+  const hold = { at: "2026-03-01T12:00:00.000Z", by: "ada" };
+  const passed = [
+    run("held", "short", { hold, waitingFor: "held" }),
+    run("chained", "short", { waitingFor: "dependency" }),
+  ];
+  const waiting = [...passed, run("next", "short"), run("last", "short")].map((one) => ({ run: one, agents: ["a"] }));
+  expect(estimate({ agents, waiting })).toEqual({ next: 0, last: 1 });
+});
+
+test("the parts of a run for several wait for their hosts alone, and what is behind it for all of them", () => {
+  const agents = ["a", "b"].map((id) => ({ id, slots: 1 }));
+  const running = [{ run: run("other", "short 1"), agent: "b", sinceMs: 0 }];
+  const parts = ["a", "b"].map((id) => ({ run: run(`on ${id}`, "long", { partOf: "whole" }), agents: [id] }));
+  const waiting = [...parts, { run: run("behind", "long"), agents: ["a"] }];
+  expect(estimate({ agents, running, waiting })).toEqual({ "on a": 0, "on b": 1, behind: 11 });
 });
