@@ -95,6 +95,14 @@ const cases: readonly (readonly [string, BadInput])[] = [
     { change: { env: { JOBS_RUN: "x" } }, status: 400, code: "invalid-request", field: "env.JOBS_RUN" },
   ],
   [
+    "a variable that no host could hand to a script",
+    { change: { env: { OK: "1", A: "a\0b" } }, status: 400, code: "invalid-request", field: "env.A" },
+  ],
+  [
+    "a day that does not exist",
+    { change: { at: "2027-02-30T02:30:00Z" }, status: 400, code: "invalid-request", field: "at" },
+  ],
+  [
     "an overlap policy that is not known",
     { change: { overlap: "sometimes" }, status: 400, code: "invalid-request", field: "overlap" },
   ],

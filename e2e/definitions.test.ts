@@ -143,6 +143,27 @@ test("a job with its history is deleted: its runs are unknown to every server, a
   await expect.poll(left, { timeout: 10_000 }).toEqual([false, false, true]);
 }, 60_000);
 
+test("what several people say of a job at the same time is all said: nobody overwrites what he has not read", async () => {
+  const name = freshName();
+  const [one, two] = stack.servers.map((server) => stack.clientOf(server));
+  if (one === undefined || two === undefined) throw new Error("there are two servers");
+  const { updatedAt } = await one.saveJob(name, { task: TASK, ifUpdatedAt: null });
+  const ids = ["a", "b", "c"];
+  const set = ids.map((id) => runCli(stack, "schedule", name, "--id", id, "--cron", "@daily"));
+  for (const { exitCode } of await Promise.all(set)) expect(exitCode).toBe(0);
+  const { schedules } = await one.getJob(name);
+  expect(schedules?.map(({ schedule }) => schedule.id).toSorted()).toEqual(ids);
+  const policy = { queueLimit: 3 };
+  for (const client of [one, two])
+    await expect(client.saveJob(name, { policy, ifUpdatedAt: updatedAt ?? null })).rejects.toMatchObject({
+      code: "job-changed",
+      field: "ifUpdatedAt",
+    });
+  const now = (await two.getJob(name)).updatedAt ?? null;
+  expect(await two.saveJob(name, { policy, ifUpdatedAt: now, dryRun: true })).toMatchObject({ policy });
+  expect(await two.saveJob(name, { policy, ifUpdatedAt: now })).toMatchObject({ policy, task: { agent: "alpha" } });
+});
+
 test("a job is not deleted while a run of it lives, nor one that there is not", async () => {
   const name = freshName();
   await stack.client.saveJob(name, { task: LONG });

@@ -115,6 +115,9 @@ test("only the hosts that failed have a part in the run that repeats it", async 
   const [repeated] = await client.listRuns({ job: run.job });
   expect(repeated).toMatchObject({ hosts: { total: 1, completed: 1 } });
   expect(statesOf(await client.listHosts(repeated!.run))).toEqual([["h1", "completed"]]);
+  // That one again, as it was.
+  const third = await client.rerunRun(repeated!.run);
+  expect(await third.result()).toMatchObject({ hosts: { total: 1, completed: 1 } });
 });
 
 test("a cancel ends it on every host, and goes to no other", async () => {

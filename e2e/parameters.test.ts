@@ -105,10 +105,15 @@ test("a pattern that takes ages does not hold up the server", async () => {
 });
 
 test.each<[string, object, string]>([
-  ["that the environment sets as well", { env: { REGION: "eu" } }, "task.env.REGION"],
-  ["twice", { parameters: [DECLARED[0], DECLARED[0]] }, "task.parameters.1.name"],
-  ["with a wrong default", { parameters: [{ ...DECLARED[1], default: 0 }] }, "task.parameters.0.default"],
-])("a job cannot declare a parameter %s", async (_, change, field) => {
+  ["whose environment sets a parameter as well", { env: { REGION: "eu" } }, "task.env.REGION"],
+  ["with a variable that is too long", { env: { A: "x".repeat(200_000) } }, "task.env.A"],
+  ["with two parameters of one name", { parameters: [DECLARED[0], DECLARED[0]] }, "task.parameters.1.name"],
+  [
+    "with a parameter that has a wrong default",
+    { parameters: [{ ...DECLARED[1], default: 0 }] },
+    "task.parameters.0.default",
+  ],
+])("a task %s is refused, and the field named", async (_, change, field) => {
   const name = freshName();
   const task = { script: KEEP, on: "alpha", parameters: DECLARED, ...change };
   const response = await post("/v1/job", { name, task });
@@ -155,6 +160,15 @@ test("the command line gives them by name, each as its type", async () => {
   const wrong = await jobs("run", name, "-P", "REGION=us", "-P", "COUNT=many");
   expect(wrong).toMatchObject({ exitCode: 64, stderr: expect.stringContaining("COUNT") as string });
   expect((await jobs("job", name)).stdout).toMatch(/REGION: choice eu\|us, required: Where to\./);
+});
+
+test("the command line changes where and how a task runs, and leaves its script and parameters as they are", async () => {
+  const name = await saved();
+  expect(await jobs("job", name, "--on-any", "!gpu", "-e", "LEVEL=debug")).toMatchObject({ exitCode: 0, stderr: "" });
+  const { task } = await stack.client.getJob(name);
+  expect(task).toMatchObject({ script: KEEP, on: { any: "!gpu" }, env: { LEVEL: "debug" }, parameters: DECLARED });
+  const run = await stack.client.runJob(name, { parameters: { REGION: "eu" } });
+  expect(await seen(run.id)).toMatchObject({ REGION: "eu", LEVEL: "debug" });
 });
 
 test("a long script and its parameters are kept by their hash", async () => {

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { JobsError } from "@jobs/core";
 import type { SubmitInput } from "@jobs/sdk";
 import { Option } from "commander";
+import { given, madeOf } from "./given.ts";
 import type { CliIo } from "./io.ts";
 
 /** As the command line gives them. */
@@ -25,10 +26,20 @@ export function contentOptions(hints: { readonly env: string; readonly interpret
 
 /** What goes with the script. */
 export function contentOf({ env, interpreter }: ContentOptions): Pick<SubmitInput, "env" | "interpreter"> {
-  return {
-    ...(interpreter === undefined ? {} : { interpreter: interpreter.trim().split(/\s+/) }),
-    ...(env === undefined ? {} : { env: Object.fromEntries(env.map(assignmentOf)) }),
-  };
+  return given({
+    interpreter: interpreter?.trim().split(/\s+/),
+    env: madeOf(env, (all) => Object.fromEntries(all.map(assignmentOf))),
+  });
+}
+
+/** The script that `--script` or `-c` gives, if one does. */
+export async function scriptOf(
+  { script, command }: { readonly script?: string; readonly command?: string },
+  io: CliIo,
+): Promise<string | undefined> {
+  if (command !== undefined && script !== undefined)
+    throw new JobsError("invalid-request", "Give --script or -c, not both.", { field: "script" });
+  return script === undefined ? command : readScript(script, io);
 }
 
 /** The script in a file; `-`: on standard input. */

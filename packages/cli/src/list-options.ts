@@ -2,6 +2,7 @@
 import type { RunFilter } from "@jobs/sdk";
 import { Option } from "commander";
 import { durationMsOf } from "./duration.ts";
+import { given, madeOf } from "./given.ts";
 
 /** As the command line gives them. */
 export interface FilterOptions {
@@ -35,7 +36,8 @@ export function filterOptions(): Option[] {
 
 export function filterOf(options: FilterOptions, nowMs: number): RunFilter {
   const { job, text, state, reason, agent, label, by, since, until } = options;
-  const filter = {
+  // What is no state or no reason the server refuses by name.
+  return given({
     job,
     name: text,
     state,
@@ -43,11 +45,9 @@ export function filterOf(options: FilterOptions, nowMs: number): RunFilter {
     agent,
     labels: label,
     submittedBy: by,
-    since: since === undefined ? undefined : momentOf(since, "since", nowMs),
-    until: until === undefined ? undefined : momentOf(until, "until", nowMs),
-  };
-  // What is no state or no reason the server refuses by name.
-  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as RunFilter;
+    since: madeOf(since, (when) => momentOf(when, "since", nowMs)),
+    until: madeOf(until, (when) => momentOf(when, "until", nowMs)),
+  }) as RunFilter;
 }
 
 /** An instant as it is given, or so long before now. */

@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
-import type { JobSummary, JobView } from "@jobs/sdk";
+import type { JobSummary, JobView, RunView } from "@jobs/sdk";
 import { startContractServer, viewOf, type Answer, type Request } from "@jobs/sdk/testing";
 import { expect, test } from "vitest";
 import { durationMsOf } from "./duration.ts";
 import { runCommand } from "./testing/run-command.ts";
+import { instantText } from "./view-text.ts";
 
 const held = viewOf({ state: "pending", waitingFor: "held", heldBy: "ada", place: 2, sentence: "Held by ada." });
 const deadlineAt = "2026-11-23T11:00:00.000Z";
@@ -185,11 +186,44 @@ test("status shows place, hold and what it is behind", async () => {
   expect(stdout).toMatch(/held by\s+ada/);
 });
 
+test("status shows the chain that a run is in, its time, and the slots that it stands for", async () => {
+  const times = { submittedAt: "2026-11-23T10:00:00.000Z", dueAt: "2026-11-24T01:30:00.000Z" };
+  const slot = { schedule: "night", at: "2026-11-24T01:30:00.000Z", until: "2026-11-27T01:30:00.000Z", count: 4 };
+  const runs = [
+    { job: "backup", run: "backup0000001", state: "running" } as const,
+    { job: "check", run: "check00000001" },
+  ];
+  const after = { runs, on: "failed", otherwise: "run" } as const;
+  const dependents = [{ job: "report", run: "report0000001" }];
+  const chained = viewOf({ times, after, dependents, slot });
+  const status = async (view: RunView) => {
+    await using server = await startContractServer({ answer: () => ({ body: view }) });
+    const env = { JOBS_URL: server.url, JOBS_TOKEN: server.token };
+    const { stdout } = await runCommand(["status", view.run], { env });
+    return stdout.split("\n").map((line) => line.replaceAll(/ {2,}/g, ": ").trim());
+  };
+  const all = await status(chained);
+  const [due, last] = [times.dueAt, slot.until].map((instant) => instantText(instant));
+  expect(all).toEqual(
+    expect.arrayContaining([
+      "after: backup0000001 of backup, running",
+      "after: check00000001 of check",
+      "after on: failed, otherwise run",
+      "dependent: report0000001 of report",
+      `due: ${due}`,
+      `slot of: night: 4 slots, ${due} to ${last}`,
+    ]),
+  );
+  expect(await status(viewOf({ slot: { schedule: "night", at: slot.at } }))).toContain(`slot of: night: ${due}`);
+  const plain = await status(viewOf({ times: { ...times, dueAt: times.submittedAt } }));
+  expect(plain.join("\n")).not.toMatch(/^(after|dependent|due|slot)/m);
+});
+
 test("a time is a number and a unit", () => {
   expect(["500ms", "30s", "5m", "2h", "1d"].map((text) => durationMsOf(text, "x"))).toEqual([
     500, 30_000, 300_000, 7_200_000, 86_400_000,
   ]);
-  for (const text of ["", "5", "m", "-1s", "1.5h", "1w", "5 m"])
+  for (const text of ["", "5", "m", "-1s", "1.5h", "1w", "5 m", "36501d", "99999999999999999999ms"])
     expect(() => durationMsOf(text, "graceMs")).toThrow(
       expect.objectContaining({ code: "invalid-request", field: "graceMs" }) as Error,
     );

@@ -1,8 +1,8 @@
 /** The options of the command line that make a policy; see `docs/overlap.md`. */
-import { JobsError } from "@jobs/core";
 import type { PolicySettings } from "@jobs/sdk";
 import { Option } from "commander";
-import { durationMsOf } from "./duration.ts";
+import { durationMsOf, limitMsOf } from "./duration.ts";
+import { given, madeOf, numberOf } from "./given.ts";
 import { retryOptions, triesOf, type RetryOptions } from "./retry-options.ts";
 
 /** As the command line gives them. */
@@ -38,22 +38,16 @@ export function policyOptions(): Option[] {
 export function policyOf(options: PolicyOptions): PolicySettings {
   const { overlap, priority, whenUnavailable, queueLimit, waitAtMost, lostAfter, grace, onLost } = options;
   return {
-    ...(overlap === undefined ? {} : { overlap }),
-    ...(priority === undefined ? {} : { priority: numberOf(priority, "priority") }),
-    ...(whenUnavailable === undefined ? {} : { whenUnavailable }),
-    ...(queueLimit === undefined ? {} : { queueLimit: numberOf(queueLimit, "queueLimit") }),
-    ...(waitAtMost === undefined ? {} : { waitAtMostMs: durationMsOf(waitAtMost, "waitAtMostMs") }),
-    ...(lostAfter === undefined
-      ? {}
-      : { lostAfterMs: lostAfter === "never" ? null : durationMsOf(lostAfter, "lostAfterMs") }),
-    ...(grace === undefined ? {} : { graceMs: durationMsOf(grace, "graceMs") }),
-    ...(onLost === undefined ? {} : { onLost }),
+    ...given({
+      overlap,
+      priority: madeOf(priority, (text) => numberOf(text, "--priority", "priority")),
+      whenUnavailable,
+      queueLimit: madeOf(queueLimit, (text) => numberOf(text, "--queue-limit", "queueLimit")),
+      waitAtMostMs: madeOf(waitAtMost, (text) => durationMsOf(text, "waitAtMostMs")),
+      lostAfterMs: madeOf(lostAfter, (text) => limitMsOf(text, "lostAfterMs")),
+      graceMs: madeOf(grace, (text) => durationMsOf(text, "graceMs")),
+      onLost,
+    }),
     ...triesOf(options),
   };
-}
-
-function numberOf(text: string, field: "priority" | "queueLimit"): number {
-  if (/^\d+$/.test(text)) return Number(text);
-  const option = field === "priority" ? "--priority" : "--queue-limit";
-  throw new JobsError("invalid-request", `${option} takes a number, not "${text}".`, { field });
 }

@@ -53,16 +53,17 @@ function addJobCommand(program: Command, execute: Execute): void {
   const job = program.command("job").description("Show a job, or say what it is; list the jobs.");
   const show = job
     .command("show", { isDefault: true })
-    .description("Show its task, schedules, policy and line. With options: set its task, or its policy as a whole.")
+    .description(
+      "Show its task, schedules, policy and line. With options: set its task or its policy as a whole; without a script, change where and how its task runs.",
+    )
     .argument("<job>", JOB)
     .option("--script <file>", "what a run of it does, or - for standard input")
     .option("--no-task", "it has no task any more")
     .option("--keep-days <days>", "keep its finished runs for so long, or all")
     .option("--keep-runs <number>", "keep so many of its finished runs, or all")
     .option("--defaults", "set its policy back to the defaults");
-  const content = contentOptions({ env: "", interpreter: "its #! line, else bash" });
-  for (const option of [...targetOptions("where; goes with --script or -c"), ...content, ...policyOptions()])
-    show.addOption(option);
+  const content = contentOptions({ env: "; replaces all of it", interpreter: "its #! line, else bash" });
+  for (const option of [...targetOptions("where its runs go"), ...content, ...policyOptions()]) show.addOption(option);
   show.action((name: string, options: JobOptions, command: Command) =>
     execute(
       async (context) => (await import("./commands/job-show.ts")).showJob(context, name, options),

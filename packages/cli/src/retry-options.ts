@@ -2,7 +2,8 @@
 import { JobsError } from "@jobs/core";
 import type { PolicySettings } from "@jobs/sdk";
 import { Option } from "commander";
-import { durationMsOf } from "./duration.ts";
+import { durationMsOf, limitMsOf } from "./duration.ts";
+import { given, madeOf, numberOf } from "./given.ts";
 
 type Retry = NonNullable<PolicySettings["retry"]>;
 type On = NonNullable<Retry["on"]>;
@@ -34,12 +35,11 @@ export function retryOptions(): Option[] {
 
 export function triesOf(options: RetryOptions): Pick<PolicySettings, "retry" | "timeoutMs" | "silenceMs"> {
   const { timeout, silence } = options;
-  const retry = retryOf(options);
-  return {
-    ...(retry === undefined ? {} : { retry }),
-    ...(timeout === undefined ? {} : { timeoutMs: timeout === "never" ? null : durationMsOf(timeout, "timeoutMs") }),
-    ...(silence === undefined ? {} : { silenceMs: silence === "never" ? null : durationMsOf(silence, "silenceMs") }),
-  };
+  return given({
+    retry: retryOf(options),
+    timeoutMs: madeOf(timeout, (text) => limitMsOf(text, "timeoutMs")),
+    silenceMs: madeOf(silence, (text) => limitMsOf(text, "silenceMs")),
+  });
 }
 
 function retryOf({ retries, retryOnExit, retryOnSignal, retryOn, backoff, jitter }: RetryOptions): Retry | undefined {
@@ -48,16 +48,14 @@ function retryOf({ retries, retryOnExit, retryOnSignal, retryOn, backoff, jitter
     if (others.some((one) => one !== undefined)) throw wrong("Say with --retries how often a run is tried again.");
     return undefined;
   }
-  const on: On = {
-    ...(retryOnExit === undefined
-      ? {}
-      : { exitCodes: listOf(retryOnExit).map((code) => numberOf(code, "retry-on-exit")) }),
-    ...(retryOnSignal === undefined ? {} : { signals: listOf(retryOnSignal).map(signalOf) }),
+  const on: On = given({
+    exitCodes: madeOf(retryOnExit, (text) => listOf(text).map((code) => numberOf(code, "--retry-on-exit", "retry"))),
+    signals: madeOf(retryOnSignal, (text) => listOf(text).map(signalOf)),
     // The server knows which there are, and says so.
-    ...(retryOn === undefined ? {} : { reasons: listOf(retryOn) as NonNullable<On["reasons"]> }),
-  };
+    reasons: madeOf(retryOn, listOf) as On["reasons"],
+  });
   return {
-    count: numberOf(retries, "retries"),
+    count: numberOf(retries, "--retries", "retry"),
     ...(Object.keys(on).length === 0 ? {} : { on }),
     ...(backoff === undefined && jitter === undefined ? {} : { backoff: backoffOf(backoff ?? "10s..5m", jitter) }),
   };
@@ -67,7 +65,7 @@ function backoffOf(text: string, jitter: string | undefined): NonNullable<Retry[
   const [first = "", longest, ...more] = text.split("..");
   if (more.length > 0) throw wrong(`--backoff takes a time, or two as in 10s..5m, not "${text}".`);
   const delayMs = durationMsOf(first, "retry");
-  const part = jitter === undefined ? {} : { jitter: numberOf(jitter, "jitter") };
+  const part = given({ jitter: madeOf(jitter, (one) => numberOf(one, "--jitter", "retry")) });
   return longest === undefined
     ? { kind: "fixed", delayMs, ...part }
     : { kind: "exponential", delayMs, maxMs: durationMsOf(longest, "retry"), ...part };
@@ -81,11 +79,6 @@ function listOf(text: string): string[] {
 function signalOf(text: string): string {
   const name = text.toUpperCase();
   return name.startsWith("SIG") ? name : `SIG${name}`;
-}
-
-function numberOf(text: string, option: string): number {
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
-  throw wrong(`--${option} takes a number, not "${text}".`);
 }
 
 function wrong(message: string): JobsError {

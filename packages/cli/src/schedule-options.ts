@@ -3,6 +3,7 @@ import { JobsError } from "@jobs/core";
 import type { Schedule } from "@jobs/sdk";
 import { Option } from "commander";
 import { durationMsOf } from "./duration.ts";
+import { given, madeOf, numberOf } from "./given.ts";
 
 /** As the command line gives them. */
 export interface ScheduleOptions {
@@ -55,46 +56,28 @@ export function scheduleOptions(): Option[] {
 }
 
 export function scheduleOf(options: ScheduleOptions): Schedule {
-  const {
-    id,
-    cron,
-    every,
-    at,
-    zone,
-    gap,
-    fold,
-    catchUp,
-    catchUpMax,
-    catchUpWithin,
-    start,
-    end,
-    jitter,
-    blackout,
-    paused,
-  } = options;
-  const isCatchUp = [catchUp, catchUpMax, catchUpWithin].some((one) => one !== undefined);
+  const { id, cron, every, at, zone, gap, fold, start, end, jitter, blackout, paused } = options;
+  const catchUp = given({
+    mode: options.catchUp,
+    max: madeOf(options.catchUpMax, (text) => numberOf(text, "--catch-up-max", "catchUp.max")),
+    withinMs: madeOf(options.catchUpWithin, (text) => durationMsOf(text, "catchUp.withinMs")),
+  });
   return {
     id,
-    ...(cron === undefined ? {} : { cron }),
-    ...(every === undefined ? {} : { every: { ms: durationMsOf(every, "every.ms") } }),
-    ...(at === undefined ? {} : { at }),
-    ...(zone === undefined ? {} : { zone }),
-    ...(gap === undefined ? {} : { gap }),
-    ...(fold === undefined ? {} : { fold }),
-    ...(isCatchUp
-      ? {
-          catchUp: {
-            ...(catchUp === undefined ? {} : { mode: catchUp }),
-            ...(catchUpMax === undefined ? {} : { max: numberOf(catchUpMax) }),
-            ...(catchUpWithin === undefined ? {} : { withinMs: durationMsOf(catchUpWithin, "catchUp.withinMs") }),
-          },
-        }
-      : {}),
-    ...(start === undefined ? {} : { start }),
-    ...(end === undefined ? {} : { end }),
-    ...(jitter === undefined ? {} : { jitterMs: durationMsOf(jitter, "jitterMs") }),
-    ...(blackout === undefined ? {} : { blackouts: blackout.map(blackoutOf) }),
-    ...(paused === undefined ? {} : { paused }),
+    ...given({
+      cron,
+      every: madeOf(every, (text) => ({ ms: durationMsOf(text, "every.ms") })),
+      at,
+      zone,
+      gap,
+      fold,
+      catchUp: Object.keys(catchUp).length === 0 ? undefined : catchUp,
+      start,
+      end,
+      jitterMs: madeOf(jitter, (text) => durationMsOf(text, "jitterMs")),
+      blackouts: blackout?.map(blackoutOf),
+      paused,
+    }),
   };
 }
 
@@ -106,9 +89,4 @@ function blackoutOf(text: string): NonNullable<Schedule["blackouts"]>[number] {
     throw new JobsError("invalid-request", message, { field: "blackouts" });
   }
   return /^\d{4}-/.test(first) ? { from: first, to: last } : { cron: first, forMs: durationMsOf(last, "blackouts") };
-}
-
-function numberOf(text: string): number {
-  if (/^\d+$/.test(text)) return Number(text);
-  throw new JobsError("invalid-request", `--catch-up-max takes a number, not "${text}".`, { field: "catchUp.max" });
 }

@@ -2,6 +2,7 @@
 import { JobsError } from "@jobs/core";
 import type { SubmitInput } from "@jobs/sdk";
 import { Option } from "commander";
+import { given, madeOf } from "./given.ts";
 
 /** As the command line gives them. */
 export interface TargetOptions {
@@ -34,15 +35,10 @@ export function targetOf(options: TargetOptions): Pick<SubmitInput, "on"> {
   if (prefer !== undefined && onAny === undefined) throw wrong("--prefer goes with --on-any.");
   if ((atOnce ?? maxFailed) !== undefined && onAll === undefined)
     throw wrong("--at-once and --max-failed go with --on-all.");
-  if (onAny !== undefined) return { on: { any: onAny, ...(prefer === undefined ? {} : { prefer: [...prefer] }) } };
-  if (onAll === undefined) return on === undefined ? {} : { on };
-  return {
-    on: {
-      all: onAll,
-      ...(atOnce === undefined ? {} : { atOnce: shareOf(atOnce) }),
-      ...(maxFailed === undefined ? {} : { maxFailed: shareOf(maxFailed) }),
-    },
-  };
+  if (onAny !== undefined) return { on: { any: onAny, ...given({ prefer: madeOf(prefer, (all) => [...all]) }) } };
+  if (onAll === undefined) return given({ on });
+  const rolling = given({ atOnce: madeOf(atOnce, shareOf), maxFailed: madeOf(maxFailed, shareOf) });
+  return { on: { all: onAll, ...rolling } };
 }
 
 /** A number of hosts, or what the server checks: a percentage. */

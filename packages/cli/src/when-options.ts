@@ -2,6 +2,7 @@
 import type { SubmitInput } from "@jobs/sdk";
 import { Option } from "commander";
 import { durationMsOf } from "./duration.ts";
+import { given, madeOf } from "./given.ts";
 
 type After = NonNullable<SubmitInput["after"]>;
 
@@ -34,21 +35,11 @@ export function whenOptions(): Option[] {
 
 export function whenOf(options: WhenOptions, nowMs: number): Pick<SubmitInput, "at" | "zone" | "after"> {
   const { zone, after, afterJob, afterOn, otherwise } = options;
-  const inMs = options.in === undefined ? undefined : durationMsOf(options.in, "at");
-  const at = inMs === undefined ? options.at : new Date(nowMs + inMs).toISOString();
-  const isDependent = [after, afterJob, afterOn, otherwise].some((one) => one !== undefined);
-  return {
-    ...(at === undefined ? {} : { at }),
-    ...(zone === undefined ? {} : { zone }),
-    ...(isDependent
-      ? {
-          after: {
-            ...(after === undefined ? {} : { runs: [...after] }),
-            ...(afterJob === undefined ? {} : { jobs: [...afterJob] }),
-            ...(afterOn === undefined ? {} : { on: afterOn }),
-            ...(otherwise === undefined ? {} : { otherwise }),
-          },
-        }
-      : {}),
-  };
+  const at = madeOf(options.in, (text) => new Date(nowMs + durationMsOf(text, "at")).toISOString()) ?? options.at;
+  const chain = given({ runs: madeOf(after, list), jobs: madeOf(afterJob, list), on: afterOn, otherwise });
+  return given({ at, zone, after: Object.keys(chain).length === 0 ? undefined : chain });
+}
+
+function list(all: readonly string[]): string[] {
+  return [...all];
 }

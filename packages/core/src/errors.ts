@@ -26,6 +26,7 @@ const TABLE = {
   "run-started": { status: 409, exit: 65 },
   "nothing-to-resolve": { status: 409, exit: 65 },
   "job-unknown": { status: 404, exit: 66 },
+  "job-changed": { status: 409, exit: 75 },
   "parameters-invalid": { status: 400, exit: 64 },
   "task-missing": { status: 409, exit: 65 },
   "payload-gone": { status: 410, exit: 66 },

@@ -27,7 +27,7 @@ const DEFAULT_SET = "default";
 
 interface Named {
   readonly name: string;
-  readonly said: Required<Omit<OperationInput<"saveJob">, "name" | "dryRun">>;
+  readonly said: Required<Omit<OperationInput<"saveJob">, "name" | "dryRun" | "ifUpdatedAt">>;
 }
 
 /** What became of each job: in the order given, then those that are not in the set any more. */

@@ -195,9 +195,11 @@ export class JobsClient extends WholeClient {
 
   /**
    * Says of a job what a run of it does, when, and how runs get out of each other's way: its task, its schedules and its
-   * policy, each as a whole; what is left out stays as it is. Runs that were accepted keep what held for them.
+   * policy, each as a whole; what is left out stays as it is. Runs that were accepted keep what held for them. Who changes
+   * what was read gives its `updatedAt` as `ifUpdatedAt`, and overwrites nothing that somebody else has said since.
    *
-   * @throws JobsError `invalid-request` that names the field; for a script what {@link submitJob} throws.
+   * @throws JobsError `invalid-request` that names the field; `job-changed` when it is not as of `ifUpdatedAt` any more; for
+   *   a script what {@link submitJob} throws.
    * @example
    * await client.saveJob("nightly-backup", {
    *   task: { script: "backup /srv", on: "web-1" },

@@ -61,6 +61,23 @@ test("each field that is different is named, with its values", () => {
   });
 });
 
+test("another agent of the same name is a difference; one of another name is that of the name alone", () => {
+  const on = (name: string, agent?: string): JobView =>
+    view({ task: { ...task, on: name, ...(agent === undefined ? {} : { agent }) } });
+  expect(differenceOf(on("web-1", "id-1"), on("web-1", "id-2"))).toEqual({
+    job: "nightly",
+    kind: "changed",
+    fields: [{ field: "task.agent", before: "id-1", after: "id-2" }],
+  });
+  expect(differenceOf(on("web-1", "id-1"), on("web-2", "id-2")).fields).toEqual([
+    { field: "task.on", before: "web-1", after: "web-2" },
+  ]);
+  expect(differenceOf(on("web-1"), on("web-1", "id-1")).kind).toBe("unchanged"); // an older server does not say it
+  expect(differenceOf(undefined, on("web-1", "id-1")).fields).not.toContainEqual(
+    expect.objectContaining({ field: "task.agent" }),
+  );
+});
+
 test("that a job made by hand is in a set is a difference only beside another one; of another set, always", () => {
   const { appliedFrom: _, ...byHand } = view();
   expect(differenceOf(byHand, view())).toMatchObject({ kind: "unchanged", fields: [] });

@@ -25,14 +25,22 @@ export function differenceOf(before: JobView | undefined, after: JobView): JobDi
   const old = before === undefined ? new Map<string, unknown>() : fieldsOf(before);
   const now = fieldsOf(after);
   const names = [...now.keys(), ...[...old.keys()].filter((name) => !now.has(name))];
-  const fields = names.flatMap((field): FieldDifference[] =>
-    isSame(old.get(field), now.get(field)) ? [] : [{ field, before: old.get(field), after: now.get(field) }],
-  );
+  const differs = (field: string): boolean => !isSame(old.get(field), now.get(field));
+  const fields = names
+    .filter((field) => differs(field) && (field !== AGENT || isOtherOfSameName(old, now)))
+    .map((field): FieldDifference => ({ field, before: old.get(field), after: now.get(field) }));
   if (before === undefined) return { job: after.job, kind: "added", fields };
   const isByHand = before.appliedFrom === undefined;
   if (fields.every(({ field }) => isByHand && field === "set"))
     return { job: after.job, kind: "unchanged", fields: [] };
   return { job: after.job, kind: "changed", fields };
+}
+
+const AGENT = "task.agent";
+
+/** Another agent has the name by now; where the names differ, they say all that there is to say. */
+function isOtherOfSameName(old: ReadonlyMap<string, unknown>, now: ReadonlyMap<string, unknown>): boolean {
+  return old.has(AGENT) && now.has(AGENT) && isSame(old.get("task.on"), now.get("task.on"));
 }
 
 /** All that is said of a job, each by a path of names. */

@@ -113,8 +113,9 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
     onLost,
     onOwnRenewal: (sentAtMs) => silence.onOwnBeat(sentAtMs),
   });
+  const mayDecide = (): boolean => lease.isHeld && mark.isCurrent(gainedAtMs);
   const assertMayDecide = (): void => {
-    if (lease.isHeld && mark.isCurrent(gainedAtMs)) return;
+    if (mayDecide()) return;
     throw new JobsError("no-deciding-server", "This server may not decide just now: try again.");
   };
   let isConnected = true;
@@ -239,6 +240,7 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
   undo.push(() => Promise.resolve(contact.stop()));
   const app = createApp({
     commands,
+    mayDecide,
     runs,
     jobs,
     presenter,

@@ -1,4 +1,5 @@
 import type { Context } from "../context.ts";
+import { given, madeOf } from "../given.ts";
 import { parametersOf } from "../parameter-options.ts";
 import { policyOf, type PolicyOptions } from "../policy-options.ts";
 import { targetOf, type TargetOptions } from "../target-options.ts";
@@ -18,13 +19,11 @@ export async function runJob(context: Context, name: string, options: RunJobCliO
   const { key, hold, parameter } = options;
   const call = { signal: context.io.interrupt };
   const task = parameter === undefined ? undefined : (await context.jobs.getJob(name, call)).task;
-  const given = {
-    ...(parameter === undefined ? {} : { parameters: parametersOf(parameter, task?.parameters ?? []) }),
+  const asked = {
+    ...given({ parameters: madeOf(parameter, (all) => parametersOf(all, task?.parameters ?? [])), key, hold }),
     ...targetOf(options),
-    ...(key === undefined ? {} : { key }),
-    ...(hold === undefined ? {} : { hold }),
     ...whenOf(options, Date.now()),
     ...policyOf(options),
   };
-  return printSubmitted(context, await context.jobs.runJob(name, given, call), options);
+  return printSubmitted(context, await context.jobs.runJob(name, asked, call), options);
 }

@@ -1,5 +1,6 @@
 import { JobsError } from "@jobs/core";
-import type { Schedule, SlotView } from "@jobs/sdk";
+import type { JobView, Schedule, SlotView } from "@jobs/sdk";
+import { changeJob } from "../change-job.ts";
 import type { Context } from "../context.ts";
 import { scheduleOf, type ScheduleOptions } from "../schedule-options.ts";
 import { printJob } from "./job-show.ts";
@@ -12,19 +13,23 @@ export interface JobScheduleOptions extends ScheduleOptions {
 
 const FIRINGS = 10;
 
-/** Sets, removes or previews one schedule of a job; the others stay as they are. */
+/** Sets, removes or previews one schedule of a job; the others stay as they are, also those that somebody sets meanwhile. */
 export async function scheduleJob(context: Context, name: string, options: JobScheduleOptions): Promise<void> {
-  const { jobs, io } = context;
-  const call = { signal: io.interrupt };
   if (options.preview !== undefined) return preview(context, name, options);
-  const { schedules = [] } = await jobs.getJob(name, call);
+  printJob(context, await changeJob(() => changed(context, name, options)));
+}
+
+/** Throws `job-changed` when somebody has changed the job since it was read. */
+async function changed({ jobs, io }: Context, name: string, options: JobScheduleOptions): Promise<JobView> {
+  const call = { signal: io.interrupt };
+  const { schedules = [], updatedAt = null } = await jobs.getJob(name, call);
   const others = schedules.flatMap(({ schedule }) => (schedule.id === options.id ? [] : [schedule as Schedule]));
   if (options.remove === true && others.length === schedules.length) {
     const message = `The job “${name}” has no schedule “${options.id}”.`;
     throw new JobsError("invalid-request", message, { field: "id" });
   }
   const all = options.remove === true ? others : [...others, scheduleOf(options)];
-  printJob(context, await jobs.saveJob(name, { schedules: all }, call));
+  return jobs.saveJob(name, { schedules: all, ifUpdatedAt: updatedAt }, call);
 }
 
 async function preview({ jobs, output, io }: Context, name: string, options: JobScheduleOptions): Promise<void> {

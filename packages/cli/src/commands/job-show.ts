@@ -1,7 +1,9 @@
 import { JobsError } from "@jobs/core";
 import type { JobChanges, JobView } from "@jobs/sdk";
-import { contentOf, readScript, type ContentOptions } from "../content-options.ts";
+import { changeJob } from "../change-job.ts";
+import { contentOf, scriptOf, type ContentOptions } from "../content-options.ts";
 import type { Context } from "../context.ts";
+import { given, madeOf } from "../given.ts";
 import type { Cell } from "../output.ts";
 import { policyOf, type PolicyOptions } from "../policy-options.ts";
 import { targetOf, targetText, type TargetOptions } from "../target-options.ts";
@@ -19,10 +21,8 @@ export interface JobOptions extends PolicyOptions, ContentOptions, TargetOptions
 
 /** Prints a job; with options, says them of it first. */
 export async function showJob(context: Context, name: string, options: JobOptions): Promise<void> {
-  const { jobs, output, io } = context;
-  const changes = await changesOf(context, options);
-  const call = { signal: io.interrupt };
-  const view = await (Object.keys(changes).length > 0 ? jobs.saveJob(name, changes, call) : jobs.getJob(name, call));
+  const { output } = context;
+  const view = await changeJob(() => changed(context, name, options));
   printJob(context, view);
   if (!output.isJson && view.runs.length > 0)
     output.table(view.runs.map((run) => [run.run, stateCell(run), String(run.place ?? "-"), run.sentence]));
@@ -44,25 +44,48 @@ export function printJob({ output }: Context, view: JobView): void {
   }
 }
 
-async function changesOf({ io }: Context, options: JobOptions): Promise<JobChanges> {
+async function changed(context: Context, name: string, options: JobOptions): Promise<JobView> {
+  const { jobs, io } = context;
+  const changes = await changesOf(context, name, options);
+  const call = { signal: io.interrupt };
+  return Object.keys(changes).length > 0 ? jobs.saveJob(name, changes, call) : jobs.getJob(name, call);
+}
+
+async function changesOf(context: Context, name: string, options: JobOptions): Promise<JobChanges> {
   const policy = { ...policyOf(options), ...retentionOf(options) };
   const isPolicySet = options.defaults === true || Object.keys(policy).length > 0;
-  const script = options.script === undefined ? options.command : await readScript(options.script, io);
   return {
     ...(isPolicySet ? { policy } : {}),
-    ...(options.task === false ? { task: null } : {}),
-    ...(script === undefined ? {} : { task: { script, ...contentOf(options), ...targetOf(options) } }),
+    ...(await taskOf(context, name, options)),
   };
 }
 
+/** With a script a task of its own; without one the task that the job has, with what is said of it. */
+async function taskOf({ jobs, io }: Context, name: string, options: JobOptions): Promise<JobChanges> {
+  const script = await scriptOf(options, io);
+  const said = { ...contentOf(options), ...targetOf(options) };
+  const isAnySaid = script !== undefined || Object.keys(said).length > 0;
+  if (options.task === false && isAnySaid) throw wrongTask("Give --no-task, or what the task is to be; not both.");
+  if (options.task === false) return { task: null };
+  if (script !== undefined) return { task: { script, ...said } };
+  if (!isAnySaid) return {};
+  const { task, updatedAt = null } = await jobs.getJob(name, { signal: io.interrupt });
+  if (task === undefined) throw wrongTask(`The job “${name}” has no task: give its script, too, with --script or -c.`);
+  const { on, agent, script: asItIs, interpreter, env, parameters } = task;
+  const before = { on: agent ?? on, script: asItIs, interpreter, env, ...given({ parameters }) };
+  return { task: { ...before, ...said }, ifUpdatedAt: updatedAt };
+}
+
+function wrongTask(message: string): JobsError {
+  return new JobsError("invalid-request", message, { field: "task" });
+}
+
 function retentionOf({ keepDays, keepRuns }: JobOptions): Pick<NonNullable<JobChanges["policy"]>, "retention"> {
-  if (keepDays === undefined && keepRuns === undefined) return {};
-  return {
-    retention: {
-      ...(keepDays === undefined ? {} : { days: boundOf(keepDays, "--keep-days") }),
-      ...(keepRuns === undefined ? {} : { runs: boundOf(keepRuns, "--keep-runs") }),
-    },
-  };
+  const retention = given({
+    days: madeOf(keepDays, (text) => boundOf(text, "--keep-days")),
+    runs: madeOf(keepRuns, (text) => boundOf(text, "--keep-runs")),
+  });
+  return Object.keys(retention).length === 0 ? {} : { retention };
 }
 
 /** Null: none. */

@@ -1,4 +1,5 @@
 import type { Context } from "../context.ts";
+import { given } from "../given.ts";
 import { filterOf, type FilterOptions } from "../list-options.ts";
 import type { Cell } from "../output.ts";
 import { durationText, instantText, stateCell } from "../view-text.ts";
@@ -22,9 +23,9 @@ export async function listRuns(context: Context, options: ListOptions): Promise<
   if (options.pending === true) return listPending(context, options);
   const { jobs, output, io } = context;
   const { limit, after } = options;
-  const wanted = { ...filterOf(options, Date.now()), limit, ...(after === undefined ? {} : { after }) };
+  const wanted = { ...filterOf(options, Date.now()), limit, ...given({ after }) };
   const { runs, next } = await jobs.pageRuns(wanted, { signal: io.interrupt });
-  if (output.isJson) return output.json({ runs, ...(next === undefined ? {} : { next }) });
+  if (output.isJson) return output.json({ runs, ...given({ next }) });
   if (runs.length === 0) return output.note("There are no such runs.");
   output.table([
     HEADER,
@@ -47,7 +48,7 @@ const PENDING_HEADER = ["PLACE", "RUN", "JOB", "PRIORITY", "WANTED", "LIKELY STA
 }));
 
 async function listPending({ jobs, output, io }: Context, { job, agent, limit }: ListOptions): Promise<void> {
-  const filter = { ...(job === undefined ? {} : { job }), ...(agent === undefined ? {} : { agent }), limit };
+  const filter = { ...given({ job, agent }), limit };
   const pending = await jobs.listPending(filter, { signal: io.interrupt });
   if (output.isJson) return output.json({ pending });
   if (pending.length === 0) return output.note("Nothing waits.");

@@ -1,7 +1,7 @@
-import { JobsError } from "@jobs/core";
-import { contentOf, readScript, type ContentOptions } from "../content-options.ts";
+import { contentOf, scriptOf, type ContentOptions } from "../content-options.ts";
 import type { Context } from "../context.ts";
 import { getMeantRun } from "../find-run.ts";
+import { given } from "../given.ts";
 import { policyOf, type PolicyOptions } from "../policy-options.ts";
 import { targetOf, type TargetOptions } from "../target-options.ts";
 import { whenOf, type WhenOptions } from "../when-options.ts";
@@ -20,18 +20,12 @@ export interface RerunOptions extends PolicyOptions, ContentOptions, TargetOptio
 export async function rerunRun(context: Context, meant: string, options: RerunOptions): Promise<number> {
   const { jobs, io } = context;
   const { key, hold } = options;
-  if (options.command !== undefined && options.script !== undefined) {
-    throw new JobsError("invalid-request", "Give --script or -c, not both.", { field: "script" });
-  }
-  const script = options.script === undefined ? options.command : await readScript(options.script, io);
+  const script = await scriptOf(options, io);
   const { run } = await getMeantRun(context, meant);
   const changes = {
-    ...(options.failedHosts === undefined ? {} : { onlyFailed: options.failedHosts }),
-    ...(script === undefined ? {} : { script }),
+    ...given({ onlyFailed: options.failedHosts, script, key, hold }),
     ...contentOf(options),
     ...targetOf(options),
-    ...(key === undefined ? {} : { key }),
-    ...(hold === undefined ? {} : { hold }),
     ...whenOf(options, Date.now()),
     ...policyOf(options),
   };

@@ -32,10 +32,30 @@ function attemptCells({ number, on, startedAt, exitedAt, outcome, ...end }: Atte
   ];
 }
 
+type Row = [label: string, cell: Cell | undefined];
+
+/** What it runs after, and what runs after it. */
+function chainRowsOf({ after, dependents = [] }: RunView): Row[] {
+  const before = (after?.runs ?? []).map(({ job, run, state }): Row => {
+    const where = state === undefined ? "" : `, ${state}`;
+    return ["after", `${run} of ${job}${where}`];
+  });
+  return [
+    ...before,
+    ["after on", after === undefined ? undefined : `${after.on}, otherwise ${after.otherwise}`],
+    ...dependents.map(({ job, run }): Row => ["dependent", `${run} of ${job}`]),
+  ];
+}
+
+function slotText({ schedule, at, until, count = 1 }: NonNullable<RunView["slot"]>): string {
+  const when = count === 1 ? instantText(at) : `${count} slots, ${instantText(at)} to ${instantText(until)}`;
+  return `${schedule}: ${when}`;
+}
+
 function rowsOf(view: RunView): Cell[][] {
   const { times, output } = view;
   const log = output?.log;
-  const rows: [string, Cell | undefined][] = [
+  const rows: Row[] = [
     ["run", view.run],
     ["job", view.job],
     ["state", stateCell(view)],
@@ -43,6 +63,7 @@ function rowsOf(view: RunView): Cell[][] {
     ["waiting for", view.waitingFor],
     ["place in line", view.place === undefined ? undefined : String(view.place)],
     ["behind", view.blockedBy],
+    ...chainRowsOf(view),
     ["waits until", view.waitEndsAt === undefined ? undefined : instantText(view.waitEndsAt)],
     ["next try", view.retryAt === undefined ? undefined : instantText(view.retryAt)],
     ["held by", view.heldBy],
@@ -57,6 +78,8 @@ function rowsOf(view: RunView): Cell[][] {
     ...Object.entries(view.parameters ?? {}).map(([name, value]): [string, string] => ["with", `${name}=${value}`]),
     ["resolved by", view.resolvedBy],
     ["submitted", `${instantText(times.submittedAt)} by ${view.submittedBy}`],
+    ["due", times.dueAt === undefined || times.dueAt === times.submittedAt ? undefined : instantText(times.dueAt)],
+    ["slot of", view.slot === undefined ? undefined : slotText(view.slot)],
     ["running", times.runningAt === undefined ? undefined : instantText(times.runningAt)],
     ["ended", times.endedAt === undefined ? undefined : `${instantText(times.endedAt)} after ${durationText(view)}`],
     ["exit code", view.exitCode === undefined ? undefined : String(view.exitCode)],

@@ -5,6 +5,7 @@ import { contentOf, readScript, type ContentOptions } from "../content-options.t
 import type { Context } from "../context.ts";
 import { exitCodeOfRun } from "../exit-codes.ts";
 import { printState, printToEnd } from "../follow-run.ts";
+import { given } from "../given.ts";
 import type { CliIo } from "../io.ts";
 import { policyOf, type PolicyOptions } from "../policy-options.ts";
 import { targetOf, type TargetOptions } from "../target-options.ts";
@@ -68,8 +69,7 @@ async function inputOf(file: string | undefined, options: SubmitOptions, io: Cli
     script: command ?? (await readScript(file ?? "-", io)),
     ...contentOf(options),
     ...targetOf(options),
-    ...(key === undefined ? {} : { key }),
-    ...(hold === undefined ? {} : { hold }),
+    ...given({ key, hold }),
     ...whenOf(options, Date.now()),
     ...policyOf(options),
   };

@@ -39,6 +39,7 @@ export const Command = z.discriminatedUnion("kind", [
     appliedFrom: z.string().nullable().optional(),
     pause: z.object({ note: Note }).optional(),
     resume: z.boolean().optional(),
+    ifUpdatedAt: Instant.nullable().optional(),
   }),
   OfJob.extend({ kind: z.literal("delete") }),
   OfJob.extend({ kind: z.literal("delete-history") }),

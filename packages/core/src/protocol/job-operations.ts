@@ -1,5 +1,6 @@
 /** The operations on jobs; a part of the table in `operations.ts`. */
 import { z } from "zod";
+import { Instant } from "../domain/ids.ts";
 import { JobName } from "../domain/job-name.ts";
 import { JobPolicy } from "../domain/job.ts";
 import { Schedule } from "../domain/schedule.ts";
@@ -49,6 +50,8 @@ export const jobOperations = {
       schedules: z.array(Schedule).max(SCHEDULES_MAX).optional(),
       /** The set of jobs, said together in one file, that it is of from now on; null: made by hand. */
       appliedFrom: SetName.nullable().optional(),
+      /** The `updatedAt` of the job that the changes were made on; null: nothing was said of it. `job-changed` when it is another one by now. */
+      ifUpdatedAt: Instant.nullable().optional(),
       /** Checks all of it and says how the job would be; nothing is stored. */
       dryRun: z.boolean().optional(),
     }),

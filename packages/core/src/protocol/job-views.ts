@@ -34,7 +34,10 @@ export const JobView = z.object({
   /** What a run does when nobody hands in a script. */
   task: z
     .object({
+      /** An agent by the name that it has now, or which ones. */
       on: TargetInput,
+      /** The id of the agent that is named: another one may come to have the name. */
+      agent: z.string().optional(),
       script: z.string(),
       interpreter: z.array(z.string()),
       env: z.record(z.string(), z.string()),

@@ -20,7 +20,7 @@ export const Content = {
   on: TargetInput.optional(),
   /** Command line in front of the script file; left out: the script's `#!` line, else bash. */
   interpreter: Interpreter.optional(),
-  /** Environment of the script; names that begin with `JOBS_` are not allowed. */
+  /** Environment of the script: up to 128 KiB each and 1 MiB in all; names that begin with `JOBS_` are not allowed. */
   env: Environment.optional(),
 };
 
@@ -34,10 +34,10 @@ export type TaskInput = z.input<typeof TaskInput>;
 
 /** When a run starts, and after what. */
 const When = {
-  /** Its time: RFC 3339 with an offset, or a wall clock (`2026-12-01T02:30`) in `zone`. Left out: now. */
+  /** Its time, of a day and an hour that exist: RFC 3339 with an offset, or a wall clock (`2026-12-01T02:30`) in `zone`. Left out: now. */
   at: z.string().max(64).optional(),
   /** The IANA time zone of a wall clock, e.g. `Europe/Berlin`. */
-  zone: z.string().max(64).optional(),
+  zone: z.string().min(1).max(64).optional(),
   /** What must have ended before it starts. */
   after: z
     .strictObject({

@@ -52,7 +52,6 @@ const ROUND_MS = 1_000;
 /** Of jobs whose runs only wait so many in a round: there may be very many, and what happens to them is heard of. */
 const WAITING_A_ROUND = 1_000;
 const FOR_A_HOST: ReadonlySet<Run["waitingFor"]> = new Set(["agent", "slot", "all-paused"]);
-const SWEEP_MS = 60_000;
 
 export class Deciding {
   readonly #options: DecidingOptions;
@@ -60,7 +59,6 @@ export class Deciding {
   readonly #places: Places;
   #watch: StreamWatch | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #sweep: NodeJS.Timeout | undefined;
   #isActive = false;
 
   constructor(options: DecidingOptions) {
@@ -86,7 +84,6 @@ export class Deciding {
       onError: (error) => log.warn({ err: error }, "the watch of EVENTS broke and begins again"),
     });
     this.#timer = setInterval(() => this.#round(), ROUND_MS);
-    this.#sweep = setInterval(() => this.#options.jobs.sweep(), SWEEP_MS);
     return this.#options.historyKeeper.start();
   }
 
@@ -94,7 +91,6 @@ export class Deciding {
     if (!this.#isActive) return;
     this.#isActive = false;
     clearInterval(this.#timer);
-    clearInterval(this.#sweep);
     this.#due.stop();
     await Promise.all([this.#watch?.stop(), this.#options.historyKeeper.stop()]);
   }

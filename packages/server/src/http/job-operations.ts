@@ -7,12 +7,12 @@ import {
   type JobView,
   type OperationOutput,
   type Schedule,
-  type SlotView,
   type StoredSchedule,
 } from "@jobs/core";
 import { decideDefine, type DefinitionChange } from "@jobs/core/decide";
 import { findScheduleFault, previewOf } from "@jobs/core/schedule";
 import { listJobs } from "../projection/job-list.ts";
+import { upcomingOf } from "../projection/upcoming.ts";
 import { acceptWork } from "../submission/accept.ts";
 import { taskOf, taskViewOf, workOfTask } from "../submission/task.ts";
 import type { Handlers, OperationsOptions } from "./handlers.ts";
@@ -39,7 +39,7 @@ const AGAIN_MS = 100;
 const NEXT_SLOTS = 3;
 
 export function jobHandlers(options: OperationsOptions): JobHandlers {
-  const { commands, runs, jobs, presenter, nowMs } = options;
+  const { commands, runs, jobs, presenter, mayDecide, nowMs } = options;
   const viewOf = async (job: string, definition = jobs.findDefinition(job)): Promise<JobView> => {
     const { runs: live } = jobs.view(job);
     const { policy = {}, paused, appliedFrom, updatedAt, updatedBy } = definition ?? {};
@@ -94,7 +94,7 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
       await known(name);
       return viewOf(name);
     },
-    async saveJob({ name, policy, task, schedules, appliedFrom, dryRun = false }, by) {
+    async saveJob({ name, policy, task, schedules, appliedFrom, ifUpdatedAt, dryRun = false }, by) {
       if (policy === undefined && task === undefined && schedules === undefined) {
         const message = "Nothing is said of the job: give it a task, schedules or a policy.";
         throw new JobsError("invalid-request", message, { field: "policy" });
@@ -108,9 +108,16 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
           : { task: task === null ? null : await ofField("task", taskOf(task, { ...options, isDryRun: dryRun })) }),
         ...(schedules === undefined ? {} : { schedules }),
         ...(appliedFrom === undefined ? {} : { appliedFrom }),
+        ...(ifUpdatedAt === undefined ? {} : { ifUpdatedAt }),
       };
       if (dryRun) return viewOf(name, wouldBe(name, change));
-      await commands.define(name, change);
+      try {
+        await commands.define(name, change);
+      } catch (error) {
+        // Read here again, it is as it was found to be.
+        if (error instanceof JobsError && error.code === "job-changed") await runs.catchUp();
+        throw error;
+      }
       return viewOf(name);
     },
     async deleteJob({ name, history }, by) {
@@ -125,7 +132,7 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
       return { job: name, history };
     },
     async runJob(input, by) {
-      if (jobs.findDefinition(input.name)?.task === undefined) await runs.catchUp();
+      if (!mayDecide()) await runs.catchUp(); // another server may have saved it just now
       const task = jobs.findDefinition(input.name)?.task;
       if (task === undefined) {
         const message = `The job “${input.name}” has no task: save one, or submit a script.`;
@@ -185,13 +192,11 @@ function checkSchedule(schedule: Schedule, at: string): void {
   if (fault !== undefined) throw new JobsError("invalid-request", fault.message, { field: `${at}.${fault.field}` });
 }
 
-function schedulesOf({ job, schedules = [], cursors, updatedAt }: JobDefinition, nowMs: number): JobView["schedules"] {
-  const nextOf = (schedule: StoredSchedule): SlotView[] => [
-    ...previewOf(schedule, { job, from: nowMs + 1, count: NEXT_SLOTS }),
-  ];
+function schedulesOf(definition: JobDefinition, nowMs: number): JobView["schedules"] {
+  const { schedules = [], cursors, updatedAt } = definition;
   return schedules.map((schedule) => ({
     schedule,
-    next: nextOf(schedule),
+    next: [...upcomingOf(definition, schedule, { nowMs, count: NEXT_SLOTS })],
     doneUntil: cursors?.[schedule.id] ?? updatedAt,
   }));
 }

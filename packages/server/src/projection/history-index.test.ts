@@ -131,6 +131,31 @@ test("rows of removed runs are used again", () => {
   }
 });
 
+test("how long runs of a job took is known while one of them is in HISTORY; each counts once, also when that is read anew", () => {
+  const index = new HistoryIndex();
+  // Of job 0 one took 1 s and two took 9 s; of job 1 one took 5 s.
+  const runs = [1_000, 9_000, 9_000, 5_000].map((tookMs, nth) => {
+    const sample = { job: nth === 3 ? 1 : 0, agent: 0, by: 0, state: "completed", reason: "exit", afterMs: 0 } as const;
+    const run = runOf(sample, nth);
+    return { ...run, times: { ...run.times, runningAt: instant(0), endedAt: instant(tookMs) } };
+  });
+  const addAll = (): void => runs.forEach((run, at) => index.add(run, at + 1));
+  const known = (): unknown[] => ["Job 0", "Job 1"].map((job) => index.durations.of(job));
+  addAll();
+  for (let again = 0; again < 4; again++) index.add(runs[0]!, 1);
+  expect(known()).toEqual([9_000, 5_000]);
+  index.reset();
+  expect(known()).toEqual([undefined, undefined]);
+  addAll();
+  index.remove(runs[0]!.run);
+  index.remove(runs[1]!.run);
+  expect(known()).toEqual([9_000, 5_000]);
+  index.remove(runs[2]!.run);
+  expect(known()).toEqual([undefined, 5_000]);
+  index.erase("Job 1", 5);
+  expect(known()).toEqual([undefined, undefined]);
+});
+
 test("what is no place in a list is refused by name", () => {
   for (const cursor of ["", "x", "0-", "0-short", "zzzzzzzzzzzz-abcdefgh", "0-ABCDEFGH"])
     expect(() => placeOf(cursor)).toThrow(

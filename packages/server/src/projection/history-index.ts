@@ -2,6 +2,7 @@
 import { RunState, type Forgotten, type KeptFor, type Run } from "@jobs/core";
 import { isPastRetention, isPromised } from "@jobs/core/decide";
 import { unreadableRun } from "@jobs/core/jetstream";
+import { Durations } from "./durations.ts";
 import { Endings, type Ending, type EndingCount } from "./endings.ts";
 import { Erasures, type ErasedRun, type Erasure } from "./erasures.ts";
 import { finishedAttempt, type FinishedAttempt } from "./finished-attempt.ts";
@@ -50,6 +51,7 @@ const FEW_RUNS = 5_000;
 const FEW_JOBS = 20_000;
 
 export class HistoryIndex {
+  readonly durations = new Durations();
   #rows = new HistoryRows();
   /** The attempts of runs that had not exactly one whose host knows its end. */
   readonly #attempts = new Map<string, readonly FinishedAttempt[]>();
@@ -71,6 +73,7 @@ export class HistoryIndex {
     if (this.has(run.run) || this.#erasures.isDeleted(run.job, sequence)) return;
     this.#endings.add(run, 1);
     this.#rows.add(run, sequence);
+    this.durations.note(run);
     const attempts = run.attempts.map((one) => finishedAttempt(run, one));
     const isUsual = attempts.length === 1 && attempts[0]?.number === 1 && attempts[0].isOver;
     if (!isUsual) this.#attempts.set(run.run, attempts);
@@ -87,7 +90,9 @@ export class HistoryIndex {
 
   #forget(row: Row): void {
     const run = this.#rows.ids[row] ?? "";
+    const { name } = this.#rows.jobOf(row);
     this.#rows.remove(row);
+    if (this.#rows.job(name) === undefined) this.durations.forget(name);
     this.#attempts.delete(run);
     this.#parts.remove(run);
   }
@@ -149,6 +154,7 @@ export class HistoryIndex {
 
   reset(): void {
     this.#rows = new HistoryRows();
+    this.durations.clear();
     this.#attempts.clear();
     this.#unreadable.clear();
     this.#parts.clear();

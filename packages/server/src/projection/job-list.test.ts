@@ -13,6 +13,26 @@ function definition(job: string, change: Partial<JobDefinition> = {}): JobDefini
 
 const run = (job: string, change: Partial<Run> = {}): Run => sampleRun({ job, run: `run of ${job}`, ...change });
 
+test("a run for several hosts is one of the live runs, whatever hosts have of it", () => {
+  const jobs = new JobsProjection({ monotonicMs: () => 0 });
+  const parts = ["part1", "part2"].map((id) => sampleRun({ run: id, partOf: "whole" }));
+  const whole = sampleRun({ run: "whole", state: "running", target: { kind: "all", labels: "web" } });
+  for (const [at, run] of [whole, ...parts].entries()) jobs.apply(entryOf({ kind: "run", run }, at + 1));
+  expect(listJobs({ jobs, nowMs }, { limit: 1 })).toMatchObject([{ job: "nightly", liveRuns: 1 }]);
+});
+
+test("what is due next is told until it is due, with its jitter", () => {
+  const jobs = new JobsProjection({ monotonicMs: () => 0 });
+  const schedules = [{ id: "main", cron: "@hourly", jitterMs: 3_599_999 }];
+  jobs.apply(entryOf({ kind: "definition", definition: definition("jittery", { schedules }) }, 1));
+  const nextAt = (ms: number) => listJobs({ jobs, nowMs: () => ms }, { limit: 1 })[0]?.next[0];
+  const first = nextAt(nowMs());
+  const dueMs = Date.parse(first?.dueAt ?? "");
+  expect(dueMs - Date.parse(first?.at ?? "")).toBeGreaterThan(60_000);
+  expect(nextAt(dueMs - 1)).toEqual(first);
+  expect(nextAt(dueMs)?.at).toBe("2026-03-01T14:00:00.000Z");
+});
+
 test("jobs of which something is said or that have a live run, by name, a page at a time", () => {
   const jobs = new JobsProjection({ monotonicMs: () => 0 });
   const paused = { at: AT, by: "ada" };

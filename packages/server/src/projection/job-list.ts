@@ -1,7 +1,7 @@
 /** The jobs by name, a page at a time: those of which something is said, and those that have a live run. */
 import { hasEnded, type JobDefinition, type JobSummary } from "@jobs/core";
-import { previewOf } from "@jobs/core/schedule";
 import type { JobsProjection } from "./jobs-projection.ts";
+import { upcomingOf } from "./upcoming.ts";
 
 export interface JobListOptions {
   readonly jobs: Pick<JobsProjection, "names" | "view" | "findDefinition">;
@@ -21,7 +21,7 @@ export function listJobs({ jobs, nowMs }: JobListOptions, { limit, after, applie
   for (const job of names) {
     if (found.length === limit) break;
     const definition = jobs.findDefinition(job);
-    const liveRuns = jobs.view(job).runs.filter((run) => !hasEnded(run)).length;
+    const liveRuns = jobs.view(job).runs.filter((run) => run.partOf === undefined && !hasEnded(run)).length;
     if (definition === undefined && liveRuns === 0) continue;
     const { paused, schedules = [], appliedFrom } = definition ?? {};
     if (set !== undefined && set !== appliedFrom) continue;
@@ -33,9 +33,9 @@ export function listJobs({ jobs, nowMs }: JobListOptions, { limit, after, applie
 }
 
 /** The next firing of each schedule that is not paused, the earliest first. */
-function nextOf({ job, schedules = [] }: JobDefinition, nowMs: number): JobSummary["next"] {
-  const slots = schedules.flatMap((schedule) => {
-    const slot = schedule.paused === true ? undefined : previewOf(schedule, { job, from: nowMs + 1, count: 1 }).at(-1);
+function nextOf(definition: JobDefinition, nowMs: number): JobSummary["next"] {
+  const slots = (definition.schedules ?? []).flatMap((schedule) => {
+    const slot = schedule.paused === true ? undefined : upcomingOf(definition, schedule, { nowMs, count: 1 }).at(-1);
     return slot === undefined || slot.skip !== undefined ? [] : [{ ...slot, schedule: schedule.id }];
   });
   return slots.toSorted((one, other) => byCodeUnits(one.dueAt, other.dueAt));

@@ -19,6 +19,8 @@ import { Occupancy } from "./occupancy.ts";
 import { WaitingLines } from "./waiting-lines.ts";
 
 const NOTHING: ReadonlyMap<string, Entry> = new Map();
+/** How often jobs of which nothing is left are looked for, milliseconds: all are gone through. */
+const SWEEP_MS = 60_000;
 const NO_SETTINGS = { settings: { v: 1 }, sequence: 0 } as const;
 
 interface JobState {
@@ -57,6 +59,7 @@ export class JobsProjection extends EventEmitter<Events> {
   #settings: { readonly settings: Settings; readonly sequence: number } = NO_SETTINGS;
   readonly #announced = new Announced();
   #generation = 0;
+  #sweptAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: { monotonicMs: () => number }) {
     super();
@@ -86,7 +89,10 @@ export class JobsProjection extends EventEmitter<Events> {
 
   /** Takes over what the watch delivered. Older than what is known: ignored. */
   apply(entry: JobEntry): void {
-    if (!this.isKnown(entry.job, entry.subject, entry.sequence)) this.#set(this.#stateOf(entry.job), entry);
+    if (this.isKnown(entry.job, entry.subject, entry.sequence)) return;
+    this.#set(this.#stateOf(entry.job), entry);
+    // Here, since this is what makes it grow, on a server that decides and on any other.
+    if (this.#monotonicMs() - this.#sweptAtMs >= SWEEP_MS) this.#sweep();
   }
 
   /** True of what is not newer than what is known: chiefly this server's own writes, once they are delivered. */
@@ -161,14 +167,6 @@ export class JobsProjection extends EventEmitter<Events> {
   /** True while a marker stands in the place of this run's record: it has ended and is in HISTORY. */
   isRemoved(run: Pick<Run, "job" | "run">): boolean {
     return this.#jobs.get(run.job)?.entries.get(subjectOfRun(run))?.kind === "marker";
-  }
-
-  /** Forgets the jobs of which nothing is left but markers that have gone by themselves. */
-  sweep(): void {
-    for (const [job, state] of this.#jobs) {
-      this.#forgetExpiredMarkers(state);
-      if (state.entries.size === 0) this.#jobs.delete(job);
-    }
   }
 
   find(run: string): LiveRun | undefined {
@@ -268,6 +266,15 @@ export class JobsProjection extends EventEmitter<Events> {
     this.#handed.delete(run.run);
     this.#waiting.remove(run);
     this.occupancy.remove(run);
+  }
+
+  /** Forgets the jobs of which nothing is left but markers that have gone by themselves. */
+  #sweep(): void {
+    this.#sweptAtMs = this.#monotonicMs();
+    for (const [job, state] of this.#jobs) {
+      this.#forgetExpiredMarkers(state);
+      if (state.entries.size === 0) this.#jobs.delete(job);
+    }
   }
 
   #forgetExpiredMarkers(state: JobState): void {

@@ -1,6 +1,7 @@
 import type { Run } from "@jobs/core";
+import { entryOf } from "@jobs/core/jetstream";
 import { expect, test } from "vitest";
-import { finishedRun } from "../testing/sample-run.ts";
+import { AT, finishedRun, sampleAttempt, sampleRun } from "../testing/sample-run.ts";
 import { Dependents } from "./dependents.ts";
 import { FinishedRecords } from "./finished-records.ts";
 import { HistoryIndex } from "./history-index.ts";
@@ -10,15 +11,19 @@ import { Runs } from "./runs.ts";
 
 function runsWith(
   catchUp: () => Promise<void>,
-  { history = new HistoryIndex(), read = () => Promise.resolve<Run | undefined>(undefined) } = {},
+  {
+    history = new HistoryIndex(),
+    jobs = new JobsProjection({ monotonicMs: () => 0 }),
+    nowMs = 0,
+    read = () => Promise.resolve<Run | undefined>(undefined),
+  } = {},
 ): Runs {
-  const jobs = new JobsProjection({ monotonicMs: () => 0 });
   const presenter = new RunPresenter({
     jobs,
     dependents: new Dependents(jobs),
     stateOf: () => undefined,
     silence: { sinceHeardMs: () => 0 },
-    nowMs: () => 0,
+    nowMs: () => nowMs,
   });
   return new Runs({
     jobs,
@@ -58,4 +63,14 @@ test("a server that cannot see what is stored does not call a run unknown, nor t
   const cause = new Error("the mark did not come back");
   const runs = runsWith(() => Promise.reject(cause));
   await expect(runs.get("r")).rejects.toMatchObject({ code: "store-unavailable", cause });
+});
+
+test("of a run for several hosts the part is overdue whose host does not start it: the whole says nothing of it", () => {
+  const jobs = new JobsProjection({ monotonicMs: () => 0 });
+  const target = { kind: "all", labels: "web" } as const;
+  const whole = sampleRun({ run: "whole001", state: "running", target, fanOut: { agents: ["alpha"] } });
+  const part = sampleRun({ run: "part0001", partOf: whole.run, attempts: [sampleAttempt()] });
+  for (const [at, run] of [whole, part].entries()) jobs.apply(entryOf({ kind: "run", run }, at + 1));
+  const runs = runsWith(() => Promise.resolve(), { jobs, nowMs: Date.parse(AT) + 600_000 });
+  expect(runs.overdue()).toMatchObject([{ run: part.run, partOf: whole.run, next: { who: "alpha" } }]);
 });

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from "node:events";
 /** All runs, live and finished, as the API shows them. */
 import { JobsError, RunState, viewOfRun, type Artifact, type Run, type RunCounts, type RunView } from "@jobs/core";
-import { Durations } from "./durations.ts";
+import type { Durations } from "./durations.ts";
 import type { FinishedRecords } from "./finished-records.ts";
 import type { HistoryIndex, ListedRun } from "./history-index.ts";
 import type { Place } from "./history-rows.ts";
@@ -34,7 +34,6 @@ const LOOKS = 3;
 
 /** Emits, under a run's id, each new view of it. */
 export class Runs extends EventEmitter<Record<string, [RunView]>> {
-  readonly durations = new Durations();
   readonly #options: RunsOptions;
 
   constructor(options: RunsOptions) {
@@ -42,6 +41,11 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
     this.setMaxListeners(0);
     this.#options = options;
     options.jobs.on("run", (run) => this.#emitLive(run));
+  }
+
+  /** How long runs of jobs took. */
+  get durations(): Pick<Durations, "of"> {
+    return this.#options.history.durations;
   }
 
   /** Tells those who follow a run what has changed beside its record: above all that its host fell silent. */
@@ -70,7 +74,6 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
   onFinished(run: Run, sequence: number): void {
     this.#options.history.add(run, sequence);
     this.#options.records.note(run);
-    this.durations.note(run);
     if (this.listenerCount(run.run) > 0) this.emit(run.run, viewOfRun(run));
   }
 

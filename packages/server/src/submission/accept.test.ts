@@ -1,4 +1,4 @@
-import { SubmitInput } from "@jobs/core";
+import { SubmitInput, type ParameterValues } from "@jobs/core";
 import { expect, test } from "vitest";
 import { accept, type AcceptOptions } from "./accept.ts";
 
@@ -38,3 +38,20 @@ test.each([
   expect(requestDigest).toBe(digest);
   expect(run).toBe("1bibmm8dxld5c9u0h9zri");
 });
+
+test.each<[string, Record<string, unknown>, string]>([
+  ["a variable with a NUL byte", { env: { A: "a\0b" } }, "env.A"],
+  ["a variable of 200 kB", { env: { A: "x".repeat(200_000) } }, "env.A"],
+  ["more than 1 MiB of variables, with what parameters became", { given: filled("B"), env: filled("A") }, "env"],
+  ["an interpreter with a NUL byte", { interpreter: ["ba\0sh"] }, "interpreter"],
+  ["a #! line of 200 kB", { script: `#!/bin/sh ${"x".repeat(200_000)}\n` }, "script"],
+])("%s is refused before anything is stored", async (_, { given, ...asked }, field) => {
+  const input = SubmitInput.parse({ name: "nightly", script: "echo hi", on: "alpha", ...asked });
+  const refused = accept({ ...input, given: given as ParameterValues | undefined }, "ada", options);
+  await expect(refused).rejects.toMatchObject({ code: "invalid-request", field });
+});
+
+/** 512 KiB. */
+function filled(prefix: string): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: 8 }, (_, index) => [prefix + index, "x".repeat(64 * 1024)]));
+}

@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { dirname } from "node:path";
 /** What is checked and made of a submission before it is decided on. Nothing is stored until all of it holds. */
 import {
+  checkEnvironment,
   checkScript,
   interpreterOf,
   JobsError,
@@ -90,14 +91,15 @@ export async function acceptWork(
 export async function workOf(input: WorkInput, options: AcceptOptions): Promise<Work> {
   checkScript(input.script);
   const interpreter = input.interpreter ?? interpreterOf(input.script);
+  const { given } = input;
+  const hasEnv = input.env !== undefined || given !== undefined;
+  const env = hasEnv ? Object.fromEntries(sortedEntries({ ...input.env, ...variablesOf(given ?? {}) })) : {};
+  checkEnvironment({ env, interpreter }, input.interpreter === undefined ? "script" : "interpreter");
   const resolved = options.agents.resolve(input.on);
   const target = resolved.kind === "all" && input.only !== undefined ? { ...resolved, only: input.only } : resolved;
   // With a PATH of its own only the host itself can tell.
   if (input.env?.["PATH"] === undefined) checkProgram(programOf(interpreter), target, options.agents);
   await options.syntax.check(input.script, programOf(interpreter));
-  const { given } = input;
-  const hasEnv = input.env !== undefined || given !== undefined;
-  const env = hasEnv ? Object.fromEntries(sortedEntries({ ...input.env, ...variablesOf(given ?? {}) })) : {};
   const content: PayloadContent = {
     v: 1,
     script: input.script,

@@ -1,21 +1,14 @@
 /** A run as a submission again: as it was, or changed. */
-import {
-  JobsError,
-  PolicySettings,
-  targetInputOf,
-  type ParameterValues,
-  type PayloadContent,
-  type Run,
-  type SubmitInput,
-} from "@jobs/core";
+import { JobsError, PolicySettings, targetInputOf, type PayloadContent, type Run, type SubmitInput } from "@jobs/core";
 import type { ArtifactStore } from "@jobs/core/artifacts";
 import type { z } from "zod";
+import type { WorkInput } from "./accept.ts";
 import { readPayload } from "./payload-content.ts";
 
 type Input = z.output<typeof SubmitInput>;
 
-/** With what the run was given: that stays as it was. */
-type Repeated = Input & { readonly given?: ParameterValues };
+/** With what the run was given, which stays as it was; and of all hosts that match those that it was for. */
+type Repeated = Input & Pick<WorkInput, "given" | "only">;
 
 /** What may be changed; what is left out is as it was. */
 export type Changes = { readonly [K in Exclude<keyof Input, "name">]?: Input[K] | undefined };
@@ -27,8 +20,16 @@ export async function repeat(run: Run, changes: Changes, artifacts: ArtifactStor
   // Another script brings its own interpreter along.
   const asItWas = changes.script === undefined ? { script, interpreter } : {};
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
-  const before = { ...asItWas, env, on: targetInputOf(run.target), ...PolicySettings.parse(run) };
+  const where = changes.on === undefined ? { on: targetInputOf(run.target), ...onlyOf(run) } : {};
+  const before = { ...asItWas, env, ...where, ...PolicySettings.parse(run) };
   return { ...before, ...given, name: run.job, ...(parameters === undefined ? {} : { given: parameters }) } as Repeated;
+}
+
+/** Before it begins its target names them, then what is frozen of it. */
+function onlyOf({ target, fanOut }: Run): Pick<WorkInput, "only"> {
+  const asked = target.kind === "all" ? target.only : undefined;
+  const only = fanOut?.isNarrowed === true ? fanOut.agents : asked;
+  return only === undefined ? {} : { only };
 }
 
 async function contentOf({ run, payload }: Run, artifacts: ArtifactStore): Promise<PayloadContent> {

@@ -61,12 +61,16 @@ export async function workOfTask(
 /** A task as the API shows it. */
 export async function taskViewOf(
   task: Task,
-  options: Pick<AcceptOptions, "artifacts">,
+  options: Pick<AcceptOptions, "artifacts" | "agents">,
 ): Promise<NonNullable<JobView["task"]>> {
   const { script, interpreter, env } = await contentOf(task, options);
   const { target, parameters } = task;
   const declared = parameters === undefined ? {} : { parameters, parametersSchema: parametersJsonSchema(parameters) };
-  return { on: target.kind === "agent" ? target.name : targetInputOf(target), script, interpreter, env, ...declared };
+  const where =
+    target.kind === "agent"
+      ? { on: options.agents.findRecord(target.agent)?.name ?? target.name, agent: target.agent }
+      : { on: targetInputOf(target) };
+  return { ...where, script, interpreter, env, ...declared };
 }
 
 /** What the task itself says: the variables that its parameters became are not of its environment. */

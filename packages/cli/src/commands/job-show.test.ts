@@ -1,0 +1,81 @@
+import type { JobView } from "@jobs/sdk";
+import { startContractServer } from "@jobs/sdk/testing";
+import { expect, test } from "vitest";
+import { runCommand } from "../testing/run-command.ts";
+
+const updatedAt = "2026-11-23T10:00:00.000Z";
+const parameters = [{ name: "REGION", type: "text" as const, default: "eu" }];
+const task = { script: "echo hi", on: "web-1", interpreter: ["bash"], env: { A: "1" }, parameters };
+/** The agent `web-1` is called `web one`. */
+const shown = { ...task, on: "web one", agent: "web-1", parametersSchema: {} };
+
+/** Answers with the job; the first saves, so many of them, come too late. */
+async function startServer({ task: given, late = 0 }: { task?: JobView["task"]; late?: number } = {}) {
+  const body: JobView = {
+    job: "nightly",
+    policy: {},
+    runs: [],
+    updatedAt,
+    ...(given === undefined ? {} : { task: given }),
+  };
+  let saves = 0;
+  const server = await startContractServer({
+    answer: ({ method }) =>
+      method === "POST" && saves++ < late
+        ? { status: 409, body: { error: { code: "job-changed", message: "Read it again." } } }
+        : { body },
+  });
+  return Object.assign(server, {
+    run: (...options: readonly string[]) =>
+      runCommand(["job", "nightly", ...options], { env: { JOBS_URL: server.url, JOBS_TOKEN: server.token } }),
+    saved: () => server.requests.filter(({ method }) => method === "POST").map(({ body: sent }) => sent),
+  });
+}
+
+test("with a script a task is set as a whole, with --no-task taken away", async () => {
+  await using server = await startServer({ task: shown });
+  await server.run("-c", "echo ho", "--on", "web-2", "-e", "B=2", "--interpreter", "sh -e");
+  await server.run("--no-task");
+  const said = { script: "echo ho", on: "web-2", env: { B: "2" }, interpreter: ["sh", "-e"] };
+  expect(server.saved()).toEqual([
+    { name: "nightly", task: said },
+    { name: "nightly", task: null },
+  ]);
+});
+
+test("without a script the task that there is is changed, and nothing else of it", async () => {
+  await using server = await startServer({ task: shown });
+  await server.run("--on", "web-2", "--retries", "2");
+  await server.run("--on-any", "zone=eu");
+  await server.run("--on-all", "zone=eu");
+  await server.run("-e", "B=2");
+  await server.run("--interpreter", "sh -e");
+  const change = { name: "nightly", ifUpdatedAt: updatedAt };
+  expect(server.saved()).toEqual([
+    { ...change, task: { ...task, on: "web-2" }, policy: { retry: { count: 2 } } },
+    { ...change, task: { ...task, on: { any: "zone=eu" } } },
+    { ...change, task: { ...task, on: { all: "zone=eu" } } },
+    { ...change, task: { ...task, env: { B: "2" } } },
+    { ...change, task: { ...task, interpreter: ["sh", "-e"] } },
+  ]);
+});
+
+test("a task that somebody else changes at the same time is read again", async () => {
+  await using server = await startServer({ task: shown, late: 1 });
+  expect(await server.run("--on", "web-2")).toMatchObject({ exitCode: 0 });
+  expect(server.requests.map(({ method }) => method)).toEqual(["GET", "POST", "GET", "POST"]);
+});
+
+test.each([
+  [["--script", import.meta.filename, "-c", "other"], "not both"],
+  [["--no-task", "-c", "echo"], "--no-task"],
+  [["--no-task", "--on", "web-2"], "--no-task"],
+  [["--on", "web-2", "--retries", "2"], "has no task"],
+])("%j is refused, and nothing saved", async (options, advice) => {
+  await using server = await startServer();
+  expect(await server.run(...options)).toMatchObject({
+    exitCode: 64,
+    stderr: expect.stringContaining(advice) as string,
+  });
+  expect(server.saved()).toEqual([]);
+});

@@ -1,0 +1,113 @@
+import { instantOf, type JobDefinition, type Payload } from "@jobs/core";
+import { connectNats } from "@jobs/core/jetstream";
+import { startNats } from "@jobs/core/testing";
+import { expect, test } from "vitest";
+import { Dependents } from "../projection/dependents.ts";
+import { FinishedRecords } from "../projection/finished-records.ts";
+import { HistoryIndex } from "../projection/history-index.ts";
+import { JobsProjection } from "../projection/jobs-projection.ts";
+import { RunPresenter } from "../projection/run-presenter.ts";
+import { Runs } from "../projection/runs.ts";
+import { sampleAgent, sampleAgents } from "../testing/sample-agents.ts";
+import { AT } from "../testing/sample-run.ts";
+import { startStaleServer } from "../testing/stale-server.ts";
+import type { OperationsOptions } from "./handlers.ts";
+import { jobHandlers } from "./job-operations.ts";
+
+const JOB = "nightly";
+const target = { kind: "agent", agent: "alpha", name: "alpha" } as const;
+
+function taskOf(script: string): NonNullable<JobDefinition["task"]> {
+  const body = JSON.stringify({ v: 1, script, interpreter: ["bash"], env: {} });
+  const payload: Payload = { form: "plain", sha256: script, sizeBytes: body.length, body };
+  return { target, payload, digest: script };
+}
+
+/** A server that decides, and another one that knows of the job what it had when it last caught up. */
+async function startServers() {
+  const nats = await startNats();
+  const link = await connectNats({ url: nats.url, name: "test" });
+  const clock = { ms: Date.parse(AT) };
+  const { decider, jobs: decided, store } = await startStaleServer(link, { now: () => instantOf(clock.ms++) });
+  const nowMs = (): number => clock.ms;
+  const jobs = new JobsProjection({ monotonicMs: () => 0 });
+  const catchUp = async (): Promise<void> => jobs.applySnapshot(JOB, await store.read(JOB));
+  const dependents = new Dependents(jobs);
+  const silence = { sinceHeardMs: () => 0 };
+  const presenter = new RunPresenter({ jobs, dependents, stateOf: () => undefined, silence, nowMs });
+  const records = new FinishedRecords({ read: () => Promise.resolve(undefined) });
+  const runs = new Runs({ jobs, history: new HistoryIndex(), presenter, records, catchUp });
+  const define = (change: object) => decider.define(JOB, { by: "ada", ...change });
+  const commands = {
+    define: (_: string, change: object) => define(change),
+    submit: (...args: Parameters<typeof decider.submit>) => decider.submit(...args),
+  };
+  // What these operations do not come to is left out.
+  const agents = sampleAgents(sampleAgent("alpha"));
+  const served = { commands, runs, jobs, agents, presenter, mayDecide: () => false, nowMs };
+  const options = served as unknown as OperationsOptions;
+  return {
+    clock,
+    agents,
+    decided,
+    define,
+    catchUp,
+    behind: jobHandlers(options),
+    [Symbol.asyncDispose]: async () => {
+      await link.connection.close();
+      await nats[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test("a run now is one of what was saved last, through a server that has not seen that yet, too", async () => {
+  await using servers = await startServers();
+  await servers.define({ task: taskOf("old") });
+  await servers.catchUp();
+  await servers.define({ task: taskOf("new") });
+  const { run } = await servers.behind.runJob({ name: JOB }, "bob");
+  expect(servers.decided.find(run.run)?.run.payload).toEqual(taskOf("new").payload);
+});
+
+test("whoever is told that a job has changed reads the change at the server that said so", async () => {
+  await using servers = await startServers();
+  await servers.define({ task: taskOf("old") });
+  await servers.catchUp();
+  const { updatedAt } = await servers.behind.getJob({ name: JOB }, "ada");
+  await servers.define({ task: taskOf("new") });
+  const save = (ifUpdatedAt = updatedAt) =>
+    servers.behind.saveJob({ name: JOB, policy: { queueLimit: 3 }, ifUpdatedAt }, "bob");
+  await expect(save()).rejects.toMatchObject({ code: "job-changed" });
+  const now = await servers.behind.getJob({ name: JOB }, "ada");
+  expect(now.task?.script).toBe("new");
+  await save(now.updatedAt);
+  await servers.catchUp();
+  expect(await servers.behind.getJob({ name: JOB }, "ada")).toMatchObject({ policy: { queueLimit: 3 } });
+});
+
+test("a job shows a slot until it is due, with its jitter", async () => {
+  await using servers = await startServers();
+  await servers.define({
+    task: taskOf("true"),
+    schedules: [{ id: "main", cron: "@hourly", jitterMs: 3_599_999 }],
+  });
+  await servers.catchUp();
+  const next = async () => (await servers.behind.getJob({ name: JOB }, "ada")).schedules?.[0]?.next;
+  const [first, second] = (await next()) ?? [];
+  const dueMs = Date.parse(first?.dueAt ?? "");
+  expect(dueMs).toBeGreaterThan(Date.parse(first?.at ?? ""));
+  servers.clock.ms = dueMs - 1;
+  expect((await next())?.slice(0, 2)).toEqual([first, second]);
+  servers.clock.ms = dueMs;
+  expect((await next())?.[0]).toEqual(second);
+});
+
+test("a job shows the agent of its task by the name that it has now, and by its id", async () => {
+  await using servers = await startServers();
+  await servers.define({ task: taskOf("true") });
+  await servers.catchUp();
+  servers.agents.onRecord(sampleAgent("alpha", { name: "alpha-old" }), 2);
+  servers.agents.onRecord(sampleAgent("beta", { name: "alpha" }), 3);
+  const { task } = await servers.behind.getJob({ name: JOB }, "ada");
+  expect(task).toMatchObject({ on: "alpha-old", agent: "alpha" });
+});
