@@ -158,7 +158,7 @@ function describeEnd(run: Run): string {
     case "blackout":
       return `Skipped: it falls into a blackout of the schedule.${slots(run)}`;
     case "overlap":
-      return `Skipped: ${run.skippedFor === undefined ? "too many runs of the job waited" : `run ${run.skippedFor} of the job lived`} when its time came.${slots(run)}`;
+      return `Skipped: ${run.skippedFor === undefined ? "too many runs of the job waited" : `run ${run.skippedFor} of the job lived`} when it was to start.${slots(run)}`;
     case "missed":
       return `Skipped: no server could start it when its time came.${slots(run)}`;
     case "dependency-failed":
