@@ -240,9 +240,40 @@ test("in a blackout nothing is made up; what is late by less than a minute start
   expect(define().reconcile(at(29)).slots()).toEqual([missed(10, 1), ran(20)]);
 });
 
-test("a slot that is late by less than a take-over takes is not missed", () => {
-  const job = new Job(definitionWith({ cron: "0 * * * *", catchUp: { mode: "none" } }));
-  expect(job.reconcile(at(61)).slots()).toEqual([ran(60)]);
+test.each([{ mode: "none" }, { mode: "last", withinMs: 1_000 }] as const)(
+  "the latest slot is not missed while it is late by less than a minute, whatever catch-up says: %o",
+  (catchUp) => {
+    const define = (): Job => new Job(definitionWith({ cron: "0 * * * *", catchUp }));
+    expect(define().reconcile(at(61)).slots()).toEqual([ran(60)]);
+    expect(define().reconcile(at(61, 1)).slots()).toEqual([["skipped", "missed", at(60), at(60), 1]]);
+  },
+);
+
+describe("slots in quick succession", () => {
+  const second = (seconds: number): string => at(0, seconds * 1_000);
+  const ranAt = (seconds: number): unknown[] => ["pending", undefined, second(seconds), undefined, undefined];
+  const missedTo = (seconds: number): unknown[] => ["skipped", "missed", second(10), second(seconds), seconds / 10];
+  const reconciled = (seconds: number, schedule: Partial<StoredSchedule>): unknown =>
+    new Job(definitionWith({ cron: "*/10 * * * * *", ...schedule }, { policy: { overlap: "queue" } }))
+      .reconcile(second(seconds))
+      .slots();
+
+  test.each([
+    ["none", undefined, [missedTo(110), ranAt(120)]],
+    ["last", undefined, [missedTo(110), ranAt(120)]],
+    ["all", 3, [missedTo(90), ranAt(100), ranAt(110), ranAt(120)]],
+  ] as const)("after an outage the latest ones have runs, catch-up %s", (mode, max, expected) => {
+    const catchUp = { mode, ...(max === undefined ? {} : { max }) };
+    expect(reconciled(123, { catchUp })).toEqual(expected);
+    const blackouts = [{ from: second(121), to: second(180) }];
+    expect(reconciled(123, { catchUp, blackouts })).toEqual([missedTo(110), ranAt(120)]);
+  });
+
+  test("all have one whose deciding server was only taken over from", () => {
+    const each = { cron: "*/5 * * * * *" };
+    expect(reconciled(14, each)).toEqual([ranAt(5), ranAt(10)]);
+    expect(reconciled(16, each)).toEqual([["skipped", "missed", second(5), second(10), 2], ranAt(15)]);
+  });
 });
 
 test("an outage with more slots than one look takes leaves none out", () => {

@@ -19,8 +19,10 @@ import { asOf, dueMs, isHeldBack } from "./early.ts";
 import { acceptedRun, findRejection } from "./submit.ts";
 import { NOTHING, write, type Decision, type DecisionContext, type JobView } from "./view.ts";
 
-/** A slot that is later than this had nobody to start it, milliseconds: catch-up decides. Longer than a take-over. */
+/** A slot that is later than this had nobody to start it, milliseconds: catch-up decides. */
 const LATE_MS = 60_000;
+/** So late nobody could start it, but for a take-over by another server: once a later slot is due, too, catch-up decides. */
+const PASSED_MS = 10_000;
 /** Slots that one decision looks at: an outage may have left very many. */
 const LOOKED_AT_ONCE = 5_000;
 
@@ -83,16 +85,17 @@ function decideSlot(scheduled: Scheduled): Decision {
   return skip(scheduled, { slots: skipped, reason });
 }
 
-/** From here on slots that nobody could start in time are made up for; those of which no run comes anyway do not count. */
+/** Which of the slots that are due have a run: from here on, of those of which the schedule itself says nothing else. */
 function madeUpIndex(due: readonly ExpectedSlot[], schedule: StoredSchedule, nowMs: number): number {
-  const isAnyLate = due.some(({ dueAt }) => nowMs - dueAt > LATE_MS);
-  if (!isAnyLate) return 0;
-  // There may be later ones; and in a blackout no run of the schedule starts.
-  if (due.length === LOOKED_AT_ONCE || blackoutTest(schedule)(nowMs)) return due.length;
+  const isLate = ({ dueAt }: ExpectedSlot, ms: number): boolean => nowMs - dueAt > ms;
+  if (!due.some((slot) => isLate(slot, PASSED_MS))) return 0;
+  const last = due.findLast(({ skip }) => skip === undefined);
+  const isLastOnTime = last !== undefined && !isLate(last, LATE_MS);
+  if (due.length === LOOKED_AT_ONCE) return due.length; // there may be later ones
   const { mode, max } = catchUpOf(schedule);
-  let left = mode === "none" ? 0 : mode === "last" ? 1 : max;
-  const last = due.findLastIndex(({ skip }) => skip === undefined && left-- === 0);
-  return last + 1;
+  const madeUp = mode === "none" || blackoutTest(schedule)(nowMs) ? 0 : mode === "last" ? 1 : max;
+  let left = Math.max(madeUp, isLastOnTime ? 1 : 0);
+  return 1 + due.findLastIndex(({ skip }) => skip === undefined && left-- === 0);
 }
 
 function reasonToSkip(
@@ -104,8 +107,7 @@ function reasonToSkip(
   // Slots of a time before the pause were missed, if they were not dealt with.
   if (schedule.paused === true || context.isPaused || definition.paused !== undefined) return "paused";
   const lateMs = Date.parse(context.now) - slot.dueAt;
-  if (lateMs <= LATE_MS) return undefined;
-  return isMadeUp && lateMs <= catchUpOf(schedule).withinMs ? undefined : "missed";
+  return isMadeUp && lateMs <= Math.max(LATE_MS, catchUpOf(schedule).withinMs) ? undefined : "missed";
 }
 
 /** The run of a slot gets in line as a submission of this instant would; where that would be refused, the slot is skipped. */

@@ -215,8 +215,11 @@ describe("slots of any schedule", () => {
     const property = fc.property(any, instant, fc.nat(19), (one, after, index) => {
       const slots = take(one, after, 20);
       let last = after;
+      let lastDue = after;
       for (const { at, dueAt } of slots) {
         expect(at).toBeGreaterThan(last);
+        expect(dueAt).toBeGreaterThan(lastDue);
+        lastDue = dueAt;
         expect(dueAt - at).toBeGreaterThanOrEqual(0);
         expect(dueAt - at).toBeLessThanOrEqual(one.jitterMs ?? 0);
         if (one.start !== undefined) expect(at).toBeGreaterThanOrEqual(Date.parse(one.start));

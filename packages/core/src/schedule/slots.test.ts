@@ -310,14 +310,14 @@ describe("start, end and blackouts", () => {
 });
 
 describe("jitter", () => {
-  const schedule: Schedule = { id: "main", cron: "* * * * *", jitterMs: 600_000 };
+  const schedule: Schedule = { id: "main", cron: "*/10 * * * *", jitterMs: 300_000 };
   const delays = (job: string, change: Partial<Schedule> = {}, after = 0): number[] =>
     [...slotsOf({ ...schedule, ...change }, { job, after, limit: 1_000 })].map(({ at, dueAt }) => dueAt - at);
 
   test("is the same for the same slot, from wherever it is asked for", () => {
     const all = delays("a");
     expect(delays("a")).toEqual(all);
-    expect(delays("a", {}, 60_000 * 500).slice(0, 500)).toEqual(all.slice(500));
+    expect(delays("a", {}, 600_000 * 500).slice(0, 500)).toEqual(all.slice(500));
   });
   test("is another one for another job or schedule", () => {
     expect(delays("b")).not.toEqual(delays("a"));
@@ -326,12 +326,20 @@ describe("jitter", () => {
   test("spreads evenly up to its bound and not beyond", () => {
     const all = delays("a");
     expect(Math.min(...all)).toBeGreaterThanOrEqual(0);
-    expect(Math.max(...all)).toBeLessThanOrEqual(600_000);
+    expect(Math.max(...all)).toBeLessThanOrEqual(300_000);
     for (let part = 0; part < 10; part++) {
-      const count = all.filter((one) => Math.floor(one / 60_000) === part).length;
+      const count = all.filter((one) => Math.floor(one / 30_000) === part).length;
       expect(count).toBeGreaterThan(60);
       expect(count).toBeLessThan(140);
     }
+  });
+  test("makes no slot as late as the next one, and the last one as late as any", () => {
+    const all = delays("a", { jitterMs: 3_600_000 });
+    expect(Math.max(...all)).toBeLessThan(600_000);
+    expect(Math.max(...all)).toBeGreaterThan(590_000);
+    const once = { id: "main", at: "2026-03-01T12:00:00Z", jitterMs: 3_600_000 };
+    const late = ["a", "b", "c", "d", "e"].map((job) => nextSlot(once, { job, after: 0 }));
+    expect(Math.max(...late.map((slot) => (slot?.dueAt ?? 0) - (slot?.at ?? 0)))).toBeGreaterThan(600_000);
   });
   test("is none where nobody asks for it", () => {
     expect(new Set(delays("a", { jitterMs: 0 }))).toEqual(new Set([0]));

@@ -42,10 +42,10 @@ export function* slotsOf(schedule: Schedule, range: SlotRange): Generator<Expect
   const isBlack = blackoutTest(schedule);
   let count = 0;
   if (limit <= 0) return;
-  for (const moment of momentsIn(schedule, Math.max(after, start - 1))) {
+  for (const { moment, roomMs } of withRoom(momentsIn(schedule, Math.max(after, start - 1)), jitterMs)) {
     const { at, isMissing, meant } = moment;
     if (at > until || at >= end) return;
-    const dueAt = isMissing === true ? at : at + jitterOf(`${job}/${id}/${at}`, jitterMs);
+    const dueAt = isMissing === true ? at : at + jitterOf(`${job}/${id}/${at}`, roomMs);
     const skip = isMissing === true ? "dst-gap" : isBlack(at) || isBlack(dueAt) ? "blackout" : undefined;
     yield {
       at,
@@ -58,6 +58,20 @@ export function* slotsOf(schedule: Schedule, range: SlotRange): Generator<Expect
     count++;
     if (count >= limit) return;
   }
+}
+
+/** How much later a run may be due at each moment: up to `jitterMs`, but before the next moment, so that none overtakes another. */
+function* withRoom(
+  moments: Iterable<Moment>,
+  jitterMs: number,
+): Generator<{ readonly moment: Moment; readonly roomMs: number }> {
+  let before: Moment | undefined;
+  for (const moment of moments) {
+    if (jitterMs === 0) yield { moment, roomMs: 0 };
+    else if (before !== undefined) yield { moment: before, roomMs: Math.min(jitterMs, moment.at - before.at - 1) };
+    before = moment;
+  }
+  if (jitterMs > 0 && before !== undefined) yield { moment: before, roomMs: jitterMs };
 }
 
 /** The first slot after an instant, also one that is skipped; undefined when there is none any more. */
