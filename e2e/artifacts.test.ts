@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -33,6 +33,16 @@ test("everything in $JOBS_OUTPUT is kept with its hash, listed, and fetched to a
   const location = fileURLToPath(output?.location ?? "");
   expect(await readFile(join(location, "1", "artifacts", "plain.txt"), "utf8")).toBe("hello\n");
   expect(await readFile(join(location, "1", "log"), "utf8")).toBe("done\r\n");
+});
+
+test("a server that starts removes what a killed one had half written", async () => {
+  await using stack = await startStack({ agents: [] });
+  const incoming = join(stack.directory, "artifacts", "incoming");
+  await mkdir(incoming, { recursive: true });
+  await writeFile(join(incoming, "old"), "half");
+  await utimes(join(incoming, "old"), 0, 0);
+  await stack.startServer();
+  await expect.poll(() => readdir(incoming)).toEqual([]);
 });
 
 test("an upload URL takes its one object and nothing else", async () => {

@@ -51,11 +51,14 @@ test("a script that fails twice is tried again each time at its time, and comple
   expect(file?.name).toBe("try-2");
   expect(Buffer.from((await file?.bytes()) ?? []).toString()).toBe("of 2\n");
   expect((await run.artifacts()).map(({ name }) => name)).toEqual(["try-3"]);
-  await expect(run.artifacts({ attempt: 9 })).rejects.toMatchObject({ code: "invalid-request", field: "attempt" });
+  const never = { code: "invalid-request", field: "attempt" };
+  await expect(run.artifacts({ attempt: 9 })).rejects.toMatchObject(never);
+  await expect(run.logs({ attempt: 9 }).next()).rejects.toMatchObject(never);
 
   const status = await runCli(stack, "status", run.id);
   expect(status.stdout).toMatch(/1\s+alpha .*failed: exit code 75, tried again from/);
   expect((await runCli(stack, "logs", run.id, "--attempt", "2")).stdout).toContain("try 2, attempt 2");
+  expect(await runCli(stack, "logs", run.id, "--attempt", "9")).toMatchObject({ exitCode: 64, stdout: "" });
   expect((await runCli(stack, "logs", run.id)).stdout).toContain("try 3");
   expect((await runCli(stack, "artifacts", run.id, "--attempt", "1")).stdout).toContain("try-1");
 });

@@ -108,7 +108,8 @@ test("attempts that both allow it may overlap, and their fences may come in any 
 });
 
 test("a script that was killed leaves no end mark, and the next one starts", () => {
-  const killed = withFinal("a", { state: "failed", reason: "supervisor-ended", exitCode: undefined });
+  const output = { location: "file:x", log: { lengthBytes: 8, complete: false }, artifacts: [] };
+  const killed = withFinal("a", { state: "failed", reason: "supervisor-ended", exitCode: undefined, output });
   const marks = [start({ run: "a", fence: 1 }), start({ run: "b", fence: 2 }), end("b")];
   const logs = new Map([["a", "line 1\r\n"]]);
   expect(findViolations({ ...soundHistory(), ...killed, marks, logs })).toEqual([]);

@@ -22,9 +22,8 @@ import { BeatChain } from "./beat-chain.ts";
 import { defaultSlots, type AgentOptions } from "./config.ts";
 import { hostReport } from "./host-report.ts";
 import { SessionFile } from "./session-file.ts";
-import { SupervisorLink } from "./supervisor-link.ts";
+import { SupervisorLink, type SupervisorLinkOptions } from "./supervisor-link.ts";
 import { bootClockMs } from "./supervisor/boot-clock.ts";
-import { ensureSupervisor } from "./supervisor/launch.ts";
 import { VERSION } from "./version.ts";
 
 export interface RunningAgent extends AsyncDisposable {
@@ -44,7 +43,9 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const session = randomUUID();
   // NATS may be away for longer than an attempt may live unattended, and nobody else would end it in time.
-  await ensureSupervisor({ stateDir, env, session });
+  const unheard = unheardLink({ stateDir, env, session }, log);
+  await unheard.start();
+  unheard.detach();
   const link = await connectNats({
     ...options.nats,
     name: `jobs-agent-${options.id}`,
@@ -166,15 +167,7 @@ function build(options: AgentOptions & { readonly session: string }, link: NatsL
     }
     await stop();
     // It was left running when the agent stopped.
-    const again = new SupervisorLink({
-      stateDir,
-      env,
-      session,
-      log,
-      onConnected: () => undefined,
-      onStatus: () => undefined,
-      onOutput: () => undefined,
-    });
+    const again = unheardLink({ stateDir, env, session }, log);
     await again.start();
     await again.end(graceMs);
   };
@@ -185,6 +178,15 @@ const AGAIN_MS = 500;
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** How long an agent that ends tries to tell how its attempts ended; the next one tells it otherwise, milliseconds. */
 const LAST_WORDS_MS = 2_000;
+
+/** To a supervisor, started if there is none, whose words nobody listens to. */
+function unheardLink(
+  options: Pick<SupervisorLinkOptions, "stateDir" | "env" | "session">,
+  log: Logger,
+): SupervisorLink {
+  const ignore = (): void => undefined;
+  return new SupervisorLink({ ...options, log, onConnected: ignore, onStatus: ignore, onOutput: ignore });
+}
 
 /**
  * Differs also between two machines that were resumed from one snapshot: what they draw at random may be the same then, as

@@ -6,6 +6,7 @@ import { access, open, readdir, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { ARTIFACTS_MAX, type Artifact, type ReportMessage } from "@jobs/core";
+import { isShortage } from "./supervisor/shortage.ts";
 
 type Upload = NonNullable<ReportMessage["uploads"]>[number];
 
@@ -29,8 +30,6 @@ const NAME_MAX_LENGTH = 700;
 const PART_MAX_LENGTH = 180;
 /** HTTP status: the bytes were not those that the URL was made for. */
 const UNPROCESSABLE = 422;
-/** The host is too short of something to look: that tells nothing about the file. */
-const SHORTAGES = new Set(["EMFILE", "ENFILE", "ENOMEM", "EAGAIN"]);
 
 /**
  * Every regular file below the folder, by name. Links are left out: they may lead anywhere. What no name can spell and
@@ -109,7 +108,7 @@ async function orUndefined<T>(looking: Promise<T>): Promise<T | undefined> {
 }
 
 function rethrowShortage(error: unknown): undefined {
-  if (SHORTAGES.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  if (isShortage(error)) throw error;
 }
 
 async function factsOf(file: FileHandle): Promise<Pick<Artifact, "sizeBytes" | "sha256">> {

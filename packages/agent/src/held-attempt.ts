@@ -50,7 +50,7 @@ export class HeldAttempt {
       logs,
       address: { agent, run: key.run, attempt: key.attempt },
       spoolPath: folder.spoolPath,
-      notePath: `${folder.spoolPath}.shipped`,
+      notePath: folder.shippedPath,
       isAdopted,
       onCaughtUp: () => this.#onShipped(),
       log,

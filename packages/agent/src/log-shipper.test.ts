@@ -65,6 +65,13 @@ test.each([
   expect((await fixture.chunks()).map((chunk) => chunk.split(":")[1]).join("")).toBe(spool ?? "");
 });
 
+test("a spool that a crash has cut shorter than what was shipped before has nothing more to ship", async () => {
+  await using fixture = await ShipperFixture.open({ spool: "0123", note: "9" });
+  fixture.shipper.grow({ lengthBytes: 4 });
+  await fixture.caughtUp(9);
+  expect(await fixture.chunks()).toEqual([]);
+});
+
 /** A shipper to a nats-server of its own. */
 class ShipperFixture {
   readonly shipper: LogShipper;

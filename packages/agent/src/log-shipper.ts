@@ -129,7 +129,7 @@ export class LogShipper {
   async #resume(): Promise<void> {
     this.#acknowledged = this.#next = await this.#note.load();
     this.#isReady = true;
-    if (this.#acknowledged === this.#lengthBytes) this.#options.onCaughtUp();
+    if (this.#acknowledged >= this.#lengthBytes) this.#options.onCaughtUp(); // a crash may have cut the spool shorter
   }
 
   #noteCutShort(): void {

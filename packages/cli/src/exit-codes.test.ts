@@ -6,6 +6,8 @@ test.each([
   [0, { state: "completed", reason: "exit", exitCode: 0 }],
   [3, { state: "failed", reason: "exit", exitCode: 3 }],
   [137, { state: "failed", reason: "signal", signal: "SIGKILL" }],
+  [162, { state: "failed", reason: "signal", signal: "SIG34" }],
+  [119, { state: "failed", reason: "signal", signal: "SIGNEW" }],
   [110, { state: "cancelled", reason: "cancelled-by", signal: "SIGTERM" }],
   [110, { state: "cancelled", reason: "cancelled-by", exitCode: 0 }],
   [111, { state: "skipped", reason: "overlap" }],

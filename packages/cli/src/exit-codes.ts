@@ -40,7 +40,8 @@ export function exitCodeOfRun({ state, reason, exitCode, signal }: RunView): num
     return EXIT_CODES[reason as keyof typeof EXIT_CODES];
   }
   if (exitCode !== undefined) return exitCode;
-  const number = constants.signals[signal as NodeJS.Signals] as number | undefined;
-  if (number !== undefined) return 128 + number;
+  // One without a name, `SIG34`, says its number.
+  const number = constants.signals[signal as NodeJS.Signals] ?? Number(/^SIG(\d+)$/.exec(signal ?? "")?.[1]);
+  if (number > 0) return 128 + number;
   return state === "completed" ? 0 : EXIT_CODES.unknown;
 }

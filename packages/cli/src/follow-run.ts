@@ -1,3 +1,4 @@
+import type { StoredLog } from "@jobs/core";
 import type { LogChunk, RunHandle, RunResult, RunView } from "@jobs/sdk";
 import type { Context } from "./context.ts";
 import type { Output } from "./output.ts";
@@ -19,31 +20,16 @@ export async function printLog(
   { from, live, only }: FollowOptions,
 ): Promise<void> {
   const signal = io.interrupt;
-  let reached = from;
-  let isCut = false;
-  let attempt: number | undefined;
-  run.on("retry", ({ error }) => {
-    if (!isCut) output.note(`${error.message} Trying again …`);
-    isCut = true;
-  });
+  const printer = new LogPrinter(output, from);
+  run.on("retry", ({ error }) => printer.noteBreak(error));
   if (live) run.on("state", (view) => printState(output, view));
+  const chunks = run.logs({ from, live, attempt: only, signal });
   try {
-    for await (const chunk of run.logs({ from, live, attempt: only, signal })) {
-      isCut = false;
-      if (attempt !== undefined && chunk.attempt !== attempt) {
-        output.note(`jobs: Attempt ${chunk.attempt} begins.`);
-        reached = 0;
-      }
-      ({ attempt } = chunk);
-      if (chunk.offset > reached) output.note(`Bytes ${reached}–${chunk.offset - 1} of the log are lost.`);
-      await printChunk(output, chunk);
-      reached = chunk.offset + chunk.bytes.length;
-    }
-    if (only !== undefined) return;
-    if (output.isJson && run.log !== undefined) output.json({ type: "log-end", ...run.log });
-    if (run.log?.complete === false) output.note("The log is not complete.");
+    let next = await chunks.next();
+    for (; next.done !== true; next = await chunks.next()) await printer.print(next.value);
+    sayHowItEnded(output, next.value);
   } catch (error) {
-    if (signal.aborted) sayHowToComeBack(output, run, reached);
+    if (signal.aborted) sayHowToComeBack(output, run, { from: printer.reached, only });
     throw error;
   } finally {
     run.close();
@@ -65,15 +51,55 @@ export function printState(output: Output, view: RunView): void {
   else output.note(`jobs: ${view.sentence}`);
 }
 
-async function printChunk(output: Output, chunk: LogChunk): Promise<void> {
-  const { attempt, offset, bytes } = chunk;
-  if (output.isJson) output.json({ type: "log", attempt, offset, sizeBytes: bytes.length, text: chunk.text });
-  else await output.bytes(bytes);
+/** Prints the chunks of a log, and what must be said between them. */
+class LogPrinter {
+  readonly #output: Output;
+  #reached: number;
+  #attempt: number | undefined;
+  #isCut = false;
+
+  constructor(output: Output, from: number) {
+    this.#output = output;
+    this.#reached = from;
+  }
+
+  /** The offset behind the last byte. */
+  get reached(): number {
+    return this.#reached;
+  }
+
+  async print(chunk: LogChunk): Promise<void> {
+    const output = this.#output;
+    const { attempt, offset, bytes } = chunk;
+    this.#isCut = false;
+    if (this.#attempt !== undefined && attempt !== this.#attempt) {
+      output.note(`jobs: Attempt ${attempt} begins.`);
+      this.#reached = 0;
+    }
+    this.#attempt = attempt;
+    if (offset > this.#reached) output.note(`Bytes ${this.#reached}–${offset - 1} of the log are lost.`);
+    if (output.isJson) output.json({ type: "log", attempt, offset, sizeBytes: bytes.length, text: chunk.text });
+    else await output.bytes(bytes);
+    this.#reached = offset + bytes.length;
+  }
+
+  /** Says it once, until bytes come again. */
+  noteBreak({ message }: Error): void {
+    if (!this.#isCut) this.#output.note(`${message} Trying again …`);
+    this.#isCut = true;
+  }
 }
 
-function sayHowToComeBack(output: Output, run: RunHandle, reached: number): void {
+/** Undefined: it has not ended. */
+function sayHowItEnded(output: Output, log: StoredLog | undefined): void {
+  if (output.isJson && log !== undefined) output.json({ type: "log-end", ...log });
+  if (log?.complete === false) output.note("The log is not complete.");
+}
+
+function sayHowToComeBack(output: Output, run: RunHandle, { from, only }: Omit<FollowOptions, "live">): void {
+  const ofAttempt = only === undefined ? "" : ` --attempt ${only}`;
   output.note("");
   output.note("jobs: The run goes on without you.");
-  output.note(`  come back:  jobs logs -f ${run.id} --from ${reached}`);
+  output.note(`  come back:  jobs logs -f ${run.id}${ofAttempt} --from ${from}`);
   output.note(`  end it:     jobs cancel ${run.id}`);
 }

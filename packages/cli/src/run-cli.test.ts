@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CloseCode, type RunView } from "@jobs/core";
@@ -251,6 +251,14 @@ test.each(["../out", "/etc/x", "a/../../b", "a//b"])(
     expect(done).toMatchObject({ exitCode: 64, stderr: expect.stringContaining("leads out") });
   },
 );
+
+test.skipIf(process.platform === "win32")("a backslash is a character of a name", async () => {
+  await using server = await startServerWith(["a\\b", "..\\c"]);
+  const folder = await mkdtemp(join(tmpdir(), "cli-"));
+  const done = await runCommand(["artifacts", "get", "nightly", "-o", folder], server);
+  expect(done).toMatchObject({ exitCode: 0, stderr: "" });
+  expect((await readdir(folder)).toSorted()).toEqual(["..\\c", "a\\b"]);
+});
 
 test("the connection comes from options, then the environment, then the file, whose token goes to no other server", async () => {
   await using server = await startServer();

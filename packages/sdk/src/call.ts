@@ -41,12 +41,13 @@ export async function call<N extends OperationName>(
     return pathPart(name, value);
   });
   const body = "body" in request ? request.body : Object.keys(rest).length > 0 ? JSON.stringify(rest) : undefined;
-  const response = await send(connection, method === "POST" ? filled : filled + queryOf(rest), {
+  const received = await send(connection, method === "POST" ? filled : filled + queryOf(rest), {
     ...options,
     method,
     ...(method === "POST" && body !== undefined ? { body } : {}),
+    take: async (response) => parseJson(await response.text()),
   });
-  const answer = output.safeParse(await readJson(connection, response));
+  const answer = output.safeParse(received);
   if (!answer.success) {
     const message = `The server's answer to ${request.operation} was not understood: are server and SDK of the same version?`;
     throw new JobsError("internal", message, { cause: answer.error });
@@ -54,14 +55,16 @@ export async function call<N extends OperationName>(
   return answer.data as OperationOutput<N>;
 }
 
-interface SendOptions extends CallOptions {
+interface SendOptions<T> extends CallOptions {
   readonly method: string;
   readonly body?: string;
+  /** What is taken of the answer within the time; the rest of it has none. */
+  readonly take: (response: Response) => T | Promise<T>;
 }
 
 /** Sends one authorised request; throws a {@link JobsError} for every answer that is not a success. */
-export async function send(connection: Connection, path: string, options: SendOptions): Promise<Response> {
-  const { method, body, signal, timeoutMs = TIMEOUT_MS } = options;
+export async function send<T>(connection: Connection, path: string, options: SendOptions<T>): Promise<T> {
+  const { method, body, take, signal, timeoutMs = TIMEOUT_MS } = options;
   const timeLimit = new AbortController();
   const timer = setTimeout(() => timeLimit.abort(), timeoutMs);
   try {
@@ -75,11 +78,11 @@ export async function send(connection: Connection, path: string, options: SendOp
       signal: signal === undefined ? timeLimit.signal : AbortSignal.any([signal, timeLimit.signal]),
     });
     if (!response.ok) throw await errorOf(connection, response);
-    return response;
+    return await take(response);
   } catch (error) {
     signal?.throwIfAborted();
     if (error instanceof JobsError) throw error;
-    const why = timeLimit.signal.aborted ? `nothing came within ${timeoutMs / 1000} s` : reasonOf(error);
+    const why = timeLimit.signal.aborted ? `it did not come within ${timeoutMs / 1000} s` : reasonOf(error);
     throw unreachable(connection, why, error);
   } finally {
     clearTimeout(timer);
@@ -114,13 +117,6 @@ async function errorOf(connection: Connection, response: Response): Promise<Jobs
     "internal",
     `${connection.url} answered ${status}, which no Jobs server says: is this its address?`,
   );
-}
-
-async function readJson(connection: Connection, response: Response): Promise<unknown> {
-  const text = await response.text().catch((error: unknown) => {
-    throw unreachable(connection, reasonOf(error), error);
-  });
-  return parseJson(text);
 }
 
 function parseJson(text: string): unknown {

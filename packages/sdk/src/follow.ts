@@ -10,7 +10,8 @@
  *   - Every break but a final error is met by opening again, at the offset reached: no byte is lost or seen twice.
  *   - A browser does not say why a socket could not be opened. So one plain request asks for the run: an error of the
  *     caller (unknown run, refused token) is final, all others are breaks.
- *   - Parked means: the socket is not read. Where that cannot be done it is closed, and opened again once drained.
+ *   - Parked means: the socket is not read. Where that cannot be done it is closed, and opened again once drained. The server
+ *     cuts off who takes nothing for long: that is no break, and nobody is told.
  *   - A gap in the log is met by one more try at the same offset; when it is still there, those bytes are lost.
  */
 import {
@@ -64,6 +65,8 @@ export class Follow {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #openedAt = 0;
   #isParked = false;
+  /** Since its socket was opened. */
+  #wasParked = false;
   #logEnded: boolean;
   #isSettled = false;
   #gapAt: number | undefined;
@@ -111,6 +114,7 @@ export class Follow {
     const url = connection.url.replace(/^http/, "ws") + streams.follow(run) + query;
     let wasOpened = false;
     this.#openedAt = performance.now();
+    this.#wasParked = false;
     let socket: Socket | undefined;
     const ifCurrent = (then: () => void) => () => {
       if (socket !== undefined && socket === this.#socket) then();
@@ -168,7 +172,7 @@ export class Follow {
   }
 
   #park(): void {
-    this.#isParked = true;
+    this.#isParked = this.#wasParked = true;
     if (this.#socket?.reading !== undefined) this.#socket.reading.pause();
     else this.#drop();
     this.#options.onChange();
@@ -189,7 +193,9 @@ export class Follow {
     const error = this.#lastError ?? unreachable(connection, `the connection was closed (${code})`);
     this.#lastError = undefined;
     if (performance.now() - this.#openedAt > STEADY_MS) this.#backoff.reset();
-    if (wasOpened) this.#again(error);
+    if (this.#isParked) return; // it is opened again once drained
+    if (code === CloseCode.tooSlow || this.#wasParked) this.#open();
+    else if (wasOpened) this.#again(error);
     else void this.#diagnose(error);
   }
 

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
@@ -22,7 +23,7 @@ export const nodeTransport: Transport = {
   },
   env: (name) => process.env[name],
   writeFile: async (path, content) => {
-    const partial = `${path}.${randomUUID()}.part`;
+    const partial = join(dirname(path), `.${randomUUID()}.part`); // the file's own name may be as long as one can be
     try {
       await pipeline(
         Readable.fromWeb(content as NodeReadableStream<Uint8Array>),

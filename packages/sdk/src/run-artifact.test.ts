@@ -36,6 +36,14 @@ test("an artifact is fetched as bytes, stream and file", async () => {
   expect(server.requests.at(-1)?.path).toBe("/v1/runs/abcdefgh12345678/artifacts/out/a%20b%23.bin");
 });
 
+test("a file may have the longest name that there is", async () => {
+  await using server = await startWith(content);
+  const folder = await mkdtemp(join(tmpdir(), "sdk-"));
+  const [artifact] = await (await connect(server).run("abcdefgh12345678")).artifacts();
+  await artifact?.toFile(join(folder, "n".repeat(255)));
+  expect(await readdir(folder)).toEqual(["n".repeat(255)]);
+});
+
 const changed = Buffer.from(content);
 changed[1_500_000] = (changed[1_500_000] ?? 0) ^ 1;
 

@@ -46,7 +46,8 @@ export class RunArtifact {
    */
   async open(options: DownloadOptions = {}): Promise<ReadableStream<Uint8Array>> {
     const path = streams.artifact(this.#run, this.name, this.#attempt);
-    const { body } = await send(this.#connection, path, { method: "GET", signal: options.signal });
+    const { signal } = options;
+    const body = await send(this.#connection, path, { method: "GET", signal, take: (response) => response.body });
     return (body ?? new Blob([]).stream()).pipeThrough(this.#check());
   }
 

@@ -116,10 +116,10 @@ export class RunHandle {
   }
 
   /**
-   * The log from an offset (in bytes) on, then live, to its end; returns how it ended. A slow reader slows down the
-   * network, not the run. Breaking out of the loop closes the connection.
+   * The log from an offset (in bytes) on, then live, to its end; returns how it ended, with `live: false` only if it has.
+   * A slow reader slows down the network, not the run. Breaking out of the loop closes the connection.
    *
-   * @throws JobsError `unauthenticated`, `run-unknown`.
+   * @throws JobsError `unauthenticated`, `run-unknown`; `invalid-request` when the run is over and had no such attempt.
    * @example
    * for await (const chunk of run.logs({ from: 0 })) process.stdout.write(chunk.bytes);
    * if (!run.log?.complete) console.warn("bytes are missing", run.log?.missing);
@@ -136,7 +136,7 @@ export class RunHandle {
           if (item.kind === "end" && attempt === undefined) this.#log = item.log;
           const rest = chunker.rest();
           if (rest !== undefined) yield rest;
-          return item.kind === "end" ? item.log : this.log;
+          return item.kind === "end" ? item.log : undefined; // more may come
         }
       }
     } finally {

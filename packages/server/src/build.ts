@@ -64,6 +64,7 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
   let url = "";
   const baseUrl = (): string => options.publicUrl ?? url;
   const artifacts = new FileStore({ directory: options.artifacts.directory, secret, now: nowMs, baseUrl });
+  void artifacts.removeLeftOvers().catch((err: unknown) => log.warn({ err }, "left-over uploads were not removed"));
 
   const jobs = new JobsProjection({ monotonicMs });
   const finished = new HistoryIndex((runs) => agents.onErased(runs));
@@ -170,6 +171,7 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
       artifacts,
       logs: keeper,
       desk,
+      silentMs: (held) => silence.silentMs(held),
       isOpen: (run) => isSlotOpen(jobs.view(run.job), run) || finished.isErasing(run.job),
       isFinished: (run) => finished.has(run),
       isKept: (run) => isMemberKept(jobs.view(run.job), run),

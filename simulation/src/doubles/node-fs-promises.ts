@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import type { DiskFile } from "../host/disk.ts";
 import { kernel, self } from "../kernel/machine.ts";
 import { systemError } from "./node-errors.ts";
-import { accessSync, fileAt, isSystemPath, mkdirSync } from "./node-fs.ts";
+import { accessSync, fileAt, isSystemPath, lstatSync, mkdirSync } from "./node-fs.ts";
 
 export { constants };
 
@@ -125,6 +125,15 @@ export async function readdir(path: string): Promise<readonly string[]> {
   await Promise.resolve();
   if (isSystemPath(path) || !self().host.disk.has(path)) throw systemError("ENOENT", path);
   return self().host.disk.list(path);
+}
+
+export async function lstat(path: string): Promise<ReturnType<typeof lstatSync>> {
+  await Promise.resolve();
+  return lstatSync(path);
+}
+
+export function realpath(path: string): Promise<string> {
+  return Promise.resolve(path);
 }
 
 export async function access(path: string): Promise<void> {

@@ -28,10 +28,11 @@ export function accessSync(path: string): void {
   if (!existsSync(path)) throw systemError("ENOENT", path);
 }
 
-export function statSync(path: string): { isFile: () => boolean; isDirectory: () => boolean } {
+export function statSync(path: string): { size: number; isFile: () => boolean; isDirectory: () => boolean } {
   accessSync(path);
-  const isFolder = self().host.disk.folders.has(path);
-  return { isFile: () => !isFolder, isDirectory: () => isFolder };
+  const { disk } = self().host;
+  const isFolder = disk.folders.has(path);
+  return { size: disk.find(path)?.bytes.length ?? 0, isFile: () => !isFolder, isDirectory: () => isFolder };
 }
 
 export function lstatSync(path: string): { isDirectory: () => boolean; uid: number; mode: number } {
@@ -79,10 +80,4 @@ export function writeSync(fd: number, bytes: Buffer, ...where: readonly number[]
   if (file === undefined) throw systemError("EBADF", String(fd));
   file.write(bytes.subarray(from, from + length), position);
   return length;
-}
-
-// oxlint-disable-next-line require-await -- read as a stream is
-export async function* createReadStream(path: string): AsyncGenerator<Buffer> {
-  const { bytes } = fileAt(path);
-  if (bytes.length > 0) yield Buffer.from(bytes);
 }

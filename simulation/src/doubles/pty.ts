@@ -1,6 +1,7 @@
 /** Takes the place of the supervisor's `pty.ts`: a script on the simulated host. */
 import { kernel, self } from "../kernel/machine.ts";
 import { noteLeader, type LeaderExit } from "./leaders.ts";
+import { systemError } from "./node-errors.ts";
 import { fileAt } from "./node-fs.ts";
 import type { ProcessIdentity } from "./process-table.ts";
 
@@ -22,7 +23,7 @@ export class Pty {
 
   static spawn(program: PtyProgram, listener: PtyListener): Pty {
     const { random } = kernel();
-    if (random.chance(0.005)) throw new Error("no pty is left");
+    if (random.chance(0.005)) throw random.chance(0.5) ? systemError("ENOSPC", "no pty is left") : new Error("odd");
     return new Pty(program, listener);
   }
 

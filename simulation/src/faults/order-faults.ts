@@ -66,7 +66,7 @@ export const ORDER_FAULTS = {
   },
   "waited-for-after-failures": {
     about: "A run for several hosts that has failed on too many goes to those that were waited for all the same.",
-    scale: { hosts: 3, paceMs: 400 },
+    scale: { hosts: 3, paceMs: 400, forAll: 0.5 },
     edits: [{ file: FAN_OUT, find: "isStopped(run, members) ? members.find(", replace: "1 > 2 ? members.find(" }],
   },
   "parts-not-kept": {

@@ -1,5 +1,5 @@
 import { mkdirSync, rmdirSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
-import { readdir, rm } from "node:fs/promises";
+import { chmod, lstat, readdir, readFile, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 const SHORT_BYTES = 1024 * 1024;
@@ -13,6 +13,8 @@ export class AttemptFolder {
   /** Where the script runs. */
   readonly workDir: string;
   readonly spoolPath: string;
+  /** How far the agent has shipped the spool. */
+  readonly shippedPath: string;
 
   constructor(stateDir: string, name: string) {
     this.path = join(stateDir, "attempts", name);
@@ -20,6 +22,7 @@ export class AttemptFolder {
     this.outputDir = join(this.path, "output");
     this.workDir = join(this.path, "work");
     this.spoolPath = join(this.path, "spool");
+    this.shippedPath = join(this.path, "spool.shipped");
   }
 
   /** At once and not through the thread pool: four small calls, which the start of a script waits for. */
@@ -35,7 +38,7 @@ export class AttemptFolder {
   }
 
   async remove(): Promise<void> {
-    if (!this.#removeAtOnce()) await rm(this.path, { recursive: true, force: true, maxRetries: 2 });
+    if (!this.#removeAtOnce()) await removeTree(this.path);
   }
 
   /** In most the script left nothing but a short log: that is removed sooner than handed on. False when anything is left. */
@@ -43,6 +46,7 @@ export class AttemptFolder {
     try {
       if (statSync(this.spoolPath).size > SHORT_BYTES) return false; // to remove it would hold up everything else
       for (const file of [this.scriptPath, this.spoolPath]) unlinkSync(file);
+      rmSync(this.shippedPath, { force: true });
       for (const folder of [this.outputDir, this.workDir, this.path]) rmdirSync(folder);
       return true;
     } catch {
@@ -51,11 +55,54 @@ export class AttemptFolder {
   }
 }
 
-/** Removes the folders of attempts that the journal does not know: their release was journaled, their end cut short. */
-export async function removeOrphanFolders(stateDir: string, knownNames: ReadonlySet<string>): Promise<void> {
+/**
+ * Removes the folders of attempts that the journal does not know: their release was journaled, their end cut short. One
+ * that cannot be removed (another user's files, a mount) is told, and stays; the next start tries it again.
+ */
+export async function removeOrphanFolders(
+  stateDir: string,
+  { knownNames, log }: { readonly knownNames: ReadonlySet<string>; readonly log: (message: string) => void },
+): Promise<void> {
   const attemptsDir = join(stateDir, "attempts");
   const names = await readdir(attemptsDir).catch(() => []);
   for (const name of names) {
-    if (!knownNames.has(name)) await rm(join(attemptsDir, name), { recursive: true, force: true });
+    if (knownNames.has(name)) continue;
+    await removeTree(join(attemptsDir, name)).catch((error: unknown) =>
+      log(`cannot remove an old folder: ${String(error)}`),
+    );
+  }
+}
+
+/** A script with the rights to may have mounted a file system here, and left it: what is in that is not its own. */
+async function findMount(path: string): Promise<string | undefined> {
+  const mounts = await readFile("/proc/self/mountinfo", "utf8").catch(() => "");
+  const real = await realpath(path).catch(() => path);
+  const points = mounts.split("\n").map((line) => (line.split(" ")[4] ?? "").replaceAll(/\\(\d{3})/g, unescaped));
+  return points.find((point) => point === real || point.startsWith(`${real}/`));
+}
+
+function unescaped(_: string, octal: string): string {
+  return String.fromCharCode(Number.parseInt(octal, 8));
+}
+
+/** Tries it twice: something may have come into it meanwhile, and a script may have closed its own folders. */
+async function removeTree(path: string): Promise<void> {
+  const mount = await findMount(path);
+  if (mount !== undefined) throw new Error(`a file system is mounted on ${mount}: unmount it`);
+  const remove = (): Promise<void> => rm(path, { recursive: true, force: true });
+  await remove().catch(async ({ code }: NodeJS.ErrnoException) => {
+    if (code === "EACCES" || code === "EPERM") await openFolders(path);
+    await remove();
+  });
+}
+
+/** Lets their own user empty a folder and those below it; follows no link, and passes over what it may not change. */
+async function openFolders(path: string): Promise<void> {
+  try {
+    if (!(await lstat(path)).isDirectory()) return;
+    await chmod(path, 0o700);
+    for (const name of await readdir(path)) await openFolders(join(path, name));
+  } catch {
+    // what is in its way, the removal says
   }
 }

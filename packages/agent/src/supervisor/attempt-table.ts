@@ -40,9 +40,11 @@ export class AttemptTable {
     table.#load(records);
     if (corruptCount > 0)
       options.log(`set ${corruptCount} damaged or unknown lines of the journal aside in ${path}.corrupt`);
-    else await removeOrphanFolders(options.stateDir, new Set(table.#attempts.keys()));
+    else await removeOrphanFolders(options.stateDir, { knownNames: new Set(table.#attempts.keys()), log: options.log });
     await journal.compactIfLarge();
-    await Promise.all(table.all().map(async (attempt) => (attempt.isOver() ? undefined : attempt.recover())));
+    // A full disk keeps the journal from it, not the agent: what that is told, and releases, makes room.
+    const left = table.all().filter((attempt) => !attempt.isOver());
+    await Promise.all(left.map((attempt) => Promise.race([attempt.recover(), attempt.ended])));
     return table;
   }
 
@@ -85,8 +87,12 @@ export class AttemptTable {
     const attempt = this.#attempts.get(name);
     if (attempt === undefined || !attempt.isOver()) return;
     this.#attempts.delete(name);
-    await this.#journal.append({ kind: "released", run, attempt: attemptNumber });
-    await attempt.release();
+    try {
+      await this.#journal.append({ kind: "released", run, attempt: attemptNumber });
+    } finally {
+      // Also when the disk is full: nothing else makes room. A later start tells of it again, and it is released again.
+      await attempt.release();
+    }
   }
 
   async endAll(cause: EndCause, graceMs: number): Promise<void> {

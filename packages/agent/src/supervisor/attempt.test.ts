@@ -7,6 +7,7 @@ import type { JournalRecord } from "./attempt-record.ts";
 import { Attempt } from "./attempt.ts";
 import { bootId } from "./boot-clock.ts";
 import type { AttemptSpec, AttemptStatus } from "./protocol.ts";
+import { limit } from "./testing/limit.ts";
 
 test("what cannot be journaled is not started", async () => {
   await using fixture = await AttemptFixture.make();
@@ -75,6 +76,17 @@ test("an interpreter that the host cannot execute is said to be that", async () 
   expect(fixture.attempt.status?.refusal).toEqual({
     code: "spawn-failed",
     message: `the host cannot start a process: ENOENT: No such file or directory, posix_spawn ${interpreter}`,
+  });
+});
+
+test("a host that is too short of something to start a process has no room just now", async () => {
+  await using fixture = await AttemptFixture.make();
+  let limited: Disposable | undefined;
+  await fixture.attempt.carryOut(fixture.spec, () => void (limited = limit("descriptors", 0)));
+  limited?.[Symbol.dispose]();
+  expect(fixture.attempt.status?.refusal).toEqual({
+    code: "no-room",
+    message: "the host cannot start a process: EMFILE: Too many open files, posix_openpt",
   });
 });
 

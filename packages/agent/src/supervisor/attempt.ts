@@ -20,6 +20,7 @@ import type {
   SpoolGrowth,
 } from "./protocol.ts";
 import { Pty, type PtyProgram } from "./pty.ts";
+import { isShortage } from "./shortage.ts";
 import { measureSpool, Spool } from "./spool.ts";
 
 /** What a script leaves running behind it gets this long to end by itself. */
@@ -138,7 +139,8 @@ export class Attempt {
       if (refusal !== undefined) return await this.refuse(refusal);
       this.#spawn(program);
     } catch (error) {
-      return this.refuse({ code: "spawn-failed", message: `the host cannot start a process: ${messageOf(error)}` });
+      const code = isShortage(error) ? "no-room" : "spawn-failed";
+      return this.refuse({ code, message: `the host cannot start a process: ${messageOf(error)}` });
     }
   }
 
@@ -176,12 +178,10 @@ export class Attempt {
     const knowsSession = leader !== undefined && isAlive(leader);
     const tree = new ProcessTree({ leader, knowsSession, marker: this.#marker() });
     const leftOver = isSameBoot ? await tree.end(0) : [];
-    const [{ droppedBytes }, log] = [this.#record.status.log, await measureSpool(this.folder.spoolPath)];
     this.#endCause = isSameBoot ? "supervisor-ended" : "host-restarted";
-    await this.#concludeExit(droppedBytes === undefined ? log : { lengthBytes: log.lengthBytes, droppedBytes }, {
-      leftOver,
-      revisions: RECOVERY_REVISIONS,
-    });
+    // Without a hash: what was printed last may not have been read, or written, or has gone with the host.
+    const log = { lengthBytes: measureSpool(this.folder.spoolPath) };
+    await this.#concludeExit(log, { leftOver, revisions: RECOVERY_REVISIONS });
   }
 
   #findEndRefusal(): Refusal | undefined {
@@ -196,7 +196,7 @@ export class Attempt {
       path: this.folder.spoolPath,
       onWritten: (growth) => this.#host.onOutput(this, growth),
       onPressure: (isPressed) => (isPressed ? this.#pty?.pause() : this.#pty?.resume()),
-      onDropped: (error) => this.#noteDropped(error),
+      onDropped: (error) => this.#host.log(`log of ${this.name} ends early: ${messageOf(error)}`),
     });
   }
 
@@ -266,13 +266,6 @@ export class Attempt {
   #change(changes: Partial<AttemptStatus>, more: Partial<AttemptRecord> = {}): void {
     const { status } = this.#record;
     this.#record = { ...this.#record, ...more, status: { ...status, revision: status.revision + 1, ...changes } };
-  }
-
-  #noteDropped(error: unknown): void {
-    this.#host.log(`log of ${this.name} ends early: ${messageOf(error)}`);
-    // A successor would otherwise take what is in the spool for the whole log.
-    this.#change({ log: { lengthBytes: this.#spool?.log.lengthBytes ?? 0, droppedBytes: 1 } });
-    void this.#journalRecord();
   }
 
   async #journalRecord(): Promise<boolean> {

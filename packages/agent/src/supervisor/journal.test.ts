@@ -1,10 +1,11 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { expect, test } from "vitest";
 import type { JournalRecord } from "./attempt-record.ts";
 import { Journal } from "./journal.ts";
+import { unprivileged } from "./testing/unprivileged.ts";
 
 test("records come back in the order they were appended", async () => {
   await using folder = await TestFolder.make();
@@ -96,6 +97,20 @@ test("a large journal is rewritten to its snapshot, and goes on", async () => {
   expect(records[0]).toEqual(fenceRecord(42));
   expect(records.at(-1)).toEqual(fenceRecord(43));
 });
+
+test("after a rewrite nothing is promised before the new file has its name on the disk", () =>
+  unprivileged(async () => {
+    await using folder = await TestFolder.make();
+    const options = { path: join(folder.path, "journal"), compactAtBytes: 0, snapshot: () => [fenceRecord(42)] };
+    const { journal } = await Journal.open(options);
+    await chmod(folder.path, 0o300); // may be written, not opened
+    await journal.append(fenceRecord(1));
+    await expect(journal.append(fenceRecord(2))).rejects.toThrow("EACCES");
+    await chmod(folder.path, 0o700);
+    await journal.append(fenceRecord(3));
+    await journal.close();
+    expect(await readRecords(folder.path)).toEqual([fenceRecord(42), fenceRecord(3)]);
+  }));
 
 function fenceRecord(sequence: number): JournalRecord {
   return { kind: "fence", job: "job", fence: { epoch: "e1", sequence } };

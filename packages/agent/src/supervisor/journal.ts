@@ -24,6 +24,8 @@ interface QueuedLine {
  *
  * - A record is safe once `append` resolved: written and synced. Records that arrive while one sync runs share the
  *   next one (group commit), so a burst of starts costs a few syncs, not one each.
+ * - A large file is rewritten. Until its name is on the disk, too, a crash of the host may bring back the old one, which has
+ *   all that was promised by then; so it is the next record that waits for the name.
  * - A write that failed is cut off again, so that the next one does not continue a torn line.
  * - A torn last line is what a crash leaves of a record nobody was promised: it is ignored. A damaged line before
  *   it, or one of another generation's kind or version, is set aside in `<path>.corrupt`; the rest still counts, since
@@ -34,6 +36,8 @@ export class Journal {
   #file: FileHandle;
   #sizeBytes: number;
   #compactAtBytes: number;
+  /** False while a crash of the host may bring back the file that was there before. */
+  #isNameSynced = true;
   #queue: QueuedLine[] = [];
   #pumping: Promise<void> | undefined;
   #syncCount = 0;
@@ -117,6 +121,8 @@ export class Journal {
       written += writeSync(this.#file.fd, bytes, written, bytes.length - written, position);
     }
     await this.#file.datasync();
+    if (!this.#isNameSynced) await syncDirectoryOf(this.#options.path);
+    this.#isNameSynced = true;
     this.#syncCount += 1;
     this.#sizeBytes += bytes.length;
   }
@@ -140,8 +146,8 @@ export class Journal {
     this.#file = file;
     this.#sizeBytes = bytes.length;
     this.#compactAtBytes = Math.max(this.#options.compactAtBytes ?? DEFAULT_COMPACT_AT_BYTES, bytes.length * 2);
-    await syncDirectoryOf(this.#options.path);
-    await old.close();
+    this.#isNameSynced = false;
+    await old.close().catch(() => undefined);
   }
 }
 

@@ -58,15 +58,6 @@ export async function connectSupervisor(options: ConnectSupervisorOptions): Prom
   }
 }
 
-/** Starts a supervisor when there is none: the first thing that it does is to end what a dead one has left. */
-export async function ensureSupervisor(
-  options: Pick<ConnectSupervisorOptions, "stateDir" | "env" | "session">,
-): Promise<void> {
-  const ignore = (): void => undefined;
-  const listener = { onHello: ignore, onStatus: ignore, onOutput: ignore, onClosed: ignore };
-  (await connectSupervisor({ ...options, listener })).close();
-}
-
 interface LaunchedSupervisor {
   hasEnded: boolean;
   hasFailed: boolean;

@@ -3,7 +3,12 @@ import { constants as osConstants } from "node:os";
 import { adoptOrphansOfAll, reap, reapAny, spawnOnTerminal, type Program } from "./libc.ts";
 import { listChildren } from "./process-table.ts";
 
-const SIGNAL_NAMES = new Map(Object.entries(osConstants.signals).map(([name, number]) => [number, name]));
+/** Some numbers have a second name, later in the list: SIGIOT is SIGABRT. */
+const SIGNAL_NAMES = new Map(
+  Object.entries(osConstants.signals)
+    .toReversed()
+    .map(([name, number]) => [number, name]),
+);
 
 /** How a leader ended: one of the two; neither when nobody can know. */
 export interface LeaderExit {

@@ -95,7 +95,10 @@ export interface AttemptExit {
 /** The spool of an attempt, after masking. */
 export interface AttemptLog {
   readonly lengthBytes: number;
-  /** Hex, once no more will come. Absent for ever when bytes were dropped: such a log is not complete. */
+  /**
+   * Hex, once no more will come. Absent for ever when bytes were dropped, or the supervisor ended before the attempt:
+   * such a log is not complete.
+   */
   readonly sha256?: string;
   /** Bytes that the disk refused; all of them come after `lengthBytes`. Absent when none were. */
   readonly droppedBytes?: number;

@@ -1,16 +1,12 @@
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import koffi from "koffi";
 import { afterEach, expect, test, vi } from "vitest";
 import { findProcess } from "./process-table.ts";
 import { Pty, type PtyListener, type PtyProgram } from "./pty.ts";
+import { limit } from "./testing/limit.ts";
 import { shell, startOnPty, type Ended, type RunningOnPty } from "./testing/run-on-pty.ts";
 
-const RLIMIT_NOFILE = 7;
-const libc = koffi.load(null);
-const getrlimit = libc.func("int getrlimit(int, void *)");
-const setrlimit = libc.func("int setrlimit(int, void *)");
 const PATH = process.env["PATH"]!;
 
 afterEach(() => vi.useRealTimers());
@@ -94,6 +90,9 @@ test("how it ended is told by code or by signal", async () => {
   expect((await run(shell("kill -KILL $$"))).exit).toEqual({ signal: "SIGKILL" });
   // Its status says that a core was dumped, where that is allowed.
   expect((await run(shell("ulimit -c unlimited; kill -QUIT $$"))).exit).toEqual({ signal: "SIGQUIT" });
+  // Its number has two names.
+  expect((await run(shell("kill -6 $$"))).exit).toEqual({ signal: "SIGABRT" });
+  expect((await run(shell("kill -34 $$"))).exit).toEqual({ signal: "SIG34" });
 });
 
 test("not one byte is lost of 200 kB printed directly before the exit", async () => {
@@ -158,8 +157,6 @@ test.each([
 });
 
 test("a host with too few descriptors left starts nothing, and leaves nothing behind", async () => {
-  const limit = new BigUint64Array(2); // soft, hard
-  expect(getrlimit(RLIMIT_NOFILE, limit)).toBe(0);
   const gaps = [openSync("/dev/null", "r")];
   // The look itself has one, the next.
   while (gaps.at(-1)! + 1 < Math.max(...openDescriptors())) gaps.push(openSync("/dev/null", "r"));
@@ -167,15 +164,13 @@ test("a host with too few descriptors left starts nothing, and leaves nothing be
   const [before, children] = [openDescriptors(), countChildren()];
   const codes: unknown[] = [];
   for (let room = 0; room < 10 && codes.at(-1) !== "started"; room += 1) {
-    expect(setrlimit(RLIMIT_NOFILE, BigUint64Array.of(BigInt(first + room), limit[1]!))).toBe(0);
     let pty: Pty | undefined;
     try {
+      using _ = limit("descriptors", first + room);
       pty = Pty.spawn(shell("kill -STOP $$"), silent);
       codes.push("started");
     } catch (error) {
       codes.push((error as NodeJS.ErrnoException).code);
-    } finally {
-      setrlimit(RLIMIT_NOFILE, limit);
     }
     if (pty === undefined) {
       await vi.waitFor(() => expect(openDescriptors()).toEqual(before));

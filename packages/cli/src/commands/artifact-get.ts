@@ -14,6 +14,9 @@ export interface GetOptions {
   readonly attempt?: string;
 }
 
+/** What leads elsewhere: on Windows a backslash parts folders, everywhere else it is a character of a name. */
+const FORBIDDEN = process.platform === "win32" ? /[\\\0]/ : /\0/;
+
 /** The run, and the file of it; no name: all files. */
 interface Wish {
   readonly run: string;
@@ -69,7 +72,7 @@ async function printArtifact({ output, io }: Context, wanted: readonly RunArtifa
 /** The path for a file below a folder; its name comes from another host and must not lead out of it. */
 function pathOf(folder: string, name: string): string {
   const parts = name.split("/");
-  if (parts.some((part) => part === "" || part === "." || part === ".." || /[\\\0]/.test(part))) {
+  if (parts.some((part) => part === "" || part === "." || part === ".." || FORBIDDEN.test(part))) {
     throw new JobsError("invalid-request", `The name "${name}" leads out of the folder: fetch it with -o - instead.`, {
       field: "name",
     });

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,7 @@ import { artifactKey, runPrefix } from "./object-keys.ts";
 import { verifyGrant } from "./signed-url.ts";
 
 const SECRET = "secret";
-const NOW_MS = 1_000_000;
+const NOW_MS = 1_000_000_000;
 const HOUR_MS = 3_600_000;
 
 async function open(): Promise<OpenedStore & { readonly store: FileStore; readonly folder: string }> {
@@ -53,6 +53,22 @@ test("an upload that is longer than announced is not read to its end", async () 
   }
   await expect(opened.store.put("a/b", endless(), factsOf(bytes))).rejects.toMatchObject({ code: "upload-mismatch" });
   expect(given).toBe(2);
+});
+
+test("what a killed server left half written goes after a day; what another one writes just now stays", async () => {
+  await using opened = await open();
+  const { store, folder } = opened;
+  await store.removeLeftOvers();
+  const incoming = join(folder, "store", "incoming");
+  await mkdir(incoming, { recursive: true });
+  for (const [name, hours] of Object.entries({ old: 25, slow: 23, new: 0 })) {
+    await writeFile(join(incoming, name), "half");
+    await utimes(join(incoming, name), 0, (NOW_MS - hours * HOUR_MS) / 1000);
+  }
+  await store.put("a/b", inPieces(bytes));
+  await store.removeLeftOvers();
+  expect((await readdir(incoming)).toSorted()).toEqual(["new", "slow"]);
+  expect(await filesIn(join(folder, "store", "a"))).toEqual(["b"]);
 });
 
 test("nothing beside the store's folder can be reached", async () => {

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { JobsError } from "../errors.ts";
@@ -18,6 +18,8 @@ export interface FileStoreOptions {
 }
 
 const GRANT_MS = 60 * 60 * 1000;
+/** What nothing was written to for so long nobody writes any more, milliseconds. */
+const LEFT_OVER_MS = 24 * 60 * 60 * 1000;
 
 /** Objects as files in a directory. An upload goes to a temporary file, is synced, and then moved to its place. */
 export class FileStore implements ArtifactStore {
@@ -27,8 +29,13 @@ export class FileStore implements ArtifactStore {
     this.#options = options;
   }
 
+  /** Where objects are on their way to their place. */
+  get #incoming(): string {
+    return join(this.#options.directory, "incoming");
+  }
+
   async put(key: string, source: AsyncIterable<Uint8Array>, expect?: ObjectFacts): Promise<ObjectFacts> {
-    const temporary = join(this.#options.directory, "incoming", randomUUID());
+    const temporary = join(this.#incoming, randomUUID());
     await mkdir(dirname(temporary), { recursive: true });
     try {
       const facts = await write(temporary, source, expect?.sizeBytes);
@@ -66,6 +73,17 @@ export class FileStore implements ArtifactStore {
 
   downloadFrom(key: string): Promise<Transfer> {
     return Promise.resolve(this.#grant({ method: "GET", key, expiresAtMs: this.#options.now() + GRANT_MS }));
+  }
+
+  /** Removes what servers that were killed left half written. Others may share the directory: what is written to now stays. */
+  async removeLeftOvers(): Promise<void> {
+    await mkdir(this.#incoming, { recursive: true });
+    const names = await readdir(this.#incoming);
+    for (const name of names) {
+      const file = join(this.#incoming, name);
+      const found = await stat(file).catch(() => undefined); // it has just been moved to its place
+      if (found !== undefined && this.#options.now() - found.mtimeMs > LEFT_OVER_MS) await rm(file, { force: true });
+    }
   }
 
   async removeAll(prefix: string): Promise<void> {

@@ -51,7 +51,7 @@ export function decideDefine(
   const isSame = JSON.stringify(said) === JSON.stringify([policy, paused, task?.digest, schedules, appliedFrom]);
   if (isSame && (before !== undefined || change.policy === undefined)) return NOTHING;
   // Only now: a change that is made already may be asked for again.
-  if (change.ifUpdatedAt !== undefined && change.ifUpdatedAt !== (before?.updatedAt ?? null))
+  if (change.ifUpdatedAt !== undefined && msOf(change.ifUpdatedAt) !== msOf(before?.updatedAt))
     return { kind: "reject", error: changed(view.job, before) };
   const {
     paused: _,
@@ -77,6 +77,11 @@ export function decideDefine(
     updatedBy: change.by,
   };
   return { kind: "define", definition };
+}
+
+/** Of an instant, however it is written. */
+function msOf(instant: string | null | undefined): number | undefined {
+  return typeof instant === "string" ? Date.parse(instant) : undefined;
 }
 
 function changed(job: string, before: JobDefinition | undefined): JobsError {

@@ -127,6 +127,20 @@ describe("an operator's word", () => {
     expect(resolve(runningRun(), contextOf([sampleAgent({ held: [] })])).kind).toBe("write");
   });
 
+  test("gives up what a host that is gone has not handed over, and changes nothing of the end", () => {
+    const { times } = runningRun();
+    const ended = runningRun({ state: "completed", reason: "exit", times: { ...times, endedAt: NOW } });
+    expect(written(resolve(ended, contextOf([silentAgent()])))).toMatchObject({
+      state: "completed",
+      reason: "exit",
+      resolved: { by: "olga" },
+    });
+    expect(resolve(ended, contextOf([sampleAgent({ held: [] })]))).toMatchObject({
+      error: { code: "nothing-to-resolve", message: expect.stringContaining("is in contact") as string },
+    });
+    expect(resolve({ ...ended, attempts: [] }, contextOf([]))).toMatchObject({ error: { code: "nothing-to-resolve" } });
+  });
+
   test("frees a job from what is left over, and changes nothing of the end", () => {
     const { attempts, times } = runningRun();
     const exit = { signal: "SIGKILL", leftOverPids: [7] };

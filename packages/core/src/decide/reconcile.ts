@@ -78,17 +78,16 @@ function expired(run: Run, { now }: DecisionContext): Run | undefined {
   return skipped(run, "expired-in-queue", now);
 }
 
+function isLatestQueued(run: Run): boolean {
+  return run.overlap === "queue-latest" && waitsInLine(run) && run.hold === undefined;
+}
+
 /** A `queue-latest` run that waits gives way to a later one. */
 function superseded(run: Run, context: DecisionContext, view: JobView): Run | undefined {
-  if (run.overlap !== "queue-latest" || !waitsInLine(run) || run.hold !== undefined) return undefined;
+  // Of the first one all others are the later ones: when it gives way to none, no other does.
+  if (!isLatestQueued(run) || run !== view.runs.find(isLatestQueued)) return undefined;
   const later = view.runs.slice(view.runs.indexOf(run) + 1);
-  const latest = later.findLast(
-    (other) =>
-      other.overlap === "queue-latest" &&
-      waitsInLine(other) &&
-      other.hold === undefined &&
-      !dependsStill(other, context),
-  );
+  const latest = later.findLast((other) => isLatestQueued(other) && !dependsStill(other, context));
   if (latest === undefined) return undefined;
   const { now } = context;
   return cancelled({ ...run, cancel: { requestedAt: now, by: latest.submittedBy, replacedBy: latest.run } }, now);

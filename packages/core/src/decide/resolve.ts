@@ -12,7 +12,7 @@ export interface Resolution {
   readonly note?: string | undefined;
 }
 
-/** Ends a run of which its host says nothing, or frees a job from processes that were left over. */
+/** Ends a run of which its host says nothing, frees a job from processes that were left over, or gives up what a host that is gone has not handed over. */
 export function decideResolve(view: JobView, resolution: Resolution, context: DecisionContext): Decision {
   return onLiveRun(view, resolution.run, (run) => resolve(run, resolution, context));
 }
@@ -23,7 +23,7 @@ function resolve(run: Run, { by, note }: Resolution, context: DecisionContext): 
   if (run.resolved !== undefined) return { kind: "known", run };
   const resolved = { at: context.now, by, ...(note === undefined ? {} : { note }) };
   if (hasEnded(run)) {
-    if (findLeftOver(run) === undefined) return reject(run, "It has ended, and nothing of it is left over.");
+    if (findLeftOver(run) === undefined) return resolveEnded({ ...run, resolved }, context);
     const attempts = run.attempts.map((one) =>
       one.exit?.leftOverPids === undefined ? one : { ...one, exit: { ...one.exit, leftOverPids: [] } },
     );
@@ -38,6 +38,14 @@ function resolve(run: Run, { by, note }: Resolution, context: DecisionContext): 
   if (attempt.startedAt === undefined && (agent?.sinceBeatMs ?? LICENCE_MS) < LICENCE_MS)
     return reject(run, `${hostOf(run)} may still start it: ask again in a minute, or cancel it.`);
   return write(endedAsLost({ ...run, resolved }, context.now), context);
+}
+
+/** What is still missing of it is waited for no longer. */
+function resolveEnded(run: Run, context: DecisionContext): Decision {
+  const attempt = currentAttempt(run);
+  if (attempt === undefined) return reject(run, "It has ended, and nothing of it is left over.");
+  if (context.agents.get(attempt.agent)?.licence === undefined) return write(run, context);
+  return reject(run, `It has ended, and ${hostOf(run)} is in contact: it hands over what is missing.`);
 }
 
 function reject(run: Run, why: string): Decision {

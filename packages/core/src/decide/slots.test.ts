@@ -225,6 +225,21 @@ test.each([
   expect(job.reconcile(at(65)).slots()).toEqual(expected);
 });
 
+test("as many are made up as are asked for, also of more slots than one look takes", () => {
+  const schedule = { cron: "* * * * * *", catchUp: { mode: "all", max: 20 } } as const;
+  const job = new Job(definitionWith(schedule, { policy: { overlap: "queue", queueLimit: 100 } })).reconcile(at(84)); // 5,040 s
+  const made = job.runs.filter(({ state }) => state !== "skipped").map(({ slot }) => slot?.at);
+  expect([made.length, made[0], made.at(-1)]).toEqual([20, at(83, 41_000), at(84)]);
+  const last = new Job(definitionWith({ cron: "* * * * * *" }, { policy: { overlap: "queue" } }));
+  expect(last.reconcile(at(83, 20_000)).slots().at(-1)).toEqual([
+    "pending",
+    undefined,
+    at(83, 20_000),
+    undefined,
+    undefined,
+  ]); // 5,000
+});
+
 test("one slot is made up, also when a blackout of more slots than one look takes lies before it", () => {
   const schedule = { cron: "* * * * * *", blackouts: [{ from: at(1), to: at(120) }] };
   const job = new Job(definitionWith(schedule, { policy: { overlap: "queue" } })).reconcile(at(125, 500));

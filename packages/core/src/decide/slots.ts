@@ -91,11 +91,12 @@ function madeUpIndex(due: readonly ExpectedSlot[], schedule: StoredSchedule, now
   if (!due.some((slot) => isLate(slot, PASSED_MS))) return 0;
   const last = due.findLast(({ skip }) => skip === undefined);
   const isLastOnTime = last !== undefined && !isLate(last, LATE_MS);
-  if (due.length === LOOKED_AT_ONCE) return due.length; // there may be later ones
   const { mode, max } = catchUpOf(schedule);
   const madeUp = mode === "none" || blackoutTest(schedule)(nowMs) ? 0 : mode === "last" ? 1 : max;
   let left = Math.max(madeUp, isLastOnTime ? 1 : 0);
-  return 1 + due.findLastIndex(({ skip }) => skip === undefined && left-- === 0);
+  const from = 1 + due.findLastIndex(({ skip }) => skip === undefined && left-- === 0);
+  // There may be later ones: what is before it is missed in any case, and of the others nothing is said yet, if possible.
+  return from === 0 && due.length === LOOKED_AT_ONCE ? due.length : from;
 }
 
 function reasonToSkip(

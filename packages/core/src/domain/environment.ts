@@ -7,6 +7,7 @@ const TEXT_MAX_BYTES = 128 * 1024;
 const ALL_MAX_BYTES = 1024 * 1024;
 /** Linux counts a pointer to each text, too. */
 const POINTER_BYTES = 8;
+const ENCODER = new TextEncoder();
 
 /** Why no program can be given this text unchanged; undefined when one can. */
 export function textFault(text: string): string | undefined {
@@ -21,7 +22,7 @@ export function checkEnvironment(
 ): void {
   let allBytes = 0;
   const check = (text: string, what: string, field: string): void => {
-    const sizeBytes = new TextEncoder().encode(text).length + 1;
+    const sizeBytes = ENCODER.encode(text).length + 1;
     allBytes += sizeBytes + POINTER_BYTES;
     const tooLong = `it has ${sizeBytes} bytes, more than ${TEXT_MAX_BYTES} (128 KiB)`;
     const fault = textFault(text) ?? (sizeBytes > TEXT_MAX_BYTES ? tooLong : undefined);

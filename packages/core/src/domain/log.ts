@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** The end of a log as the host knows it: length in bytes after masking, and SHA-256 (hex) when nothing was dropped. */
+/** The end of a log as the host knows it: length in bytes after masking, and SHA-256 (hex) when it is known to be all of it. */
 export const LogEnd = z.looseObject({
   lengthBytes: z.int().nonnegative(),
   sha256: z.string().optional(),
@@ -11,7 +11,7 @@ export type LogEnd = z.infer<typeof LogEnd>;
 export const ByteRange = z.tuple([z.int().nonnegative(), z.int().nonnegative()]);
 export type ByteRange = z.infer<typeof ByteRange>;
 
-/** A kept log. `complete` only when the bytes are gapless and the hash fits; else `missing` says what is not there. */
+/** A kept log. `complete` only when the bytes are gapless and the hash fits; else `missing` says what is not there, where that is known. */
 export const StoredLog = z.looseObject({
   lengthBytes: z.int().nonnegative(),
   sha256: z.string().optional(),

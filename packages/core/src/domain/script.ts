@@ -1,4 +1,5 @@
 import { JobsError } from "../errors.ts";
+import { textFault } from "./environment.ts";
 import { SCRIPT_MAX_BYTES } from "./payload.ts";
 
 /** Throws a {@link JobsError} that names the fault of a script that no host could run. */
@@ -10,7 +11,7 @@ export function checkScript(script: string): void {
     const message = "The script has NUL bytes: a script is text. Is it a compiled program?";
     throw new JobsError("script-has-nul", message, { field: "script" });
   }
-  if (/\p{Cs}/u.test(script)) {
+  if (textFault(script) !== undefined) {
     const message = "The script is not valid Unicode: it has half of a character (a lone surrogate).";
     throw new JobsError("invalid-request", message, { field: "script" });
   }

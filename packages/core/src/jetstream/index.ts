@@ -17,6 +17,7 @@ export {
 } from "./job-store.ts";
 export { CHUNK_MAX_BYTES, type LogChunk } from "./log-chunk.ts";
 export { LogStore } from "./log-store.ts";
+export type { LogTail } from "./log-tail.ts";
 export { agentInboxPrefix, agentPermissions, type NatsPermissions } from "./permissions.ts";
 export type { WriteOutcome } from "./publish.ts";
 export { ensureTopology, isNotReady, type Topology } from "./topology.ts";

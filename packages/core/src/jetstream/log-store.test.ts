@@ -36,6 +36,27 @@ test("chunks come with their offsets as they were stored, then live; a reader th
   expect((await link.jsm.streams.info("LOGS")).state.consumer_count).toBe(0);
 });
 
+test("a reader goes on at a chunk that it had; what was removed since is left out", async () => {
+  await using nats = await startNats();
+  await using link = await openStores(nats);
+  const store = new LogStore(link);
+  for (const [offset, content] of ["a", "b", "c", "d"].entries()) await store.append(ADDRESS, chunk(offset, content));
+  const readFrom = async (sequence: number): Promise<unknown[]> => {
+    const got: unknown[] = [];
+    for await (const one of store.chunks(ADDRESS, new AbortController().signal, sequence)) {
+      if (one === "caught-up") break;
+      got.push([one.sequence, text(one)]);
+    }
+    return got;
+  };
+  expect(await readFrom(3)).toEqual([
+    [3, "2:c"],
+    [4, "3:d"],
+  ]);
+  await link.jsm.streams.deleteMessage("LOGS", 3);
+  expect(await readFrom(3)).toEqual([[4, "3:d"]]);
+});
+
 test("a chunk of the largest size goes through, byte for byte", async () => {
   await using nats = await startNats();
   await using link = await openStores(nats);

@@ -18,6 +18,11 @@ const READ_AHEAD_BYTES = 4 * 1024 * 1024;
 const INACTIVE_NS = 60e9;
 const ACK_TIMEOUT_MS = 5_000;
 
+/** A chunk in LOGS, and where it is there. */
+export interface StoredChunk extends LogChunk {
+  readonly sequence: number;
+}
+
 export class LogStore {
   readonly #link: NatsLink;
   readonly #tails = new Set<LogTail>();
@@ -62,12 +67,21 @@ export class LogStore {
 
   /**
    * Every chunk as it was stored, `"caught-up"` once, then each further chunk, until the signal; in the stream's order,
-   * which after a break on the way is not the order of offsets. Throws when the consumer breaks: read again.
+   * which after a break on the way is not the order of offsets; from the one with that sequence on, when one is given.
+   * Throws when the consumer breaks: read again.
    */
-  async *chunks(address: AttemptAddress, signal: AbortSignal): AsyncGenerator<LogChunk | "caught-up"> {
+  async *chunks(
+    address: AttemptAddress,
+    signal: AbortSignal,
+    sequence?: number,
+  ): AsyncGenerator<StoredChunk | "caught-up"> {
+    const start =
+      sequence === undefined
+        ? { deliver_policy: DeliverPolicy.All }
+        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: sequence };
     const info = await this.#link.jsm.consumers.add(STREAMS.logs, {
       filter_subject: subjects.agent.log(address),
-      deliver_policy: DeliverPolicy.All,
+      ...start,
       ack_policy: AckPolicy.None,
       mem_storage: true,
       num_replicas: 1,
@@ -99,7 +113,7 @@ export class LogStore {
       for await (const message of messages) {
         delivered++;
         if (message.info.deliverySequence !== delivered) throw new Error("a delivery of the log was lost");
-        yield { offset: Number(message.headers?.get(OFFSET_HEADER)), bytes: message.data };
+        yield { offset: Number(message.headers?.get(OFFSET_HEADER)), bytes: message.data, sequence: message.seq };
         // What was stored when the reading began may have been removed since: then nothing is pending sooner.
         if (!isCaughtUp && (delivered >= info.num_pending || message.info.pending === 0)) {
           isCaughtUp = true;

@@ -2,13 +2,15 @@
  * The WebSocket of one run: `GET /v1/runs/{run}/follow?log=<offset>&attempt=<number>&only=1`, subprotocols `jobs.v1` and `jobs.token.<token>`.
  *
  *   server → client, text:    {"type":"run","run":RunView}            at once, and after each change
- *                             {"type":"caught-up","offset":n}         once: all log bytes kept so far, up to n, were sent
+ *                             {"type":"caught-up","offset":n}         once: all log bytes there are so far, up to n, were sent, and more may come
  *                             {"type":"log-end", …StoredLog}          the log is complete, or this is missing
+ *                             {"type":"error","error":{code,message,field?}}  then it is closed with 4500
  *   server → client, binary:  16 bytes of header, then bytes           log from that offset; gapless, in order
  *
  * The header, big-endian: 4 bytes kind (1: log), 4 bytes number of the attempt, 8 bytes offset in that attempt's log.
  * An offset is one in the log of an attempt, without `attempt` of the current one. The logs of later attempts follow, each
- * from offset 0; with `only` there is that one alone, and `log-end` is its end.
+ * from offset 0; with `only` there is that one alone, and `log-end` is its end. One that the run never had is `invalid-request`,
+ * once the run is over.
  * Without `log` no bytes, no `caught-up` and no `log-end` come. The server closes with 1000 once the run is settled and
  * everything was sent; with 4008 when the reader was too slow: it comes back with the offset it has reached.
  */
@@ -27,7 +29,10 @@ export const ServerFrame = z.discriminatedUnion("type", [
   z.object({ type: z.literal("run"), run: RunView }),
   z.object({ type: z.literal("caught-up"), offset: z.int().nonnegative() }),
   StoredLog.extend({ type: z.literal("log-end") }),
-  z.object({ type: z.literal("error"), error: z.object({ code: z.string(), message: z.string() }) }),
+  z.object({
+    type: z.literal("error"),
+    error: z.object({ code: z.string(), message: z.string(), field: z.string().optional() }),
+  }),
 ]);
 export type ServerFrame = z.infer<typeof ServerFrame>;
 

@@ -1,6 +1,7 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { FoldRule, GapRule, Schedule } from "../domain/schedule.ts";
-import { nextSlot, slotsOf } from "./slots.ts";
+import { nextFiring, nextSlot, slotsOf } from "./slots.ts";
 
 type Rule = Omit<Schedule, "id">;
 
@@ -306,6 +307,44 @@ describe("start, end and blackouts", () => {
     const [at = 0, dueAt = 0] = [late?.at, late?.dueAt];
     const blackouts = [{ from: new Date(dueAt).toISOString(), to: new Date(dueAt + 1).toISOString() }];
     expect(nextSlot({ ...rule, blackouts }, { job: "j", after: at - 1 })).toMatchObject({ at, skip: "blackout" });
+  });
+});
+
+describe("the next firing", () => {
+  const firing = (schedule: Partial<Schedule>, after = "2026-03-01T00:00:00Z"): string | undefined => {
+    const slot = nextFiring(
+      { id: "main", cron: "* * * * * *", ...schedule },
+      { job: "j", after: Date.parse(after), dueAfter: 0 },
+    );
+    return slot === undefined ? undefined : new Date(slot.at).toISOString();
+  };
+
+  test("is the first after blackouts, however many slots are in them", () => {
+    const freeze = { from: "2026-03-01T00:00:00Z", to: "2026-04-01T00:00:00Z" };
+    const nights = { cron: "0 22 * * *", forMs: 8 * 3_600_000 };
+    expect(firing({ blackouts: [freeze] })).toBe("2026-04-01T00:00:00.000Z");
+    expect(firing({ blackouts: [freeze, nights] })).toBe("2026-04-01T06:00:00.000Z");
+    expect(firing({ cron: "0 2 * * *", blackouts: [nights] })).toBeUndefined();
+  });
+  test("is the same as the first one that is not skipped", () => {
+    const property = fc.property(
+      fc.integer({ min: 0, max: 3_600_000 }),
+      fc.integer({ min: 1_000, max: 90_000_000 }),
+      (jitterMs, forMs) => {
+        const schedule: Schedule = {
+          id: "main",
+          cron: "*/20 * * * *",
+          jitterMs,
+          blackouts: [{ cron: "30 1 * * 1,4", forMs }],
+        };
+        const after = Date.UTC(2026, 2, 1);
+        const expected = [...slotsOf(schedule, { job: "j", after, limit: 500 })].find(
+          ({ skip, dueAt }) => skip === undefined && dueAt > after + 1_000_000,
+        );
+        expect(nextFiring(schedule, { job: "j", after, dueAfter: after + 1_000_000 })).toEqual(expected);
+      },
+    );
+    fc.assert(property, { numRuns: 50 });
   });
 });
 

@@ -1,8 +1,11 @@
 import type { Schedule } from "../domain/schedule.ts";
-import { blackoutTest } from "./blackout.ts";
+import { blackoutEnds, blackoutTest } from "./blackout.ts";
 import { jitterOf } from "./jitter.ts";
 import { cronRule, momentsOf, onceRule, type Moment } from "./moments.ts";
 import { changeBetween, changeOnDay, periodAt, writeWall, type Change, type Period } from "./zone.ts";
+
+/** A schedule may skip all of its slots. */
+const LOOKS_AT_MOST = 1_000;
 
 /** A time that a schedule names. */
 export interface ExpectedSlot {
@@ -77,6 +80,21 @@ function* withRoom(
 /** The first slot after an instant, also one that is skipped; undefined when there is none any more. */
 export function nextSlot(schedule: Schedule, range: Pick<SlotRange, "job" | "after">): ExpectedSlot | undefined {
   return slotsOf(schedule, { ...range, limit: 1 }).next().value;
+}
+
+/** The first slot that is due after `dueAfter` and is not skipped by the schedule; of those in a blackout only the first is looked at. */
+export function nextFiring(
+  schedule: Schedule,
+  { job, after, dueAfter }: Pick<SlotRange, "job" | "after"> & { readonly dueAfter: number },
+): ExpectedSlot | undefined {
+  const endOf = blackoutEnds(schedule);
+  let from = after;
+  for (let looks = 0; looks < LOOKS_AT_MOST; looks++) {
+    const slot = nextSlot(schedule, { job, after: from });
+    if (slot === undefined || (slot.skip === undefined && slot.dueAt > dueAfter)) return slot;
+    from = Math.max(slot.at, (endOf(slot.at) ?? 0) - 1);
+  }
+  return undefined;
 }
 
 function momentsIn(schedule: Schedule, after: number): Generator<Moment> {

@@ -34,6 +34,16 @@ test("jobs of one instant are told of together", () => {
   expect(rung).toEqual(["one+other@100", "later@101"]);
 });
 
+test("a time that comes nearer and goes away again, over and over, leaves nothing behind", () => {
+  for (let round = 0; round < 5_000; round++) {
+    clock.set("yearly", inMs(100));
+    clock.set("yearly", inMs(900));
+  }
+  expect(clock.size).toBeLessThan(1_100);
+  vi.advanceTimersByTime(1_000);
+  expect(rung).toEqual(["yearly@900"]);
+});
+
 test("a time that is set anew, or taken away, counts in the place of the one before", () => {
   clock.set("moved", inMs(100));
   clock.set("moved", inMs(400));

@@ -13,6 +13,8 @@ interface Due {
   readonly atMs: number;
 }
 
+/** So many entries that count no more are kept, and as many as there are jobs. */
+const STALE_MAX = 1_000;
 /** No timer is longer: clocks are set, and a timer knows nothing of that. */
 const LOOK_AGAIN_MS = 30_000;
 
@@ -34,7 +36,18 @@ export class DueClock {
     if (atMs === undefined) return void this.#times.delete(job);
     this.#times.set(job, atMs);
     this.#queue.push({ job, atMs });
+    if (this.#queue.length > 2 * this.#times.size + STALE_MAX) this.#forgetStale();
     if (atMs < this.#armedForMs) this.#arm();
+  }
+
+  /** Entries that count no more would stay until their time came. */
+  #forgetStale(): void {
+    this.#queue = newQueue([...this.#times].map(([job, atMs]) => ({ job, atMs })));
+  }
+
+  /** How many entries it holds, also such as count no more. */
+  get size(): number {
+    return this.#queue.length;
   }
 
   clear(): void {
@@ -67,6 +80,6 @@ export class DueClock {
   }
 }
 
-function newQueue(): TinyQueue<Due> {
-  return new TinyQueue<Due>([], (one, other) => one.atMs - other.atMs);
+function newQueue(entries: Due[] = []): TinyQueue<Due> {
+  return new TinyQueue<Due>(entries, (one, other) => one.atMs - other.atMs);
 }

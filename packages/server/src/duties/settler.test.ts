@@ -25,6 +25,7 @@ async function isRemovedAfterConflict(found: Run | undefined): Promise<boolean> 
     artifacts: { locationOf: () => "here" } as unknown as ArtifactStore,
     logs: {} as LogKeeper,
     desk: new EvidenceDesk({ findRun: () => ENDED }),
+    silentMs: () => 0,
     isOpen: () => false,
     isFinished: () => false,
     isKept: () => false,
@@ -42,28 +43,50 @@ test("a conflict in HISTORY says that the run is there only if it can be read: a
   expect(await isRemovedAfterConflict(undefined)).toBe(false);
 });
 
-/** A run that failed once and then completed; each try left so many files. */
-async function settledTries(counts: readonly number[], toldUploads: boolean, nowMs: number): Promise<Run | undefined> {
+interface Tries {
+  /** Each try left so many files. */
+  readonly counts: readonly number[];
+  readonly toldUploads?: boolean;
+  /** How long ago it ended. */
+  readonly nowMs?: number;
+  readonly silentMs?: number;
+  readonly change?: Partial<Run>;
+  /** Of the last try's log, of 9 bytes; left out: all of them. */
+  readonly shippedBytes?: number;
+  /** The last try's host has not told its end. */
+  readonly isUntold?: boolean;
+}
+
+/** A run that failed some times and then completed. */
+async function settledTries({
+  counts,
+  toldUploads = true,
+  nowMs = 0,
+  silentMs = 0,
+  ...more
+}: Tries): Promise<Run | undefined> {
   const attempts = counts.map((_, index): Attempt => {
     const licence = { session: "s", number: 1 };
     const retryAt = index < counts.length - 1 ? { retryAt: AT } : {};
     return { number: index + 1, agent: "alpha", licence, assignedAt: AT, lostAfterMs: null, graceMs: 1, ...retryAt };
   });
-  const run: Run = { ...ENDED, state: "completed", reason: "exit", attempts };
+  const run: Run = { ...ENDED, state: "completed", reason: "exit", attempts, ...more.change };
   const desk = new EvidenceDesk({ findRun: () => run });
   for (const [index, count] of counts.entries()) {
     const isLast = index === counts.length - 1;
+    if (isLast && more.isUntold === true) continue;
     const artifacts = Array.from({ length: count }, (_, file) => ({
       name: `${index}-${file}`,
       sizeBytes: 1,
       sha256: "00",
-      stored: isLast || toldUploads,
+      stored: toldUploads || (isLast && counts.length > 1),
     }));
     const evidence = sampleEvidence(run, {
       attempt: index + 1,
       revision: index,
       exit: { exitCode: isLast ? 0 : 1 },
-      log: { lengthBytes: 0 },
+      log: { lengthBytes: 9 },
+      shippedBytes: more.shippedBytes ?? 9,
       artifacts,
     });
     expect(desk.take("alpha", evidence)).toBe(true);
@@ -83,8 +106,13 @@ async function settledTries(counts: readonly number[], toldUploads: boolean, now
       findSize: () => Promise.resolve(1),
       uploadTo: () => Promise.resolve({ url: "there" }),
     } as unknown as ArtifactStore,
-    logs: { keep: () => Promise.resolve({ log: { lengthBytes: 0, complete: true } }) } as unknown as LogKeeper,
+    logs: {
+      keep: (_: unknown, { lengthBytes }: { lengthBytes: number }, isLastTry: boolean) =>
+        Promise.resolve({ log: { lengthBytes, complete: !isLastTry } }),
+      keepRest: () => Promise.resolve({ lengthBytes: 5, complete: false }),
+    } as unknown as LogKeeper,
     desk,
+    silentMs: () => silentMs,
     isOpen: () => false,
     isFinished: () => false,
     isKept: () => false,
@@ -105,7 +133,7 @@ const keptOf = (run: Run | undefined): unknown =>
   ]);
 
 test("of all tries together no more files are kept than of one, the last one's first, and it is said how many are not", async () => {
-  const run = await settledTries([700, 400, ARTIFACTS_MAX - 900], true, 0);
+  const run = await settledTries({ counts: [700, 400, ARTIFACTS_MAX - 900] });
   expect(keptOf(run)).toEqual([
     [1, 500, 200],
     [2, 400, undefined],
@@ -114,9 +142,35 @@ test("of all tries together no more files are kept than of one, the last one's f
 });
 
 test("files of an earlier try are waited for, but not for ever: its host may never come back", async () => {
-  expect(await settledTries([2, 1], false, 3_500_000)).toBeUndefined();
-  expect(keptOf(await settledTries([2, 1], false, 3_700_000))).toEqual([
+  expect(await settledTries({ counts: [2, 1], toldUploads: false, nowMs: 3_500_000 })).toBeUndefined();
+  expect(keptOf(await settledTries({ counts: [2, 1], toldUploads: false, nowMs: 3_700_000 }))).toEqual([
     [1, 0, 2],
     [2, 1, undefined],
   ]);
+});
+
+const DAY_MS = 24 * 60 * 60_000;
+const RESOLVED = { resolved: { at: AT, by: "olga" } };
+
+test.each<[string, Partial<Tries>, object]>([
+  ["the rest of the log", { shippedBytes: 5 }, { log: { lengthBytes: 9, complete: false }, artifacts: [{}] }],
+  ["its files", { toldUploads: false }, { artifacts: [], artifactsLeftOut: 1 }],
+  ["its end", { isUntold: true }, { log: { lengthBytes: 5, complete: false }, artifacts: [] }],
+])(
+  "what a host that is gone has not handed over is given up after a day, or on an operator's word: %s",
+  async (_, tries, left) => {
+    const settle = (more: Partial<Tries>): Promise<Run | undefined> => settledTries({ counts: [1], ...tries, ...more });
+    const gone = { nowMs: DAY_MS + 1, silentMs: 60_001 };
+    expect(await settle({ ...gone, nowMs: DAY_MS })).toBeUndefined();
+    expect(await settle({ ...gone, silentMs: 60_000 })).toBeUndefined(); // it is there, and something else is in the way
+    expect((await settle(gone))?.output?.attempts).toMatchObject([left]);
+    expect((await settle({ silentMs: 60_001, nowMs: 60_001, change: RESOLVED }))?.output?.attempts).toMatchObject([
+      left,
+    ]);
+  },
+);
+
+test("on an operator's word nothing is given up that a host in contact still hands over", async () => {
+  expect(await settledTries({ counts: [1], toldUploads: false, nowMs: DAY_MS, change: RESOLVED })).toBeUndefined();
+  expect(await settledTries({ counts: [1], shippedBytes: 5, nowMs: DAY_MS, change: RESOLVED })).toBeUndefined();
 });

@@ -16,6 +16,7 @@ import {
   type StoredLog,
 } from "@jobs/core";
 import { artifactKey, runPrefix, type ArtifactStore } from "@jobs/core/artifacts";
+import type { LiveOnHost } from "@jobs/core/decide";
 import type { HistoryStore, InboxStore, WriteOutcome } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import type { LogKeeper } from "../logs/log-keeper.ts";
@@ -31,6 +32,11 @@ const LOG_QUESTIONS = 6;
 const WITHOUT_HOST_AFTER_MS = 60_000;
 /** How long after the end of the run the artifacts of an earlier attempt may take, milliseconds: its host may never come back. */
 const WITHOUT_UPLOADS_AFTER_MS = 60 * 60_000;
+/**
+ * How long after the end of the run a host that says nothing is waited for, milliseconds; it may be switched off over night. An
+ * operator who knows that it is gone need not wait: `resolve`.
+ */
+const GONE_AFTER_MS = 24 * 60 * 60_000;
 /** Each has a URL of its own, and a report is one message. */
 const UPLOADS_A_REPORT = 100;
 
@@ -41,6 +47,8 @@ export interface SettlerOptions {
   readonly artifacts: ArtifactStore;
   readonly logs: LogKeeper;
   readonly desk: EvidenceDesk;
+  /** How long the host of an attempt was certainly silent, milliseconds. */
+  readonly silentMs: (held: LiveOnHost) => number;
   /** It ended, and must stay a live run all the same. */
   readonly isOpen: (run: Run) => boolean;
   /** It is in HISTORY. */
@@ -135,12 +143,13 @@ export class Settler {
     const evidence = this.#options.desk.find(run.run, attempt);
     // The host says it by itself; it is asked when that takes long: its words may have gone with a nats-server.
     if (evidence?.phase !== "exited" || evidence.artifacts === undefined)
-      return this.#isLost(run, attempt)
+      return this.#isLost(run, attempt) || this.#isGone(run, attempt)
         ? this.#outputOfLost(run, attempt)
         : this.#ask({ run, attempt }, { what: "evidence", isPatient: true }, {});
     const wanted = evidence.artifacts.slice(0, room);
     const missing = await this.#missing(run, attempt, wanted);
-    const isTooLate = attempt.retryAt !== undefined && this.#sinceEndMs(run) > WITHOUT_UPLOADS_AFTER_MS;
+    const isTooLate =
+      (attempt.retryAt !== undefined && this.#sinceEndMs(run) > WITHOUT_UPLOADS_AFTER_MS) || this.#isGone(run, attempt);
     if (missing.length > 0 && !isTooLate) return this.#askForUploads({ run, attempt }, missing);
     const log = await this.#keepLog({ run, attempt }, evidence);
     if (log === undefined) return undefined;
@@ -158,6 +167,13 @@ export class Settler {
     return isLost && (sinceMs < 0 || sinceMs > WITHOUT_HOST_AFTER_MS);
   }
 
+  /** True when its host says nothing any more, and will not come back in time: what it has not handed over is given up. */
+  #isGone(run: Run, { agent, number }: Attempt): boolean {
+    const silentMs = this.#options.silentMs({ agent, run: run.run, attempt: number });
+    const isGivenUp = run.resolved !== undefined || this.#sinceEndMs(run) > GONE_AFTER_MS;
+    return isGivenUp && silentMs > WITHOUT_HOST_AFTER_MS;
+  }
+
   #sinceEndMs({ times }: Run): number {
     return Date.parse(this.#options.now()) - Date.parse(times.endedAt ?? "");
   }
@@ -170,9 +186,11 @@ export class Settler {
   }
 
   async #keepLog({ run, attempt }: AttemptOf, evidence: Evidence): Promise<StoredLog | undefined> {
-    if (evidence.shippedBytes < evidence.log.lengthBytes) return undefined;
+    const isGone = this.#isGone(run, attempt);
+    if (evidence.shippedBytes < evidence.log.lengthBytes && !isGone) return undefined;
     const address = { job: run.job, agent: attempt.agent, run: run.run, attempt: attempt.number };
-    const isLastTry = (this.#asked.get(run.run)?.get(`log of ${attempt.number}`)?.times ?? 0) >= LOG_QUESTIONS;
+    const questions = this.#asked.get(run.run)?.get(`log of ${attempt.number}`)?.times ?? 0;
+    const isLastTry = isGone || questions >= LOG_QUESTIONS;
     const kept = await this.#options.logs.keep(address, evidence.log, isLastTry);
     if (kept.missingFrom === undefined) return kept.log;
     return this.#ask({ run, attempt }, { what: "log" }, { logFrom: [[kept.missingFrom, evidence.log.lengthBytes]] });

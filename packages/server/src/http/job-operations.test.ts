@@ -9,7 +9,7 @@ import { JobsProjection } from "../projection/jobs-projection.ts";
 import { RunPresenter } from "../projection/run-presenter.ts";
 import { Runs } from "../projection/runs.ts";
 import { sampleAgent, sampleAgents } from "../testing/sample-agents.ts";
-import { AT } from "../testing/sample-run.ts";
+import { AT, finishedRun } from "../testing/sample-run.ts";
 import { startStaleServer } from "../testing/stale-server.ts";
 import type { OperationsOptions } from "./handlers.ts";
 import { jobHandlers } from "./job-operations.ts";
@@ -36,10 +36,13 @@ async function startServers() {
   const silence = { sinceHeardMs: () => 0 };
   const presenter = new RunPresenter({ jobs, dependents, stateOf: () => undefined, silence, nowMs });
   const records = new FinishedRecords({ read: () => Promise.resolve(undefined) });
-  const runs = new Runs({ jobs, history: new HistoryIndex(), presenter, records, catchUp });
+  const history = new HistoryIndex();
+  const runs = new Runs({ jobs, history, presenter, records, catchUp });
+  const deleted: string[] = [];
   const define = (change: object) => decider.define(JOB, { by: "ada", ...change });
   const commands = {
     define: (_: string, change: object) => define(change),
+    delete: (job: string) => Promise.resolve(void deleted.push(job)),
     submit: (...args: Parameters<typeof decider.submit>) => decider.submit(...args),
   };
   // What these operations do not come to is left out.
@@ -49,6 +52,8 @@ async function startServers() {
   return {
     clock,
     agents,
+    history,
+    deleted,
     decided,
     define,
     catchUp,
@@ -67,6 +72,14 @@ test("a run now is one of what was saved last, through a server that has not see
   await servers.define({ task: taskOf("new") });
   const { run } = await servers.behind.runJob({ name: JOB }, "bob");
   expect(servers.decided.find(run.run)?.run.payload).toEqual(taskOf("new").payload);
+});
+
+test("a job that was saved a moment ago is deleted through a server that has not seen that yet, too", async () => {
+  await using servers = await startServers();
+  servers.history.add(finishedRun({ job: JOB }), 1);
+  await servers.define({ task: taskOf("new") });
+  await servers.behind.deleteJob({ name: JOB, history: "keep" }, "bob");
+  expect(servers.deleted).toEqual([JOB]);
 });
 
 test("whoever is told that a job has changed reads the change at the server that said so", async () => {

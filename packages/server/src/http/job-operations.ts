@@ -122,8 +122,10 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
     },
     async deleteJob({ name, history }, by) {
       await known(name);
-      const isAnything = jobs.findDefinition(name) !== undefined || jobs.view(name).runs.some((run) => !hasEnded(run));
-      if (!isAnything && history === "keep") {
+      const isAnything = (): boolean =>
+        jobs.findDefinition(name) !== undefined || jobs.view(name).runs.some((run) => !hasEnded(run));
+      if (!isAnything()) await runs.catchUp(); // another server may have saved it just now
+      if (!isAnything() && history === "keep") {
         const message = `Nothing is said of “${name}”: there is only its history, which can be deleted, too.`;
         throw new JobsError("job-unknown", message, { field: "name" });
       }

@@ -7,11 +7,9 @@ import type { LogChunk } from "@jobs/core/jetstream";
  */
 export class InOrder {
   #position: number;
-  readonly #end: number;
 
-  constructor(from: number, end = Number.POSITIVE_INFINITY) {
+  constructor(from: number) {
     this.#position = from;
-    this.#end = end;
   }
 
   /** The offset of the next byte that is wanted. */
@@ -19,16 +17,12 @@ export class InOrder {
     return this.#position;
   }
 
-  get isComplete(): boolean {
-    return this.#position >= this.#end;
-  }
-
   /** The part of the chunk that comes next, if it has any. */
   take({ offset, bytes }: LogChunk): Uint8Array | undefined {
     const end = offset + bytes.length;
     if (offset > this.#position || end <= this.#position) return undefined;
-    const part = bytes.subarray(this.#position - offset, Math.min(end, this.#end) - offset);
-    this.#position += part.length;
+    const part = bytes.subarray(this.#position - offset);
+    this.#position = end;
     return part;
   }
 }

@@ -21,45 +21,45 @@ export class LogKeeper {
     this.#options = options;
   }
 
-  /** With `isLastTry` a log with a gap is kept up to the gap, and says which bytes are missing. */
+  /**
+   * All that LOGS has, also what is beyond the end that the host tells: after a crash its spool may be the shorter one.
+   * With `isLastTry` a log with a gap is kept up to the gap, and says which bytes are missing.
+   */
   async keep(address: AttemptAddress & { readonly job: string }, end: LogEnd, isLastTry = false): Promise<Kept> {
-    if (end.lengthBytes === 0) return { log: verdict(end, end.sha256) };
-    const order = new InOrder(0, end.lengthBytes);
+    if (end.lengthBytes === 0 && (await this.#options.logs.endOf(address)) === 0)
+      return { log: { lengthBytes: 0, sha256: end.sha256, complete: end.sha256 !== undefined } };
+    const order = new InOrder(0);
     const facts = await this.#options.artifacts
-      .put(logKey(address), this.#bytes(address, order, isLastTry))
+      .put(logKey(address), this.#bytes(address, order, isLastTry ? 0 : end.lengthBytes))
       .catch((error: unknown) => {
         if (error instanceof Incomplete) return undefined;
         throw error;
       });
     if (facts === undefined) return { missingFrom: order.position };
-    if (order.isComplete) return { log: verdict(end, facts.sha256) };
-    return { log: { lengthBytes: end.lengthBytes, complete: false, missing: [[order.position, end.lengthBytes]] } };
+    const { sizeBytes: lengthBytes, sha256 } = facts;
+    // The hash is that of the whole log. A host that dropped bytes, or lost some in a crash, gives none.
+    if (lengthBytes >= end.lengthBytes) return { log: { lengthBytes, sha256, complete: sha256 === end.sha256 } };
+    return { log: { lengthBytes: end.lengthBytes, complete: false, missing: [[lengthBytes, end.lengthBytes]] } };
   }
 
   /** Keeps what LOGS has of a log whose end nobody knows: it is not called complete. */
   async keepRest(address: AttemptAddress & { readonly job: string }): Promise<StoredLog> {
     const order = new InOrder(0);
     if ((await this.#options.logs.endOf(address)) > 0)
-      await this.#options.artifacts.put(logKey(address), this.#bytes(address, order, true));
+      await this.#options.artifacts.put(logKey(address), this.#bytes(address, order, 0));
     return { lengthBytes: order.position, complete: false };
   }
 
-  async *#bytes(address: AttemptAddress, order: InOrder, isLastTry: boolean): AsyncGenerator<Uint8Array> {
-    const enough = new AbortController();
-    for await (const chunk of this.#options.logs.chunks(address, enough.signal)) {
-      const bytes = chunk === "caught-up" ? undefined : order.take(chunk);
+  /** Throws {@link Incomplete} when LOGS ends before `atLeast`. */
+  async *#bytes(address: AttemptAddress, order: InOrder, atLeast: number): AsyncGenerator<Uint8Array> {
+    for await (const chunk of this.#options.logs.chunks(address, new AbortController().signal)) {
+      if (chunk === "caught-up") break;
+      const bytes = order.take(chunk);
       if (bytes !== undefined) yield bytes;
-      if (order.isComplete || (chunk === "caught-up" && isLastTry)) return enough.abort();
-      if (chunk === "caught-up") throw new Incomplete();
     }
+    if (order.position < atLeast) throw new Incomplete();
   }
 }
 
 /** LOGS has been read to its end and bytes are missing. */
 class Incomplete extends Error {}
-
-/** Complete only when the hash is the host's. A host that dropped bytes gives none. */
-function verdict({ lengthBytes, sha256 }: LogEnd, kept: string | undefined): StoredLog {
-  const complete = sha256 !== undefined && sha256 === kept;
-  return { lengthBytes, complete, ...(kept === undefined ? {} : { sha256: kept }) };
-}

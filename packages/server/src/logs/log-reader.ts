@@ -1,14 +1,17 @@
 /**
  * Reads the log of a run's attempt from any offset to its end, in order and gapless, wherever its bytes are by now:
  * in LOGS while the run lives, in the artifact store once it is settled. It never holds more than a few chunks.
+ *
+ *   live ──LOGS was read, and may grow──► "caught-up", what comes ──a later attempt has begun──► the rest, then that one
+ *     └──────── at any time: the run is settled ──► the rest from the artifact store, the end
  */
-import { isGivenUp, type Attempt, type LogFrame, type RunView, type StoredLog } from "@jobs/core";
+import { isGivenUp, type Attempt, type LogEnd, type LogFrame, type RunView, type StoredLog } from "@jobs/core";
 import { logKey, type ArtifactStore } from "@jobs/core/artifacts";
-import type { AttemptAddress, LogChunk, LogStore } from "@jobs/core/jetstream";
+import type { LogStore } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import type { JobsProjection } from "../projection/jobs-projection.ts";
-import type { Runs } from "../projection/runs.ts";
-import { InOrder } from "./in-order.ts";
+import { attemptUnknown, type Runs } from "../projection/runs.ts";
+import { LiveLog } from "./live-log.ts";
 
 export interface LogReaderOptions {
   readonly logs: LogStore;
@@ -16,6 +19,8 @@ export interface LogReaderOptions {
   readonly runs: Runs;
   readonly jobs: JobsProjection;
   readonly log: Logger;
+  /** How long the next bytes of an earlier attempt's log are waited for, milliseconds: its host may be gone for ever. */
+  readonly patienceMs?: number | undefined;
 }
 
 /** Where a reader goes on: an offset in the log of an attempt; of the current one when none is named. The later ones follow it. */
@@ -26,11 +31,14 @@ export interface LogPosition {
   readonly only?: boolean | undefined;
 }
 
-const AGAIN_MS = 100;
-/** After this long without a chunk it is looked whether one was missed, milliseconds. */
-const QUIET_MS = 5_000;
-/** How long the rest of an earlier attempt's log is waited for, milliseconds. */
-const PAST_MS = 5_000;
+/** Where a reading is. */
+interface Place {
+  position: number;
+  attempt: number | undefined;
+  readonly only: boolean;
+}
+
+const PATIENCE_MS = 5_000;
 const EMPTY: StoredLog = { lengthBytes: 0, complete: true };
 
 export class LogReader {
@@ -41,123 +49,38 @@ export class LogReader {
   }
 
   /**
-   * Chunks from `from` on, and `"caught-up"` once all that was stored at first has been given; returns what is known of
-   * the whole log, or nothing when the signal came first.
+   * Chunks from `from` on, and `"caught-up"` when all that is stored has been given and more may come; returns what is
+   * known of the whole log, or nothing when the signal came first. Throws `invalid-request` when the run is over and had
+   * no such attempt.
    */
   async *read(
     run: string,
-    { from, attempt: ofAttempt, only = false }: LogPosition,
+    { from, attempt, only = false }: LogPosition,
     signal: AbortSignal,
   ): AsyncGenerator<LogFrame | "caught-up", StoredLog | undefined> {
-    let position = from;
-    let read = ofAttempt;
+    const place: Place = { position: from, attempt, only };
     for await (const view of this.#options.runs.follow(run, signal)) {
-      if (view.times.settledAt !== undefined) {
-        const kept = keptOf(view).filter(({ attempt }) => (only ? attempt === read : attempt >= (read ?? attempt)));
-        for (const one of read === undefined ? kept.slice(-1) : kept)
-          yield* this.#kept(view, one, read === undefined || one.attempt === read ? position : 0);
-        yield "caught-up";
-        return kept.at(-1)?.log ?? EMPTY;
-      }
-      for (;;) {
-        read ??= this.#attempts(run).at(-1)?.number;
-        const attempt = this.#attempts(run).find(({ number }) => number === read);
-        const later = only ? undefined : this.#laterThan(run, read);
-        if (attempt !== undefined) {
-          const isPast = later !== undefined || (only && isOver(attempt));
-          const end = isPast ? (attempt.log?.lengthBytes ?? "caught-up") : undefined;
-          const address = { agent: attempt.agent, run, attempt: attempt.number };
-          for await (const chunk of this.#attempt(address, { position, end, only }, signal)) {
-            if (chunk !== "caught-up") position = chunk.offset + chunk.bytes.length;
-            if (chunk !== "caught-up" || later === undefined) yield chunk;
-          }
-          if (only && isPast) return { ...(attempt.log ?? { lengthBytes: position }), complete: position === end };
-        } else if (later === undefined) yield "caught-up"; // nobody has it yet: the next change tells
-        if (later === undefined) break;
-        read = later; // another attempt, another log
-        position = 0;
-      }
+      if (view.times.endedAt !== undefined) await this.#assertThere(run, place);
+      if (view.times.settledAt !== undefined) return yield* this.#settled(view, place);
+      const end = yield* this.#live(run, place, signal);
+      if (end !== undefined) return end;
     }
     return undefined;
   }
 
-  /** One attempt's log: to its end, when that is known, else until it is settled or a later one has begun. */
-  async *#attempt(
-    address: AttemptAddress,
-    { position, end, only }: { position: number; end: number | "caught-up" | undefined; only: boolean },
-    signal: AbortSignal,
-  ): AsyncGenerator<LogFrame | "caught-up"> {
-    let reached = position;
-    if (typeof end === "number" && reached >= end) return yield "caught-up";
-    const { run, attempt } = address;
-    const isPast = (): boolean =>
-      this.#laterThan(run, attempt) !== undefined ||
-      (only && this.#attempts(run).some((one) => one.number === attempt && isOver(one)));
-    const over = end === undefined ? this.#until(run, isPast, signal) : this.#notForLong(signal);
-    try {
-      for await (const chunk of this.#live(address, position, over.signal)) {
-        yield chunk === "caught-up" ? chunk : { attempt, ...chunk };
-        if (chunk !== "caught-up") reached = chunk.offset + chunk.bytes.length;
-        if (end !== undefined && (end === chunk || (end !== "caught-up" && reached >= end))) return;
-      }
-    } finally {
-      over.abort();
-    }
+  /** Throws `invalid-request`. Of very many attempts the oldest are not kept: then the later ones follow. */
+  async #assertThere(run: string, { attempt, only }: Place): Promise<void> {
+    if (attempt === undefined) return;
+    const { attempts } = await this.#options.runs.getRecord(run);
+    const isThere = attempts.some(({ number }) => (only ? number === attempt : number >= attempt));
+    if (!isThere) throw attemptUnknown(run, attempt);
   }
 
-  /** While it is live, until the signal. */
-  async *#live(address: AttemptAddress, from: number, signal: AbortSignal): AsyncGenerator<LogChunk | "caught-up"> {
-    const order = new InOrder(from);
-    while (!signal.aborted) {
-      try {
-        yield* this.#caughtUpThenTail(address, order, signal);
-      } catch (error) {
-        // A consumer broke, with its nats-server perhaps: begin again where we are.
-        this.#options.log.debug({ err: error, ...address }, "reading a live log broke and begins again");
-      }
-      if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-    }
-  }
-
-  /** What is stored, then what comes; ends when something was missed on the way. The tail begins first, so that nothing falls between. */
-  async *#caughtUpThenTail(
-    address: AttemptAddress,
-    order: InOrder,
-    signal: AbortSignal,
-  ): AsyncGenerator<LogChunk | "caught-up"> {
-    const { logs } = this.#options;
-    const tail = logs.tail(address);
-    const stop = (): void => tail.end();
-    signal.addEventListener("abort", stop, { once: true });
-    try {
-      if ((await logs.endOf(address)) > order.position) yield* this.#stored(address, order, signal);
-      yield "caught-up";
-      for (;;) {
-        const chunk = await tail.next(QUIET_MS);
-        if (chunk === undefined) return;
-        if (chunk === "quiet") {
-          // A message may have been lost between two nats-servers without a word.
-          if ((await logs.endOf(address)) > order.position) return;
-          continue;
-        }
-        if (chunk.offset > order.position) return;
-        const offset = order.position;
-        const bytes = order.take(chunk);
-        if (bytes !== undefined) yield { offset, bytes };
-      }
-    } finally {
-      signal.removeEventListener("abort", stop);
-      tail.end();
-    }
-  }
-
-  async *#stored(address: AttemptAddress, order: InOrder, signal: AbortSignal): AsyncGenerator<LogChunk> {
-    for await (const chunk of this.#options.logs.chunks(address, signal)) {
-      if (chunk === "caught-up") return;
-      const offset = order.position;
-      const bytes = order.take(chunk);
-      if (bytes !== undefined) yield { offset, bytes };
-    }
+  async *#settled(view: RunView, { position, attempt: read, only }: Place): AsyncGenerator<LogFrame, StoredLog> {
+    const kept = keptOf(view).filter(({ attempt }) => (only ? attempt === read : attempt >= (read ?? attempt)));
+    for (const one of read === undefined ? kept.slice(-1) : kept)
+      yield* this.#kept(view, one, read === undefined || one.attempt === read ? position : 0);
+    return kept.at(-1)?.log ?? EMPTY;
   }
 
   async *#kept({ job, run }: RunView, { attempt, log }: KeptLog, from: number): AsyncGenerator<LogFrame> {
@@ -169,9 +92,73 @@ export class LogReader {
     }
   }
 
+  /** Until the run is settled, or nobody has an attempt of it; returns the end of an attempt that is wanted alone. */
+  async *#live(
+    run: string,
+    place: Place,
+    signal: AbortSignal,
+  ): AsyncGenerator<LogFrame | "caught-up", StoredLog | undefined> {
+    const until = this.#until(run, () => false, signal);
+    const settled = until.signal;
+    try {
+      while (!settled.aborted && this.#options.jobs.find(run) !== undefined) {
+        place.attempt ??= this.#attempts(run).at(-1)?.number;
+        const { attempt: number, position: from } = place;
+        const attempt = this.#find(run, number);
+        if (attempt !== undefined) {
+          const { logs, log } = this.#options;
+          const address = { agent: attempt.agent, run, attempt: attempt.number };
+          const live = new LiveLog({ logs, address, from, log });
+          yield* this.#attempt(live, { run, attempt: attempt.number, only: place.only }, settled);
+          place.position = live.position;
+          if (settled.aborted) return undefined;
+          if (place.only) return endOf(this.#find(run, number)?.log, { from, reached: live.position });
+        }
+        const later = place.only ? undefined : this.#laterThan(run, number);
+        if (later === undefined) {
+          yield "caught-up"; // nobody has it yet: the next change tells
+          return undefined;
+        }
+        place.attempt = later; // another attempt, another log
+        place.position = 0;
+      }
+      return undefined;
+    } finally {
+      until.abort();
+    }
+  }
+
+  /** An attempt's log until it is past and all of it was read, or `settled`. */
+  async *#attempt(live: LiveLog, of: AttemptOf, settled: AbortSignal): AsyncGenerator<LogFrame | "caught-up"> {
+    try {
+      yield* live.stored(settled);
+      while (!settled.aborted && !this.#isPast(of)) {
+        yield "caught-up";
+        yield* live.coming(this.#until(of.run, () => this.#isPast(of), settled).signal);
+        yield* live.stored(settled);
+      }
+      // Its last bytes may be on their way, but its host may also be gone for ever.
+      const { log } = this.#find(of.run, of.attempt) ?? {};
+      if (log !== undefined) yield* live.upTo(log.lengthBytes, this.#options.patienceMs ?? PATIENCE_MS, settled);
+    } finally {
+      live.close();
+    }
+  }
+
+  /** True once nothing more is printed that will be read: a later one has begun, or it alone is wanted, and over. */
+  #isPast({ run, attempt, only }: AttemptOf): boolean {
+    if (!only) return this.#laterThan(run, attempt) !== undefined;
+    const found = this.#find(run, attempt);
+    return found !== undefined && (found.exit !== undefined || isGivenUp(found));
+  }
+
   /** The attempts of a live run that may have printed something. */
   #attempts(run: string): readonly Attempt[] {
     return this.#options.jobs.find(run)?.run.attempts.filter(({ refusal }) => refusal === undefined) ?? [];
+  }
+
+  #find(run: string, attempt: number | undefined): Attempt | undefined {
+    return this.#attempts(run).find(({ number }) => number === attempt);
   }
 
   #laterThan(run: string, attempt: number | undefined): number | undefined {
@@ -192,24 +179,15 @@ export class LogReader {
     controller.signal.addEventListener("abort", stop, { once: true });
     signal.addEventListener("abort", stop, { once: true });
     this.#options.runs.on(run, look);
-    if (this.#options.runs.isSettled(run) || isDone()) stop();
-    if (signal.aborted) stop();
+    if (signal.aborted || this.#options.runs.isSettled(run) || isDone()) stop();
     return controller;
   }
+}
 
-  /** For an attempt that is past: its last bytes may be on their way, but its host may also be gone for ever. */
-  #notForLong(signal: AbortSignal): AbortController {
-    const controller = new AbortController();
-    const stop = (): void => controller.abort();
-    const timer = setTimeout(stop, PAST_MS);
-    signal.addEventListener("abort", stop, { once: true });
-    controller.signal.addEventListener("abort", () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", stop);
-    });
-    if (signal.aborted) stop();
-    return controller;
-  }
+interface AttemptOf {
+  readonly run: string;
+  readonly attempt: number;
+  readonly only: boolean;
 }
 
 interface KeptLog {
@@ -224,6 +202,13 @@ function keptOf({ attempt, attempts, output }: RunView): readonly KeptLog[] {
   return attempts.flatMap(({ number, log }) => (log === undefined ? [] : [{ attempt: number, log }]));
 }
 
-function isOver(attempt: Attempt): boolean {
-  return attempt.exit !== undefined || isGivenUp(attempt);
+/** Of a log that is still in LOGS: what its host said of it, and whether that was there. */
+function endOf(end: LogEnd | undefined, { from, reached }: { from: number; reached: number }): StoredLog {
+  const { lengthBytes = 0, sha256 } = end ?? {};
+  const readTo = reached > from ? reached : Math.min(from, lengthBytes);
+  return {
+    ...end,
+    lengthBytes: Math.max(lengthBytes, readTo),
+    complete: sha256 !== undefined && readTo === lengthBytes,
+  };
 }

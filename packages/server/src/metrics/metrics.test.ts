@@ -180,6 +180,8 @@ test("each slot that is skipped is counted once, as the range of them grows; a r
   metrics.onStored(run({ state: "skipped", reason: "missed" }), undefined); // of no schedule
   const times = { submittedAt: AT, dueAt: AT, pendingAt: later(60_000), runningAt: later(61_000) };
   metrics.onStored(run({ state: "running", attempts: [attempt], times }), run());
+  const part: Partial<Run> = { partOf: "whole", state: "running", attempts: [attempt] }; // its turn came a minute later
+  metrics.onStored(run({ ...part, times: { ...times, runningAt: later(60_000) } }), run());
   const seen = await figures();
   expect(seen.get('jobs_slots_skipped_total{reason="missed"}')).toBe("5");
   expect(seen.get('jobs_slots_skipped_total{reason="overlap"}')).toBe("1");

@@ -100,8 +100,9 @@ export class Metrics {
       this.#skipped.inc({ reason: run.reason }, slotsOf(run) - (before?.state === "skipped" ? slotsOf(before) : 0));
     const { submittedAt, dueAt, pendingAt = submittedAt, runningAt } = run.times;
     if (runningAt === undefined || before?.times.runningAt !== undefined) return;
-    // What came due while no server decided, or is tried again, was due earlier, or later, than it began to wait.
-    const wasDueAt = run.attempts.length > 1 ? pendingAt : (dueAt ?? pendingAt);
+    // What came due while no server decided was due earlier than it began to wait; what is tried again, or is a part whose turn came, later.
+    const isFirst = run.attempts.length === 1 && run.partOf === undefined;
+    const wasDueAt = isFirst ? (dueAt ?? pendingAt) : pendingAt;
     this.#lateness.observe(secondsBetween(wasDueAt, runningAt));
     const assignedAt = currentAttempt(run)?.assignedAt;
     if (assignedAt !== undefined) this.#handover.observe(secondsBetween(assignedAt, runningAt));

@@ -61,3 +61,11 @@ test("of a history that is deleted, what was over runs nowhere, and what was end
   finished.erase("nightly", 3);
   expect(live()).toEqual(["run00002"]);
 });
+
+test("a run for some of the agents that match is refused only when those are too many for one run", () => {
+  const ids = Array.from({ length: 1_300 }, (_, index) => `agent-${index}-of-so-many`);
+  const agents = sampleAgents(...ids.map((id) => sampleAgent(id, { labels: { role: "web" } })));
+  expect(() => agents.resolve({ all: "role=web" })).toThrow(/^1300 agents match/);
+  const only = ids.slice(0, 2);
+  expect(agents.resolve({ all: "role=web" }, only)).toEqual({ kind: "all", labels: "role=web", only });
+});

@@ -205,9 +205,9 @@ export class AgentsProjection {
     }
   }
 
-  /** Where a submission is to go; throws when there is no such agent. Left out: to the only one there is. */
-  resolve(on: TargetInput | undefined): Target {
-    if (on !== undefined && typeof on !== "string") return this.#resolveLabels(on);
+  /** Where a submission is to go, `only`: to these of all that match; throws when there is no such agent. Left out: to the only one there is. */
+  resolve(on: TargetInput | undefined, only?: readonly string[]): Target {
+    if (on !== undefined && typeof on !== "string") return this.#resolveLabels(on, only);
     const { id, name } = on === undefined ? this.#only() : this.resolveName(on, "on");
     return { kind: "agent", agent: id, name };
   }
@@ -223,18 +223,20 @@ export class AgentsProjection {
     throw new JobsError("target-required", message, { field: "on" });
   }
 
-  #resolveLabels(on: Exclude<TargetInput, string>): Target {
+  #resolveLabels(on: Exclude<TargetInput, string>, only?: readonly string[]): Target {
     const target = labelTarget(on);
     const matching = this.matching(target);
     if (matching.length === 0) {
       const message = `No agent matches “${target.labels}”. Known: ${names(this.#records()) || "none"}.`;
       throw new JobsError("agent-unknown", message, { field: "on" });
     }
-    if (target.kind === "all" && !fitsRecord(matching.map(({ id }) => id))) {
-      const message = `${matching.length} agents match “${target.labels}”: that is more than one run can be for. Submit several, each for a part of them.`;
-      throw new JobsError("invalid-request", message, { field: "on", details: { agents: matching.length } });
+    if (target.kind !== "all") return target;
+    const ids = matching.map(({ id }) => id).filter((id) => only?.includes(id) !== false);
+    if (!fitsRecord(ids)) {
+      const message = `${ids.length} agents match “${target.labels}”: that is more than one run can be for. Submit several, each for a part of them.`;
+      throw new JobsError("invalid-request", message, { field: "on", details: { agents: ids.length } });
     }
-    return target;
+    return only === undefined ? target : { ...target, only: [...only] };
   }
 
   /** The agents that a run of this target may go to, in contact or not. */

@@ -12,8 +12,10 @@ function estimate(change: Partial<EstimateInput>): Record<string, number> {
   const starts = estimateStarts({
     nowMs: 0,
     agents: [{ id: "a", slots: 1 }],
+    endless: [],
     running: [],
     waiting: [],
+    wanted: new Set((change.waiting ?? []).map((one) => one.run.run)),
     durationMs: (job) => durations[job.split(" ")[0] ?? ""],
     ...change,
   });
@@ -93,4 +95,15 @@ test("the parts of a run for several wait for their hosts alone, and what is beh
   const parts = ["a", "b"].map((id) => ({ run: run(`on ${id}`, "long", { partOf: "whole" }), agents: [id] }));
   const waiting = [...parts, { run: run("behind", "long"), agents: ["a"] }];
   expect(estimate({ agents, running, waiting })).toEqual({ "on a": 0, "on b": 1, behind: 11 });
+});
+
+test("a run on all hosts begins once its job is free, whatever they have to do", () => {
+  const running = [{ run: run("other", "long"), agent: "a", sinceMs: 0 }];
+  const all = { kind: "all", labels: "" } as const;
+  const waiting = [
+    { run: run("whole", "short", { target: all }), agents: ["a"] },
+    { run: run("behind", "short"), agents: ["a"] },
+    { run: run("nowhere", "short 2", { target: all }), agents: [] },
+  ];
+  expect(estimate({ running, waiting })).toEqual({ whole: 0, behind: 10 });
 });

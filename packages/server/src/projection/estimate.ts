@@ -14,10 +14,14 @@ export interface EstimateInput {
   readonly nowMs: number;
   /** Agents that take on runs, with their slots. */
   readonly agents: readonly { readonly id: string; readonly slots: number }[];
+  /** Runs that last for nobody knows how long. */
+  readonly endless: readonly Run[];
   /** Runs that hosts have: where, and since when. */
   readonly running: readonly { readonly run: Run; readonly agent: string; readonly sinceMs: number }[];
   /** Runs that wait for agents or for each other, in line; those that may go to the same agents have the same array of them. */
   readonly waiting: readonly Waiting[];
+  /** Of these runs the starts are asked for. */
+  readonly wanted: ReadonlySet<string>;
   /** How long a run of the job takes, milliseconds; undefined when none has ended. */
   readonly durationMs: (job: string) => number | undefined;
 }
@@ -66,6 +70,8 @@ class Play {
     [],
     (one, other) => one.atMs - other.atMs,
   );
+  /** How many of the wanted starts are known. */
+  #isKnown = 0;
   readonly #free = new Map<string, number>();
   readonly #groups = new Map<readonly string[], Group>();
   readonly #groupsOf = new Map<string, Group[]>();
@@ -77,6 +83,7 @@ class Play {
     this.#input = input;
     this.#nowMs = input.nowMs;
     for (const { id, slots } of input.agents) this.#free.set(id, slots);
+    for (const run of input.endless) count(this.#chain(run), run, 1);
     for (const { run, agent, sinceMs } of input.running) {
       count(this.#chain(run), run, 1);
       this.#occupy(agent);
@@ -90,6 +97,7 @@ class Play {
     for (const chain of this.#chains.values()) this.#advance(chain);
     for (;;) {
       this.#handOut();
+      if (this.#isKnown === this.#input.wanted.size) return;
       const next = this.#later.pop();
       if (next === undefined) return;
       this.#nowMs = next.atMs;
@@ -124,8 +132,12 @@ class Play {
   }
 
   #becomeReady(waiting: InLine): void {
-    const group = this.#group(waiting.agents);
+    const { run, agents } = waiting;
+    // It begins as soon as it may: its parts wait for their hosts.
+    const needsSlot = run.target.kind !== "all" || agents.length === 0;
+    const group = this.#group(agents);
     const act = (): void => {
+      if (!needsSlot) return this.#start(run, undefined);
       group.ready.push(waiting);
       this.#look(group);
     };
@@ -144,7 +156,11 @@ class Play {
     const ready = new TinyQueue<InLine>([], (one, other) => one.place - other.place);
     const group = { agents, ready, free: agents.filter((agent) => this.#freeOf(agent) > 0).length };
     this.#groups.set(agents, group);
-    for (const agent of agents) this.#groupsOf.set(agent, [...(this.#groupsOf.get(agent) ?? []), group]);
+    for (const agent of agents) {
+      const others = this.#groupsOf.get(agent);
+      if (others === undefined) this.#groupsOf.set(agent, [group]);
+      else others.push(group);
+    }
     return group;
   }
 
@@ -157,16 +173,21 @@ class Play {
       const agent = first?.agents.find((one) => this.#freeOf(one) > 0);
       if (first === undefined || next === undefined || agent === undefined) return;
       this.#look(first);
-      this.starts.set(next.run.run, this.#nowMs);
       this.#occupy(agent);
-      this.#endsAt(next.run, agent, this.#nowMs + this.#durationMs(next.run));
+      this.#start(next.run, agent);
     }
   }
 
-  #endsAt(run: Run, agent: string, atMs: number): void {
+  #start(run: Run, agent: string | undefined): void {
+    this.starts.set(run.run, this.#nowMs);
+    if (this.#input.wanted.has(run.run)) this.#isKnown++;
+    this.#endsAt(run, agent, this.#nowMs + this.#durationMs(run));
+  }
+
+  #endsAt(run: Run, agent: string | undefined, atMs: number): void {
     if (!Number.isFinite(atMs)) return; // whoever waits for its end waits for nobody knows how long
     const act = (): void => {
-      this.#setFree(agent, this.#freeOf(agent) + 1);
+      if (agent !== undefined) this.#setFree(agent, this.#freeOf(agent) + 1);
       const chain = this.#chain(run);
       count(chain, run, -1);
       this.#advance(chain);

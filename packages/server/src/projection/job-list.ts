@@ -1,7 +1,7 @@
 /** The jobs by name, a page at a time: those of which something is said, and those that have a live run. */
 import { hasEnded, type JobDefinition, type JobSummary } from "@jobs/core";
 import type { JobsProjection } from "./jobs-projection.ts";
-import { upcomingOf } from "./upcoming.ts";
+import { nextFiringOf } from "./upcoming.ts";
 
 export interface JobListOptions {
   readonly jobs: Pick<JobsProjection, "names" | "view" | "findDefinition">;
@@ -35,8 +35,8 @@ export function listJobs({ jobs, nowMs }: JobListOptions, { limit, after, applie
 /** The next firing of each schedule that is not paused, the earliest first. */
 function nextOf(definition: JobDefinition, nowMs: number): JobSummary["next"] {
   const slots = (definition.schedules ?? []).flatMap((schedule) => {
-    const slot = schedule.paused === true ? undefined : upcomingOf(definition, schedule, { nowMs, count: 1 }).at(-1);
-    return slot === undefined || slot.skip !== undefined ? [] : [{ ...slot, schedule: schedule.id }];
+    const slot = schedule.paused === true ? undefined : nextFiringOf(definition, schedule, nowMs);
+    return slot === undefined ? [] : [{ ...slot, schedule: schedule.id }];
   });
   return slots.toSorted((one, other) => byCodeUnits(one.dueAt, other.dueAt));
 }

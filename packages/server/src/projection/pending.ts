@@ -64,7 +64,8 @@ export function listPending(options: PendingOptions, { job, agent, limit }: Pend
     .slice(0, limit);
   // Also of those behind what is listed: one that may start passes those that may not yet.
   const line = waiting.slice(0, ESTIMATED_MAX);
-  const estimates = estimate({ live, line, agentsOf, parts: countParts(all) }, options);
+  const wanted = new Set(line.length === 0 ? [] : listed.filter((run) => !isAhead(run)).map(({ run }) => run));
+  const estimates = estimate({ live, line, wanted, agentsOf, parts: countParts(all) }, options);
   return listed.map((run) => {
     const startMs = isAhead(run) && run.hold === undefined ? dueMs(run) : estimates.get(run.run);
     const { dueAt, pendingAt, submittedAt } = run.times;
@@ -100,21 +101,23 @@ interface Line {
   readonly live: readonly Run[];
   readonly parts: ReadonlyMap<string, number>;
   readonly line: readonly Run[];
+  /** Those of it that are listed. */
+  readonly wanted: ReadonlySet<string>;
   readonly agentsOf: AgentsOf;
 }
 
 function estimate(
-  { live, line, agentsOf, parts }: Line,
+  { live, line, wanted, agentsOf, parts }: Line,
   { agents, runs: { durations }, nowMs }: PendingOptions,
 ): ReadonlyMap<string, number> {
   const ready = [...agents.views()].filter(({ licence, isDraining }) => licence !== undefined && !isDraining);
   return estimateStarts({
     nowMs: nowMs(),
     agents: ready,
+    wanted,
+    // What has hosts still to come.
+    endless: live.filter(({ run, fanOut }) => fanOut !== undefined && (parts.get(run) ?? 0) < fanOut.agents.length),
     running: live.flatMap((run) => {
-      // What has hosts still to come lasts for nobody knows how long.
-      if (run.fanOut !== undefined && (parts.get(run.run) ?? 0) < run.fanOut.agents.length)
-        return [{ run, agent: "", sinceMs: Number.POSITIVE_INFINITY }];
       const attempt = currentAttempt(run);
       const sinceMs = Date.parse(run.times.runningAt ?? attempt?.assignedAt ?? "");
       return attempt === undefined ? [] : [{ run, agent: attempt.agent, sinceMs }];

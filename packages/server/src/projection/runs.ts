@@ -59,11 +59,10 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
   /** Live runs whose next step should have been done by now, the longest overdue first. */
   overdue(): readonly RunView[] {
     const { jobs, presenter } = this.#options;
-    const views = [...jobs.runs()].map(({ run }) => presenter.present(run));
+    const overdue = [...jobs.runs()].filter(({ run }) => presenter.isOverdue({ next: presenter.ownershipOf(run) }));
     const deadline = ({ next }: RunView): string => next?.deadlineAt ?? "";
-    return views
-      .filter((view) => presenter.isOverdue(view))
-      .sort((one, other) => deadline(one).localeCompare(deadline(other)));
+    const views = overdue.map(({ run }) => presenter.present(run));
+    return views.sort((one, other) => deadline(one).localeCompare(deadline(other)));
   }
 
   #emitLive(run: Run): void {
@@ -136,7 +135,7 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
     const { attempts, output } = await this.getRecord(id);
     if (attempts.some(({ number }) => number === attempt))
       return output?.attempts.find((one) => one.attempt === attempt)?.artifacts ?? [];
-    throw new JobsError("invalid-request", `Run ${id} has no attempt ${attempt}.`, { field: "attempt" });
+    throw attemptUnknown(id, attempt);
   }
 
   /** A page of runs, the newest first. Throws `invalid-request` when `after` is no place in a list. */
@@ -206,6 +205,11 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
       () => undefined,
     );
   }
+}
+
+/** The error for an attempt that never was. */
+export function attemptUnknown(run: string, attempt: number): JobsError {
+  return new JobsError("invalid-request", `Run ${run} has no attempt ${attempt}.`, { field: "attempt" });
 }
 
 function unknown(id: string, field: string): JobsError {

@@ -1,14 +1,29 @@
-import type { JobDefinition, StoredSchedule } from "@jobs/core";
-import { previewOf, type PreviewedSlot } from "@jobs/core/schedule";
+/** The slots of a job's schedule that are still to be due: with jitter, the instants of the first ones may have passed. */
+import { instantOf, type JobDefinition, type StoredSchedule } from "@jobs/core";
+import { nextFiring, previewOf, type PreviewedSlot } from "@jobs/core/schedule";
 
-/** The next slots of a job's schedule that are still to be due: with jitter, the instants of the first ones may have passed. */
+/** The next ones, so many of which are not skipped. */
 export function upcomingOf(
-  { job, cursors, updatedAt }: JobDefinition,
+  definition: JobDefinition,
   schedule: StoredSchedule,
   { nowMs, count }: { readonly nowMs: number; readonly count: number },
 ): readonly PreviewedSlot[] {
-  // What is before the cursor has its run, or was before there was the schedule.
-  const doneMs = Date.parse(cursors?.[schedule.id] ?? updatedAt);
-  const from = Math.max(doneMs, nowMs - (schedule.jitterMs ?? 0)) + 1;
-  return previewOf(schedule, { job, from, dueAfter: nowMs, count });
+  const from = doneMs(definition, schedule, nowMs) + 1;
+  return previewOf(schedule, { job: definition.job, from, dueAfter: nowMs, count });
+}
+
+/** The first one that is not skipped; undefined when there is none, or too far off to be looked for. */
+export function nextFiringOf(
+  definition: JobDefinition,
+  schedule: StoredSchedule,
+  nowMs: number,
+): PreviewedSlot | undefined {
+  const after = doneMs(definition, schedule, nowMs);
+  const slot = nextFiring(schedule, { job: definition.job, after, dueAfter: nowMs });
+  return slot === undefined ? undefined : { ...slot, at: instantOf(slot.at), dueAt: instantOf(slot.dueAt) };
+}
+
+/** What is before the cursor has its run, or was before there was the schedule. */
+function doneMs({ cursors, updatedAt }: JobDefinition, { id, jitterMs = 0 }: StoredSchedule, nowMs: number): number {
+  return Math.max(Date.parse(cursors?.[id] ?? updatedAt), nowMs - jitterMs);
 }

@@ -49,6 +49,7 @@ export class ViewMark implements Service {
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
+  #thisTurn: Promise<void> | undefined;
 
   constructor(options: ViewMarkOptions) {
     this.#options = options;
@@ -56,8 +57,7 @@ export class ViewMark implements Service {
 
   /** Resolves once the view was confirmed for the first time; a stream that has no leader just now is waited for. */
   async start(): Promise<void> {
-    while (!this.#isStopped && !(await this.#isConfirmed()));
-    if (this.#isStopped) return;
+    while (!(await this.#isConfirmed())) if (this.#isStopped) return;
     this.#timer = setInterval(() => void this.confirm().catch(() => undefined), EVERY_MS); // an unconfirmed view shows in isCurrent
   }
 
@@ -98,8 +98,15 @@ export class ViewMark implements Service {
     this.#waiting.clear();
   }
 
-  /** Resolves once all that was stored when it was called has been seen. */
+  /** Resolves once all that was stored when it was called has been seen. Calls of one turn of the event loop share a mark: none knows more than the others. */
   confirm(): Promise<void> {
+    if (this.#thisTurn !== undefined) return this.#thisTurn;
+    setImmediate(() => (this.#thisTurn = undefined));
+    this.#thisTurn = this.#confirm();
+    return this.#thisTurn;
+  }
+
+  #confirm(): Promise<void> {
     const marks: string[] = [];
     let again: NodeJS.Timeout | undefined;
     let giveUp: NodeJS.Timeout | undefined;

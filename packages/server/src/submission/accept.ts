@@ -95,8 +95,7 @@ export async function workOf(input: WorkInput, options: AcceptOptions): Promise<
   const hasEnv = input.env !== undefined || given !== undefined;
   const env = hasEnv ? Object.fromEntries(sortedEntries({ ...input.env, ...variablesOf(given ?? {}) })) : {};
   checkEnvironment({ env, interpreter }, input.interpreter === undefined ? "script" : "interpreter");
-  const resolved = options.agents.resolve(input.on);
-  const target = resolved.kind === "all" && input.only !== undefined ? { ...resolved, only: input.only } : resolved;
+  const target = options.agents.resolve(input.on, input.only);
   // With a PATH of its own only the host itself can tell.
   if (input.env?.["PATH"] === undefined) checkProgram(programOf(interpreter), target, options.agents);
   await options.syntax.check(input.script, programOf(interpreter));

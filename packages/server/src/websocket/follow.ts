@@ -104,7 +104,7 @@ export class FollowSockets {
         socket.close(CloseCode.tooSlow, "too slow: come back with the offset reached");
       } else {
         if (error.code === "internal") this.#options.log.error({ err: thrown, run }, "following a run failed");
-        sendFrame(socket, { type: "error", error: { code: error.code, message: error.message } });
+        sendFrame(socket, { type: "error", ...error.toBody() });
         socket.close(CloseCode.failed, error.code);
       }
       // A reader that takes nothing does not take the close, either.
@@ -154,9 +154,13 @@ export class FollowSockets {
     const limitMs = this.#options.slowReaderMs ?? SLOW_READER_MS;
     let before = socket.bufferedAmount;
     let stillMs = 0;
+    let lookedAtMs = performance.now();
     while (socket.bufferedAmount > BUFFER_BYTES / 2 && !signal.aborted) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-      stillMs = socket.bufferedAmount < before ? 0 : stillMs + POLL_MS;
+      // While this process is busy the reader cannot take anything: one look counts for a tenth at most.
+      const sinceMs = Math.min(performance.now() - lookedAtMs, limitMs / 10);
+      lookedAtMs = performance.now();
+      stillMs = socket.bufferedAmount < before ? 0 : stillMs + sinceMs;
       before = socket.bufferedAmount;
       if (stillMs >= limitMs) throw new SlowReader();
     }

@@ -1,0 +1,83 @@
+import { randomBytes } from "node:crypto";
+import { CloseCode, type RunView } from "@jobs/core";
+import { expect, test } from "vitest";
+import { FULL_BYTES } from "./log-buffer.ts";
+import { connect } from "./node.ts";
+import { startContractServer, viewOf } from "./testing/index.ts";
+
+const running = viewOf();
+const settled = viewOf({
+  state: "completed",
+  times: { ...running.times, endedAt: "2026-11-23T10:01:00.000Z", settledAt: "2026-11-23T10:01:01.000Z" },
+});
+
+const answer = (view: RunView) => ({ answer: () => ({ body: view }) });
+
+test("logs({ live: false }) says how the log ended only when it was told: what is seen of the run meanwhile is of other bytes", async () => {
+  await using server = await startContractServer({
+    ...answer({ ...settled, output: { location: "x", log: { lengthBytes: 99, complete: true }, artifacts: [] } }),
+    follow: (socket) => {
+      socket.sendLog(0, Buffer.from("so far"), socket.attempt);
+      if (socket.attempt === 2) return socket.send({ type: "log-end", lengthBytes: 6, complete: false });
+      socket.send({ type: "caught-up", offset: 6 });
+    },
+  });
+  const run = await connect(server).run(running.run);
+  const endOf = async (attempt: number) => {
+    const logs = run.logs({ live: false, attempt });
+    await logs.next();
+    return (await logs.next()).value;
+  };
+  expect(await endOf(1)).toBeUndefined();
+  expect(await endOf(2)).toEqual({ lengthBytes: 6, complete: false });
+});
+
+test("an attempt that never was is an error that names what is wrong", async () => {
+  const error = { code: "invalid-request", message: "Run x has no attempt 9.", field: "attempt" };
+  await using server = await startContractServer({
+    ...answer(settled),
+    follow: (socket) => {
+      socket.send({ type: "error", error });
+      socket.close(CloseCode.failed);
+    },
+  });
+  const run = await connect(server).run(running.run);
+  await expect(run.logs({ attempt: 9 }).next()).rejects.toMatchObject(error);
+  expect(server.sockets).toHaveLength(1);
+});
+
+test.each(["before it has stopped reading", "while it does not read"])(
+  "who reads slowly is told of no break when the server cuts it off %s, but of the next one",
+  async (when) => {
+    const PIECE = 64 * 1024;
+    const log = randomBytes(FULL_BYTES + 10 * PIECE);
+    const isLogs = ({ from }: { from: number | undefined }): boolean => from !== undefined;
+    await using server = await startContractServer({
+      ...answer(running),
+      follow: (socket) => {
+        socket.send({ type: "run", run: running });
+        // It opens one for the states alone once it does not read that of the log.
+        if (socket.from === undefined) return server.sockets[0]?.close(CloseCode.serverStops);
+        const opened = server.sockets.filter(isLogs).length;
+        const until = [FULL_BYTES + PIECE, FULL_BYTES + 4 * PIECE][opened - 1] ?? log.length;
+        for (let at = socket.from; at < until; at += PIECE) socket.sendLog(at, log.subarray(at, at + PIECE));
+        if (until === log.length) return socket.send({ type: "log-end", lengthBytes: log.length, complete: true });
+        if (opened > 1 || when.startsWith("before")) socket.close(CloseCode.serverStops);
+      },
+    });
+    const run = await connect(server).run(running.run);
+    const retriesAt: number[] = [];
+    let read = 0;
+    run.on("state", () => undefined).on("retry", () => retriesAt.push(server.sockets.filter(isLogs).length));
+    for await (const { offset, bytes } of run.logs()) {
+      expect(offset).toBe(read);
+      read += bytes.length;
+      if (offset > 0) continue;
+      await expect.poll(() => server.sockets.some((socket) => !isLogs(socket))).toBe(true);
+      expect(server.sockets.filter(isLogs)).toHaveLength(1);
+    }
+    run.close();
+    expect(read).toBe(log.length);
+    expect(retriesAt).toEqual([2]);
+  },
+);
