@@ -49,6 +49,11 @@ export const WAITING_FAULTS = {
     edits: [
       {
         file: RECONCILE,
+        find: "run !== view.runs.find(isLatestQueued)",
+        replace: "run !== view.runs.findLast(isLatestQueued)",
+      },
+      {
+        file: RECONCILE,
         find: "const later = view.runs.slice(view.runs.indexOf(run) + 1);",
         replace: "const later = view.runs.slice(0, view.runs.indexOf(run));",
       },
