@@ -132,7 +132,7 @@ export class RunHandle {
       for (;;) {
         const item = await follow.log.next(signal);
         if (item.kind === "bytes") yield chunker.chunk(item.frame);
-        else if (item.kind === "end" || !live) {
+        else if (item.kind === "end" || (!live && !isSettled(this.#view))) {
           if (item.kind === "end" && attempt === undefined) this.#log = item.log;
           const rest = chunker.rest();
           if (rest !== undefined) yield rest;

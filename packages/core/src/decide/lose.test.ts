@@ -128,17 +128,38 @@ describe("an operator's word", () => {
   });
 
   test("gives up what a host that is gone has not handed over, and changes nothing of the end", () => {
-    const { times } = runningRun();
+    const { times, attempts } = runningRun();
     const ended = runningRun({ state: "completed", reason: "exit", times: { ...times, endedAt: NOW } });
-    expect(written(resolve(ended, contextOf([silentAgent()])))).toMatchObject({
-      state: "completed",
-      reason: "exit",
-      resolved: { by: "olga" },
-    });
+    const resolved = written(resolve(ended, contextOf([silentAgent()])));
+    expect(resolved).toMatchObject({ state: "completed", reason: "exit", resolved: { by: "olga", gone: true } });
+    expect(resolve(resolved, contextOf([silentAgent()])).kind).toBe("known");
     expect(resolve(ended, contextOf([sampleAgent({ held: [] })]))).toMatchObject({
       error: { code: "nothing-to-resolve", message: expect.stringContaining("is in contact") as string },
     });
     expect(resolve({ ...ended, attempts: [] }, contextOf([]))).toMatchObject({ error: { code: "nothing-to-resolve" } });
+    // The host of an earlier attempt is gone.
+    const [first] = attempts;
+    const retried = {
+      ...ended,
+      attempts: [
+        { ...first!, agent: "burnt down", retryAt: NOW },
+        { ...first!, number: 2 },
+      ],
+    };
+    expect(resolve(retried, contextOf([sampleAgent({ held: [] })])).kind).toBe("write");
+  });
+
+  test("that processes which were left over are gone says nothing of their host, also said twice; later it may be said, too", () => {
+    const { attempts, times } = runningRun();
+    const exit = { signal: "SIGKILL", leftOverPids: [7] };
+    const ended = { state: "failed", reason: "signal", times: { ...times, endedAt: NOW } } as const;
+    const leftOver = runningRun({ ...ended, attempts: attempts.map((one) => ({ ...one, exit })) });
+    const away = contextOf([silentAgent()]);
+    const freed = written(resolve(leftOver, away));
+    expect(freed.resolved?.gone).toBeUndefined();
+    expect(resolve(freed, away).kind).toBe("known");
+    const later = contextOf([silentAgent()], { now: after(5 * 60_000) });
+    expect(written(resolve(freed, later)).resolved?.gone).toBe(true);
   });
 
   test("frees a job from what is left over, and changes nothing of the end", () => {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { currentAttempt, hostOf, type Run } from "../domain/run.ts";
 import {
+  after,
   contextOf,
   sampleAgent,
   sampleEvidence,
@@ -108,4 +109,16 @@ test("a host that refuses a run for good is passed over, until there is no other
     state: "failed",
     reason: "refused-by-agent",
   });
+});
+
+test("a host that has refused a run for a moment gets it again only when no other is free", () => {
+  const short = agent("a");
+  const run = written(decideSubmit(viewOf(), sampleSubmission({ target: anyWeb }), contextOf([short])));
+  const refusal = { code: "no-room", message: "It has no processes." } as const;
+  const evidence = sampleEvidence({ run: run.run, phase: "refused", refusal });
+  const refused = written(decideEvidence(viewOf(run), { agent: "a", evidence }, contextOf([short])));
+  const again = (agents: readonly AgentView[]): string | undefined =>
+    currentAttempt(written(reconcile(viewOf(refused), contextOf(agents, { now: after(60_000) }))))?.agent;
+  expect(again([short, agent("b", { assigned: 1 })])).toBe("b");
+  expect(again([short, agent("b", { assigned: 2 })])).toBe("a");
 });

@@ -11,12 +11,15 @@ export type Place =
   | { readonly waitingFor: "agent" | "draining" | "slot"; readonly agent?: undefined };
 
 /** An agent without a live licence is assigned nothing; neither is one that drains, or whose slots are all taken. */
-export function findPlace(run: Pick<Run, "target" | "excluded">, context: DecisionContext): Place {
+export function findPlace(run: Pick<Run, "target" | "excluded" | "attempts">, context: DecisionContext): Place {
   const known = candidatesOf(run, context);
   const ready = known.filter(isReady);
   if (ready.length === 0) return { waitingFor: known.some(isLicensed) ? "draining" : "agent" };
   const free = ready.filter(({ assigned, slots }) => assigned < slots);
-  const agent = best(free, run.target.kind === "any" ? (run.target.prefer ?? []) : []);
+  // One that has just refused it may do so again, and looks idle.
+  const last = run.attempts.at(-1);
+  const others = last?.refusal === undefined ? [] : free.filter(({ id }) => id !== last.agent);
+  const agent = best(others.length > 0 ? others : free, run.target.kind === "any" ? (run.target.prefer ?? []) : []);
   return agent === undefined ? { waitingFor: "slot" } : { agent };
 }
 

@@ -5,6 +5,9 @@ import { onLiveRun } from "./live-run.ts";
 import { endedAsLost } from "./lose.ts";
 import { write, type Decision, type DecisionContext, type JobView } from "./view.ts";
 
+/** A word that comes again so soon is the same word, milliseconds. */
+const AGAIN_MS = 5 * 60_000;
+
 /** An operator says that nothing of a run is running any more: what the system itself cannot know. */
 export interface Resolution {
   readonly run: string;
@@ -19,11 +22,9 @@ export function decideResolve(view: JobView, resolution: Resolution, context: De
 
 function resolve(run: Run, { by, note }: Resolution, context: DecisionContext): Decision {
   const attempt = currentAttempt(run);
-  // Said again, because the first answer was lost.
-  if (run.resolved !== undefined) return { kind: "known", run };
   const resolved = { at: context.now, by, ...(note === undefined ? {} : { note }) };
   if (hasEnded(run)) {
-    if (findLeftOver(run) === undefined) return resolveEnded({ ...run, resolved }, context);
+    if (findLeftOver(run) === undefined) return resolveEnded(run, { ...resolved, gone: true }, context);
     const attempts = run.attempts.map((one) =>
       one.exit?.leftOverPids === undefined ? one : { ...one, exit: { ...one.exit, leftOverPids: [] } },
     );
@@ -37,15 +38,23 @@ function resolve(run: Run, { by, note }: Resolution, context: DecisionContext): 
     return reject(run, `${hostOf(run)} is in contact and answers for it: cancel it instead.`);
   if (attempt.startedAt === undefined && (agent?.sinceBeatMs ?? LICENCE_MS) < LICENCE_MS)
     return reject(run, `${hostOf(run)} may still start it: ask again in a minute, or cancel it.`);
-  return write(endedAsLost({ ...run, resolved }, context.now), context);
+  return write(endedAsLost({ ...run, resolved: { ...resolved, gone: true } }, context.now), context);
 }
 
 /** What is still missing of it is waited for no longer. */
-function resolveEnded(run: Run, context: DecisionContext): Decision {
-  const attempt = currentAttempt(run);
-  if (attempt === undefined) return reject(run, "It has ended, and nothing of it is left over.");
-  if (context.agents.get(attempt.agent)?.licence === undefined) return write(run, context);
+function resolveEnded(run: Run, resolved: NonNullable<Run["resolved"]>, context: DecisionContext): Decision {
+  if (run.resolved !== undefined && (run.resolved.gone === true || isAgain(run.resolved, context)))
+    return { kind: "known", run };
+  const begun = run.attempts.filter(({ refusal }) => refusal === undefined);
+  if (begun.some(({ agent }) => context.agents.get(agent)?.licence === undefined))
+    return write({ ...run, resolved }, context);
+  if (begun.length === 0) return reject(run, "It has ended, and nothing of it is left over.");
   return reject(run, `It has ended, and ${hostOf(run)} is in contact: it hands over what is missing.`);
+}
+
+/** Said again, because the first answer was lost. */
+function isAgain({ at }: NonNullable<Run["resolved"]>, { now }: DecisionContext): boolean {
+  return Date.parse(now) - Date.parse(at) < AGAIN_MS;
 }
 
 function reject(run: Run, why: string): Decision {

@@ -129,7 +129,15 @@ export const Run = z.looseObject({
   /** The run that this one repeats. */
   rerunOf: RunId.optional(),
   /** An operator has said that nothing of it runs any more. */
-  resolved: z.looseObject({ at: Instant, by: z.string(), note: z.string().optional() }).optional(),
+  resolved: z
+    .looseObject({
+      at: Instant,
+      by: z.string(),
+      note: z.string().optional(),
+      /** Its host said nothing then: what that has not handed over is waited for no longer. */
+      gone: z.boolean().optional(),
+    })
+    .optional(),
   output: RunOutput.optional(),
 });
 export type Run = z.infer<typeof Run>;

@@ -150,7 +150,7 @@ test("files of an earlier try are waited for, but not for ever: its host may nev
 });
 
 const DAY_MS = 24 * 60 * 60_000;
-const RESOLVED = { resolved: { at: AT, by: "olga" } };
+const RESOLVED = { resolved: { at: AT, by: "olga", gone: true } };
 
 test.each<[string, Partial<Tries>, object]>([
   ["the rest of the log", { shippedBytes: 5 }, { log: { lengthBytes: 9, complete: false }, artifacts: [{}] }],
@@ -169,6 +169,13 @@ test.each<[string, Partial<Tries>, object]>([
     ]);
   },
 );
+
+test("nothing is given up since an operator has said that processes which were left over are gone", async () => {
+  const change = { resolved: { at: AT, by: "olga" } };
+  expect(
+    await settledTries({ counts: [1], toldUploads: false, nowMs: 60_001, silentMs: 60_001, change }),
+  ).toBeUndefined();
+});
 
 test("on an operator's word nothing is given up that a host in contact still hands over", async () => {
   expect(await settledTries({ counts: [1], toldUploads: false, nowMs: DAY_MS, change: RESOLVED })).toBeUndefined();

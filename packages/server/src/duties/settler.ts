@@ -170,7 +170,7 @@ export class Settler {
   /** True when its host says nothing any more, and will not come back in time: what it has not handed over is given up. */
   #isGone(run: Run, { agent, number }: Attempt): boolean {
     const silentMs = this.#options.silentMs({ agent, run: run.run, attempt: number });
-    const isGivenUp = run.resolved !== undefined || this.#sinceEndMs(run) > GONE_AFTER_MS;
+    const isGivenUp = run.resolved?.gone === true || this.#sinceEndMs(run) > GONE_AFTER_MS;
     return isGivenUp && silentMs > WITHOUT_HOST_AFTER_MS;
   }
 

@@ -37,10 +37,13 @@ function findAttempt(
 /** The attempts whose hosts' silence is measured are those that the records name. */
 export function trackAttempts(jobs: JobsProjection, silence: Silence): void {
   jobs.on("run", (run) => {
-    const attempt = currentAttempt(run);
-    if (attempt === undefined) return;
-    const mayStartUnder = attempt.startedAt === undefined ? attempt.licence.number : undefined;
-    silence.onAttempt({ agent: attempt.agent, run: run.run, attempt: attempt.number }, mayStartUnder);
+    const current = currentAttempt(run);
+    for (const attempt of run.attempts) {
+      if (attempt.refusal !== undefined) continue;
+      const mayStart = attempt === current && attempt.startedAt === undefined;
+      const mayStartUnder = mayStart ? attempt.licence.number : undefined;
+      silence.onAttempt({ agent: attempt.agent, run: run.run, attempt: attempt.number }, mayStartUnder);
+    }
   });
   jobs.on("removed", (run) => {
     for (const { agent, number } of run.attempts) silence.forget({ agent, run: run.run, attempt: number });

@@ -53,21 +53,6 @@ test("the view is current once the mark came back through the watches of all sto
   expect(view.isCurrent()).toBe(false);
 });
 
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-test("who asks in one turn of the event loop shares a mark, who asks in the next one has another", async () => {
-  const { jobs, history, confirm, bringBack } = marked();
-  const [first, second] = [confirm(), confirm()];
-  await nextTurn();
-  const third = confirm();
-  expect(jobs.marks).toHaveLength(2);
-  for (const store of [jobs, history]) await bringBack(store, store.marks[0]);
-  await Promise.all([first.done, second.done]);
-  expect(third.isConfirmed).toBe(false);
-  for (const store of [jobs, history]) await bringBack(store, store.marks[1]);
-  await third.done;
-});
-
 test("another server's mark, and one that nobody waits for, confirm nothing", async () => {
   const { view, jobs, history, confirm, bringBack } = marked();
   const confirming = confirm();
@@ -131,9 +116,7 @@ test("a mark that another one took the place of before it was delivered is confi
   const { clock, view, jobs, history, confirm, bringBack } = marked();
   const first = confirm();
   clock.ms += 100;
-  await nextTurn();
   const second = confirm();
-  await nextTurn();
   const third = confirm();
   await bringBack(jobs, jobs.marks[1]);
   await bringBack(history, history.marks[0]);

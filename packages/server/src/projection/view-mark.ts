@@ -49,7 +49,6 @@ export class ViewMark implements Service {
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
-  #thisTurn: Promise<void> | undefined;
 
   constructor(options: ViewMarkOptions) {
     this.#options = options;
@@ -98,15 +97,8 @@ export class ViewMark implements Service {
     this.#waiting.clear();
   }
 
-  /** Resolves once all that was stored when it was called has been seen. Calls of one turn of the event loop share a mark: none knows more than the others. */
+  /** Resolves once all that was stored when it was called has been seen. */
   confirm(): Promise<void> {
-    if (this.#thisTurn !== undefined) return this.#thisTurn;
-    setImmediate(() => (this.#thisTurn = undefined));
-    this.#thisTurn = this.#confirm();
-    return this.#thisTurn;
-  }
-
-  #confirm(): Promise<void> {
     const marks: string[] = [];
     let again: NodeJS.Timeout | undefined;
     let giveUp: NodeJS.Timeout | undefined;

@@ -12,6 +12,7 @@ import {
   type LogFrame,
   type RunView,
   type ServerFrame,
+  type StoredLog,
 } from "@jobs/core";
 import type { Logger } from "pino";
 import { WebSocketServer, type WebSocket } from "ws";
@@ -129,24 +130,30 @@ export class FollowSockets {
     socket: WebSocket,
     { run, signal, ...position }: LogPosition & { run: string; signal: AbortSignal },
   ): Promise<void> {
-    const chunks = this.#options.logs.read(run, position, signal);
     let offset = position.from;
     let isCaughtUp = false;
-    for (;;) {
-      const next = await chunks.next();
-      if (next.done === true) {
-        if (next.value !== undefined) sendFrame(socket, { type: "log-end", ...next.value });
-        return;
-      }
-      if (next.value === "caught-up") {
+    // Left early, as by a reader that is cut off, it ends what it reads from.
+    for await (const next of this.#partsOf(run, position, signal)) {
+      if (next === "caught-up") {
         if (!isCaughtUp) sendFrame(socket, { type: "caught-up", offset });
         isCaughtUp = true;
-        continue;
+      } else if ("complete" in next) sendFrame(socket, { type: "log-end", ...next });
+      else {
+        sendLogFrame(socket, next);
+        offset = next.offset + next.bytes.length;
+        if (socket.bufferedAmount > BUFFER_BYTES) await this.#drained(socket, signal);
       }
-      sendLogFrame(socket, next.value);
-      offset = next.value.offset + next.value.bytes.length;
-      if (socket.bufferedAmount > BUFFER_BYTES) await this.#drained(socket, signal);
     }
+  }
+
+  /** A log, and its end. */
+  async *#partsOf(
+    run: string,
+    position: LogPosition,
+    signal: AbortSignal,
+  ): AsyncGenerator<LogFrame | "caught-up" | StoredLog> {
+    const end = yield* this.#options.logs.read(run, position, signal);
+    if (end !== undefined) yield end;
   }
 
   /** Waits until the reader took most of what waits; throws when it takes nothing for too long. */
