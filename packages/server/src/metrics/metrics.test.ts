@@ -182,10 +182,12 @@ test("each slot that is skipped is counted once, as the range of them grows; a r
   metrics.onStored(run({ state: "running", attempts: [attempt], times }), run());
   const part: Partial<Run> = { partOf: "whole", state: "running", attempts: [attempt] }; // its turn came a minute later
   metrics.onStored(run({ ...part, times: { ...times, runningAt: later(60_000) } }), run());
+  const target = { kind: "all", labels: "web" } as const; // it has no attempt itself
+  metrics.onStored(run({ state: "running", target, attempts: [], times }), run());
   const seen = await figures();
   expect(seen.get('jobs_slots_skipped_total{reason="missed"}')).toBe("5");
   expect(seen.get('jobs_slots_skipped_total{reason="overlap"}')).toBe("1");
-  expect(seen.get("jobs_start_lateness_seconds_sum")).toBe("61");
+  expect(seen.get("jobs_start_lateness_seconds_sum")).toBe("122");
 });
 
 test("pauses, the lease, the view and NATS are told as they are", async () => {

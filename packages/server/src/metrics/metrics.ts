@@ -101,7 +101,7 @@ export class Metrics {
     const { submittedAt, dueAt, pendingAt = submittedAt, runningAt } = run.times;
     if (runningAt === undefined || before?.times.runningAt !== undefined) return;
     // What came due while no server decided was due earlier than it began to wait; what is tried again, or is a part whose turn came, later.
-    const isFirst = run.attempts.length === 1 && run.partOf === undefined;
+    const isFirst = run.attempts.length <= 1 && run.partOf === undefined;
     const wasDueAt = isFirst ? (dueAt ?? pendingAt) : pendingAt;
     this.#lateness.observe(secondsBetween(wasDueAt, runningAt));
     const assignedAt = currentAttempt(run)?.assignedAt;
