@@ -25,6 +25,11 @@ export interface PreviewRange {
 /** More slots are not looked at: those of each second in a long blackout would never end. */
 const LOOKS_AT_MOST = 20_000;
 
+/** A slot as it is shown. */
+export function previewed(slot: ExpectedSlot): PreviewedSlot {
+  return { ...slot, at: instantOf(slot.at), dueAt: instantOf(slot.dueAt) };
+}
+
 /** The next firings of a schedule, and what is skipped between them; paused or not. Fewer when there are no more, or too much is skipped. */
 export function previewOf(
   schedule: Schedule,
@@ -40,7 +45,7 @@ export function previewOf(
       found[found.length - 1] = { ...last, until: instantOf(slot.at), count: (last.count ?? 1) + 1 };
       continue;
     }
-    found.push({ ...slot, at: instantOf(slot.at), dueAt: instantOf(slot.dueAt) });
+    found.push(previewed(slot));
     if (slot.skip === undefined) firings++;
     if (firings === count) return found;
   }

@@ -1,7 +1,9 @@
 import type { Run, RunView } from "@jobs/core";
+import { entryOf } from "@jobs/core/jetstream";
 import { expect, test } from "vitest";
 import { hear, sampleAgent, sampleAgents } from "../testing/sample-agents.ts";
 import { AT, sampleRun } from "../testing/sample-run.ts";
+import { JobsProjection } from "./jobs-projection.ts";
 import { listPending } from "./pending.ts";
 
 const nowMs = Date.parse(AT);
@@ -12,8 +14,10 @@ function pending(
 ): (filter: { job?: string; agent?: string; limit: number }) => [string, number?][] {
   const agents = sampleAgents(sampleAgent("alpha"), sampleAgent("beta", { labels: { zone: "eu" } }));
   for (const { id } of agents.summaries()) hear(agents, id);
+  const jobs = new JobsProjection({ monotonicMs: () => 0 });
+  for (const [index, run] of runs.entries()) jobs.apply(entryOf({ kind: "run", run }, index + 1));
   const options = {
-    jobs: { runs: () => runs.map((run, sequence) => ({ run, sequence })) },
+    jobs,
     agents,
     presenter: { present: ({ run }: Run) => ({ run }) as RunView },
     runs: { durations: { of: () => 1_000 } },

@@ -9,7 +9,7 @@ import {
   type PendingView,
   type Run,
 } from "@jobs/core";
-import { byLine, dueMs, failedTry } from "@jobs/core/decide";
+import { byLine, dueMs, failedTry, hostCountsOf } from "@jobs/core/decide";
 import type { AgentsProjection } from "./agents-projection.ts";
 import type { Durations } from "./durations.ts";
 import { estimateStarts } from "./estimate.ts";
@@ -17,7 +17,7 @@ import type { JobsProjection } from "./jobs-projection.ts";
 import type { RunPresenter } from "./run-presenter.ts";
 
 export interface PendingOptions {
-  readonly jobs: Pick<JobsProjection, "runs">;
+  readonly jobs: Pick<JobsProjection, "runs" | "view">;
   readonly agents: AgentsProjection;
   readonly presenter: Pick<RunPresenter, "present">;
   readonly runs: { readonly durations: Pick<Durations, "of"> };
@@ -53,8 +53,7 @@ const ESTIMATED_MAX = 10_000;
 export function listPending(options: PendingOptions, { job, agent, limit }: PendingFilter): PendingView[] {
   const { jobs, presenter } = options;
   const agentsOf = agentsByTarget(options.agents);
-  const all = [...jobs.runs()].map(({ run }) => run);
-  const live = all.filter((run) => !hasEnded(run));
+  const live = [...jobs.runs()].map(({ run }) => run).filter((run) => !hasEnded(run));
   const waiting = live.filter((run) => isWaiting(run) && run.fanOut === undefined).sort(byLine);
   const ahead = live.filter(isAhead).sort((one, other) => dueMs(one) - dueMs(other));
   const listed = [...waiting, ...ahead]
@@ -65,7 +64,7 @@ export function listPending(options: PendingOptions, { job, agent, limit }: Pend
   // Also of those behind what is listed: one that may start passes those that may not yet.
   const line = waiting.slice(0, ESTIMATED_MAX);
   const wanted = new Set(line.length === 0 ? [] : listed.filter((run) => !isAhead(run)).map(({ run }) => run));
-  const estimates = estimate({ live, line, wanted, agentsOf, parts: countParts(all) }, options);
+  const estimates = estimate({ live, line, wanted, agentsOf }, options);
   return listed.map((run) => {
     const startMs = isAhead(run) && run.hold === undefined ? dueMs(run) : estimates.get(run.run);
     const { dueAt, pendingAt, submittedAt } = run.times;
@@ -90,16 +89,8 @@ function agentsByTarget(agents: Pick<AgentsProjection, "matching">): AgentsOf {
   };
 }
 
-/** How many hosts each run for several has gone to. */
-function countParts(runs: readonly Run[]): ReadonlyMap<string, number> {
-  const parts = new Map<string, number>();
-  for (const { partOf } of runs) if (partOf !== undefined) parts.set(partOf, (parts.get(partOf) ?? 0) + 1);
-  return parts;
-}
-
 interface Line {
   readonly live: readonly Run[];
-  readonly parts: ReadonlyMap<string, number>;
   readonly line: readonly Run[];
   /** Those of it that are listed. */
   readonly wanted: ReadonlySet<string>;
@@ -107,8 +98,8 @@ interface Line {
 }
 
 function estimate(
-  { live, line, wanted, agentsOf, parts }: Line,
-  { agents, runs: { durations }, nowMs }: PendingOptions,
+  { live, line, wanted, agentsOf }: Line,
+  { jobs, agents, runs: { durations }, nowMs }: PendingOptions,
 ): ReadonlyMap<string, number> {
   const ready = [...agents.views()].filter(({ licence, isDraining }) => licence !== undefined && !isDraining);
   return estimateStarts({
@@ -116,7 +107,7 @@ function estimate(
     agents: ready,
     wanted,
     // What has hosts still to come.
-    endless: live.filter(({ run, fanOut }) => fanOut !== undefined && (parts.get(run) ?? 0) < fanOut.agents.length),
+    endless: live.filter((run) => (hostCountsOf(jobs.view(run.job), run)?.notStarted ?? 0) > 0),
     running: live.flatMap((run) => {
       const attempt = currentAttempt(run);
       const sinceMs = Date.parse(run.times.runningAt ?? attempt?.assignedAt ?? "");

@@ -1,6 +1,6 @@
 /** The slots of a job's schedule that are still to be due: with jitter, the instants of the first ones may have passed. */
-import { instantOf, type JobDefinition, type StoredSchedule } from "@jobs/core";
-import { nextFiring, previewOf, type PreviewedSlot } from "@jobs/core/schedule";
+import type { JobDefinition, StoredSchedule } from "@jobs/core";
+import { nextFiring, previewed, previewOf, type PreviewedSlot } from "@jobs/core/schedule";
 
 /** The next ones, so many of which are not skipped. */
 export function upcomingOf(
@@ -20,7 +20,7 @@ export function nextFiringOf(
 ): PreviewedSlot | undefined {
   const after = doneMs(definition, schedule, nowMs);
   const slot = nextFiring(schedule, { job: definition.job, after, dueAfter: nowMs });
-  return slot === undefined ? undefined : { ...slot, at: instantOf(slot.at), dueAt: instantOf(slot.dueAt) };
+  return slot === undefined ? undefined : previewed(slot);
 }
 
 /** What is before the cursor has its run, or was before there was the schedule. */
