@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { startNats } from "../testing/index.ts";
-import { openLink } from "../testing/nats-link.ts";
-import { ensureTopology, STREAMS } from "./topology.ts";
+import { startNats, startNatsCluster } from "../testing/index.ts";
+import { openLink, type OpenLink } from "../testing/nats-link.ts";
+import { ensureTopology, isNotReady, STREAMS } from "./topology.ts";
 
 test("the streams are made once: who comes later finds them, and the name of the store stays", async () => {
   await using nats = await startNats();
@@ -14,6 +14,29 @@ test("the streams are made once: who comes later finds them, and the name of the
   const names = await one.jsm.streams.names().next();
   expect(names.toSorted()).toEqual(Object.values(STREAMS).toSorted());
 });
+
+test("of servers that start at once on a new cluster none fails: it is not ready while another makes the streams", async () => {
+  await using nats = await startNatsCluster();
+  await using one = await openLink({ url: nats.nodes[0]?.url ?? "" });
+  await using two = await openLink({ url: nats.nodes[1]?.url ?? "" });
+  await using three = await openLink({ url: nats.nodes[2]?.url ?? "" });
+  const links = [one, two, three];
+  for (let round = 0; round < 4; round += 1) {
+    const made = await Promise.all(links.map((link, index) => whenReady(link, index)));
+    expect(made).toEqual([made[0], made[0], made[0]]);
+    await Promise.all(Object.values(STREAMS).map((name) => one.jsm.streams.delete(name)));
+  }
+});
+
+async function whenReady(link: OpenLink, nowMs: number): Promise<unknown> {
+  for (;;) {
+    try {
+      return await ensureTopology(link, () => nowMs);
+    } catch (error) {
+      if (!isNotReady(error)) throw error;
+    }
+  }
+}
 
 test("no stream that agents publish to can be wiped by one message: roll-up, TTL and schedules are off", async () => {
   await using nats = await startNats();

@@ -45,8 +45,11 @@ export async function ensureTopology(link: NatsLink, now: () => number): Promise
   return { epoch };
 }
 
-/** "temporarily unavailable", and "no suitable peers": nodes are missing, or have no leader yet. */
-const NOT_READY_CODES: ReadonlySet<number> = new Set([10_008, 10_005]);
+/**
+ * "temporarily unavailable" and "no suitable peers": nodes are missing, or have no leader yet. "stream not found": another
+ * server is making it in this very moment, so it cannot be made, but is not there yet either.
+ */
+const NOT_READY_CODES: ReadonlySet<number> = new Set([10_008, 10_005, 10_059]);
 
 /** True of an error that {@link ensureTopology} meets while JetStream is not ready; it may be tried again. */
 export function isNotReady(error: unknown): boolean {
