@@ -16,8 +16,6 @@ export interface Counts {
   readonly scriptsEnded: number;
   /** Of attempts that may. */
   readonly overlaps: number;
-  /** Programs that found no NATS at their start and were started again. */
-  readonly restarts: number;
   readonly endings: Tally;
   readonly errors: Tally;
   readonly faults: Tally;
@@ -32,10 +30,9 @@ interface Sources {
   readonly load: Load;
   readonly faults: Faults;
   readonly takeOvers: TakeOvers;
-  readonly restarts: number;
 }
 
-export function countsOf({ ledger, watcher, load, faults, takeOvers, restarts }: Sources): Counts {
+export function countsOf({ ledger, watcher, load, faults, takeOvers }: Sources): Counts {
   const answers = ledger.submitted.flatMap((one) => one.answers);
   return {
     submissions: ledger.submitted.length,
@@ -46,7 +43,6 @@ export function countsOf({ ledger, watcher, load, faults, takeOvers, restarts }:
     scriptsStarted: watcher.marks.filter(({ kind }) => kind === "start").length,
     scriptsEnded: watcher.marks.filter(({ kind }) => kind === "end").length,
     overlaps: watcher.together.length,
-    restarts,
     endings: tally([...ledger.endings.values()].flatMap((seen) => [...seen].map((one) => one.split(" ")[0] ?? ""))),
     errors: tally(answers.flatMap(({ code }) => code ?? [])),
     faults: Object.fromEntries([...faults.counts].toSorted(([one], [other]) => one.localeCompare(other))),
@@ -62,11 +58,10 @@ function tally(words: readonly string[]): Tally {
 
 /** For people: a few lines. */
 export function describeCounts(counts: Counts): string {
-  const { submissions, requests, accepted, cancels, observations, scriptsStarted, scriptsEnded, overlaps, restarts } =
-    counts;
+  const { submissions, requests, accepted, cancels, observations, scriptsStarted, scriptsEnded, overlaps } = counts;
   return [
     `${submissions} submissions in ${requests} requests, ${accepted} accepted, ${cancels} cancels, ${observations} observations`,
-    `scripts: ${scriptsStarted} started, ${scriptsEnded} ended by themselves, ${overlaps} overlaps that may be, ${restarts} program restarts without NATS`,
+    `scripts: ${scriptsStarted} started, ${scriptsEnded} ended by themselves, ${overlaps} overlaps that may be`,
     `runs:    ${describeTally(counts.endings)}`,
     `errors:  ${describeTally(counts.errors)}`,
     `faults:  ${describeTally(counts.faults)}`,

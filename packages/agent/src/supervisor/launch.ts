@@ -52,7 +52,7 @@ export async function connectSupervisor(options: ConnectSupervisorOptions): Prom
     if (launched?.hasFailed || performance.now() > giveUpAtMs) {
       throw new Error(`the supervisor does not start: see ${join(stateDir, "supervisor.log")}`);
     }
-    // One that ended in peace has met another one, which is stopping, or is about to listen.
+    // One that ended in peace has met another one, which is stopping, or is about to listen; one that was killed is not at fault.
     if (launched === undefined || launched.hasEnded) launched = await launchSupervisor(options);
     await delay(RETRY_MS, undefined, { signal });
   }
@@ -88,9 +88,9 @@ async function launchSupervisor({ stateDir, env, idleExitMs }: ConnectSupervisor
       stdio: ["ignore", log.fd, log.fd],
     });
     const launched = { hasEnded: false, hasFailed: false };
-    child.once("exit", (code) => {
+    child.once("exit", (code, signal) => {
       launched.hasEnded = true;
-      launched.hasFailed = code !== 0;
+      launched.hasFailed = signal === null && code !== 0;
     });
     child.once("error", () => (launched.hasFailed = true));
     child.unref();
