@@ -9,6 +9,7 @@ import { connectNats, ensureTopology, entryOf, LogStore } from "@jobs/core/jetst
 import { startNats } from "@jobs/core/testing";
 import { pino } from "pino";
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { Dependents } from "../projection/dependents.ts";
 import { FinishedRecords } from "../projection/finished-records.ts";
 import { HistoryIndex } from "../projection/history-index.ts";
@@ -24,9 +25,11 @@ const MIB = 1024 * 1024;
 const RUN = "run00001";
 const PATIENCE_MS = 300;
 
+const CONNECTION = z.object({ name: z.string(), subscriptions_list: z.array(z.string()).optional() });
+
 /** A server's view of one run, its log in LOGS, and a reader that is not patient. */
 async function open() {
-  const nats = await startNats();
+  const nats = await startNats({ monitorPort: -1 });
   const [host, link] = await Promise.all(["host", "server"].map((name) => connectNats({ url: nats.url, name })));
   if (host === undefined || link === undefined) throw new Error("two connections");
   await ensureTopology(link, () => 1);
@@ -51,6 +54,12 @@ async function open() {
   const gone = new AbortController();
   return {
     link,
+    /** What the server's connection listens to, as nats-server has it. */
+    listensTo: async (): Promise<readonly string[]> => {
+      const answer = await fetch(`${nats.nodes[0]?.monitorUrl}/connz?subs=1`);
+      const { connections } = z.object({ connections: z.array(CONNECTION) }).parse(await answer.json());
+      return connections.find(({ name }) => name === "server")?.subscriptions_list ?? [];
+    },
     /** What the server's connection took so far, bytes. */
     takenBytes: () => link.connection.stats().inBytes,
     change: (change: Partial<Run>) =>
@@ -102,6 +111,11 @@ class Reading {
   /** Of the first attempt. */
   get lengthBytes(): number {
     return this.#lengths.get(1) ?? 0;
+  }
+
+  /** In the middle. */
+  async leave(): Promise<void> {
+    await this.#frames.return(undefined);
   }
 
   /** Up to the first thing that is as wanted; without a wish up to the end. */
@@ -178,6 +192,27 @@ test("what is printed is heard as it comes, then the next attempt from its begin
   await next;
   expect([1, 2].map((attempt) => reading.bytesOf(attempt).toString())).toEqual(["one two", "again"]);
 });
+
+test.each(["what is stored", "what is printed"])(
+  "who leaves while %s is read listens to nothing any more",
+  async (what) => {
+    await using opened = await open();
+    opened.change({ attempts: [sampleAttempt()] });
+    await opened.print(randomBytes(5 * MIB));
+    const before = await opened.listensTo();
+    const reading = opened.read();
+    await reading.until(anyBytes);
+    if (what === "what is printed") {
+      await reading.until(caughtUp);
+      const coming = reading.until(anyBytes);
+      await opened.print(Buffer.from("more"), { from: 5 * MIB });
+      await coming;
+    }
+    expect(await opened.listensTo()).not.toEqual(before);
+    await reading.leave();
+    await expect.poll(opened.listensTo).toEqual(before);
+  },
+);
 
 test("of an earlier attempt all is read that is there, however long the reader takes, and it is said whether it is complete", async () => {
   await using opened = await open();
