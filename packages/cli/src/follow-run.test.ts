@@ -36,6 +36,18 @@ test("of a log that goes on nothing is said", async () => {
   expect(done.stdout).not.toContain("log-end");
 });
 
+test("an attempt that has not begun has no log to print; who follows waits for it", async () => {
+  await using server = await startServer((socket) => {
+    socket.send({ type: "caught-up", offset: 0 });
+    socket.sendLog(0, Buffer.from("third"), socket.attempt);
+    socket.send({ type: "log-end", lengthBytes: 5, complete: true });
+  });
+  const done = await runCommand(["logs", running.run, "--attempt", "3"], server);
+  expect(done).toMatchObject({ exitCode: 64, stdout: "" });
+  expect(done.stderr).toContain(`Run ${running.run} has no attempt 3 yet.`);
+  expect(await runCommand(["logs", running.run, "--attempt", "3", "-f"], server)).toMatchObject({ stdout: "third" });
+});
+
 test("Ctrl-C while one attempt is followed says how to come back to that one", async () => {
   await using server = await startServer((socket) => socket.sendLog(0, Buffer.from("12345"), socket.attempt));
   const interrupt = new AbortController();

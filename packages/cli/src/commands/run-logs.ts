@@ -1,4 +1,5 @@
 import { JobsError } from "@jobs/core";
+import type { RunView } from "@jobs/sdk";
 import type { Context } from "../context.ts";
 import { getMeantRun } from "../find-run.ts";
 import { printLog, printState, printToEnd } from "../follow-run.ts";
@@ -22,11 +23,18 @@ export async function printRunLog(context: Context, meant: string, options: Logs
   const { output } = context;
   const hadEnded = run.view.times.endedAt !== undefined;
   if (output.isJson || !hadEnded) printState(output, run.view);
+  if (only !== undefined && options.follow !== true) assertBegun(run.view, only);
   if (only !== undefined) return printLog(context, run, { from, live: options.follow === true, only });
   if (options.follow === true) await printToEnd(context, run, from);
   else await printLog(context, run, { from, live: false });
   if (hadEnded) output.note(`jobs: ${run.view.sentence}`);
   else if (options.follow !== true) output.note(`jobs: That is all so far; follow it: jobs logs -f ${run.id}`);
+}
+
+/** Who does not follow does not wait for an attempt that may come. Throws `invalid-request`. */
+function assertBegun({ run, attempt = 0 }: RunView, only: number): void {
+  if (only <= attempt) return;
+  throw new JobsError("invalid-request", `Run ${run} has no attempt ${only} yet.`, { field: "attempt" });
 }
 
 function offsetOf(text: string): number {
