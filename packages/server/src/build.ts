@@ -155,7 +155,7 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
   const keeper = new LogKeeper({ logs: store.logs, artifacts });
   const enroller = new Enroller({ store: store.agents, inbox, agents, epoch, now, log });
   const releaser = new Releaser({ inbox, evidence, logs: store.logs, history: finished, jobs, epoch, log });
-  const eraser = new HistoryEraser({ decider, history, releaser, finished, artifacts, agents, log });
+  const eraser = new HistoryEraser({ decider, history, releaser, finished, dependents, artifacts, agents, log });
   const deciding: Deciding = new Deciding({
     evidence,
     desk,

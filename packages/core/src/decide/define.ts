@@ -3,7 +3,9 @@ import { findNeeded } from "../domain/parameters.ts";
 import { policyFault, policyOf } from "../domain/policy.ts";
 import type { StoredSchedule } from "../domain/schedule.ts";
 import { JobsError } from "../errors.ts";
-import { isAtHand } from "./early.ts";
+import { CLOCKS_DIFFER_MS } from "./clocks.ts";
+import { reconcile } from "./reconcile.ts";
+import { slotsPutOff } from "./slots.ts";
 import { NOTHING, type Decision, type DecisionContext, type JobView } from "./view.ts";
 
 /** A change of what is said of a job: its policy as a whole, or whether it is paused. */
@@ -79,6 +81,22 @@ export function decideDefine(
   return { kind: "define", definition };
 }
 
+/**
+ * What has its turn before the change: what is due by what was said before, and the slots of a changed schedule whose
+ * instants have come, but not the time that its jitter puts them off to. Undefined once there is none of it left, and when
+ * nothing will be changed.
+ */
+export function beforeChange(view: JobView, change: DefinitionChange, context: DecisionContext): Decision | undefined {
+  if (decideDefine(view, change, context).kind !== "define") return undefined;
+  const due = reconcile(view, context);
+  if (due.kind !== "nothing") return due;
+  const { schedules = [] } = change;
+  const isChanged = (before: StoredSchedule): boolean =>
+    schedules.some((one) => one.id === before.id && startsOf(one) !== startsOf(before));
+  const putOff = slotsPutOff(view, (view.definition?.schedules ?? []).filter(isChanged), context);
+  return putOff.kind === "nothing" ? undefined : putOff;
+}
+
 /** Of an instant, however it is written. */
 function msOf(instant: string | null | undefined): number | undefined {
   return typeof instant === "string" ? Date.parse(instant) : undefined;
@@ -112,8 +130,9 @@ function cursorsOf(
   const cursorOf = (schedule: StoredSchedule): string => {
     const reached = before?.cursors?.[schedule.id];
     const same = before?.schedules?.find((one) => one.id === schedule.id && instantsOf(one) === instantsOf(schedule));
-    // A slot that was handed over a moment early has had its run, whatever became of that.
-    const isPassed = reached !== undefined && isAtHand(Date.parse(reached), Date.parse(now));
+    // A slot whose instant is still to come has had its run all the same: a moment early, or by another server's clock.
+    const aheadMs = reached === undefined ? 0 : Date.parse(reached) - Date.parse(now);
+    const isPassed = aheadMs > 0 && aheadMs <= CLOCKS_DIFFER_MS;
     return reached !== undefined && (same !== undefined || isPassed) ? reached : now;
   };
   return Object.fromEntries(schedules.map((schedule) => [schedule.id, cursorOf(schedule)]));
@@ -122,6 +141,11 @@ function cursorsOf(
 /** What decides which instants a schedule names. */
 function instantsOf({ every, cron, at, zone, gap, fold, start, end }: StoredSchedule): string {
   return JSON.stringify([every?.ms, cron, at, zone, gap, fold, start, end]);
+}
+
+/** What decides when its runs are due. */
+function startsOf(schedule: StoredSchedule): string {
+  return JSON.stringify([instantsOf(schedule), schedule.jitterMs]);
 }
 
 function pauseOf(before: Pause | undefined, { pause, resume, by }: DefinitionChange, now: string): Pause | undefined {

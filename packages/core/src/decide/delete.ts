@@ -10,21 +10,36 @@ export function decideDelete(view: JobView): Decision {
   return view.definition === undefined ? NOTHING : { kind: "delete", job: view.job };
 }
 
+/** A finished run, and a live one that waits for it: it may wait for others, too. */
+export interface Awaited {
+  readonly run: string;
+  readonly by: { readonly job: string; readonly run: string };
+}
+
 /**
  * Why the job's history cannot be deleted now; undefined when it can. What has ended comes into it soon, and what a host
  * still runs is told its end from it.
  */
 export function findHistoryObstacle(
   { job, runs }: JobView,
-  { agents }: { readonly agents: Pick<DecisionContext["agents"], "liveOf"> },
+  {
+    agents,
+    awaited,
+  }: { readonly agents: Pick<DecisionContext["agents"], "liveOf">; readonly awaited?: Awaited | undefined },
 ): JobsError | undefined {
   const [run] = runs;
   if (run !== undefined) return lives(run);
+  if (awaited !== undefined) return isAwaited(job, awaited);
   const [onHost] = agents.liveOf(job);
   if (onHost === undefined) return undefined;
   const { agent, run: id, attempt } = onHost;
   const message = `The history of “${job}” cannot be deleted: ${agent} says that attempt ${attempt} of run ${id} still runs there.`;
   return new JobsError("job-busy", message, { field: "name", details: { run: id, agent, attempt } });
+}
+
+function isAwaited(job: string, { run, by }: Awaited): JobsError {
+  const message = `The history of “${job}” cannot be deleted now: run ${by.run} of “${by.job}” waits for run ${run}, and would not know how it ended.`;
+  return new JobsError("job-busy", message, { field: "name", details: { run, dependent: by.run } });
 }
 
 function lives(run: Run): JobsError {

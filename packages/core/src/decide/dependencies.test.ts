@@ -71,6 +71,12 @@ test("one that nobody has seen yet is waited for; of one that is forgotten nobod
   });
 });
 
+test("a clock that was set back does not make it wait for what is forgotten", () => {
+  expect(written(reconcile(viewOf(dependent()), where("completed", undefined, after(-3_600_000))))).toMatchObject({
+    reason: "dependency-failed",
+  });
+});
+
 test("a submission whose dependency has failed already never starts", () => {
   const run = written(decideSubmit(viewOf(), sampleSubmission({ after: ON_TWO }), where("failed", "completed")));
   expect(run.attempts).toEqual([]);

@@ -45,7 +45,7 @@ function endOf(state: RunState | undefined, { times }: Run, now: string): End {
     case "skipped":
       return "failed";
     case undefined:
-      return Date.parse(now) - Date.parse(times.submittedAt) < UNSEEN_MS ? "open" : "forgotten";
+      return Math.abs(Date.parse(now) - Date.parse(times.submittedAt)) < UNSEEN_MS ? "open" : "forgotten"; // clocks are set back
   }
 }
 

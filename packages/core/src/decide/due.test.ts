@@ -71,6 +71,11 @@ test("one that came due while nobody could decide starts late, but not later tha
   expect(written(reconcile(viewOf(run), atDue(5_001)))).toMatchObject({ state: "skipped", reason: "missed" });
 });
 
+test("one that is held does not expire while nobody can decide", () => {
+  const held = ahead({ hold: { at: NOW, by: "bob" }, waitAtMostMs: 1_000 });
+  expect(written(reconcile(viewOf(held), atDue(60_000)))).toMatchObject({ state: "pending", waitingFor: "held" });
+});
+
 test("a time that has passed is now; one that passed long ago is a mistake", () => {
   const early = (ms: number): Decision =>
     decideSubmit(viewOf(), sampleSubmission({ dueAt: after(-ms), policy: { waitAtMostMs: 1_000 } }), contextOf());
@@ -233,4 +238,11 @@ describe("what comes due before it has its turn first, also where only the later
     expect(reconcile(viewOf(back), at(59_970))).toEqual({ kind: "nothing" });
     expect(written(reconcile(viewOf(back), at(60_000)))).toMatchObject({ attempts: [{}, { agent: older.id }] });
   });
+});
+
+test("one that is held before its time is its operator's, and one that depends on another waits for that", () => {
+  const held = ownerOf(ahead({ hold: { at: NOW, by: "bob" } }), {});
+  expect(held).toMatchObject({ owner: "operator", advice: expect.stringContaining("jobs release") });
+  const dependent = sampleRun({ waitingFor: "dependency" });
+  expect(ownerOf(dependent, { blockedBy: "other001" })).toMatchObject({ owner: "run", who: "other001" });
 });

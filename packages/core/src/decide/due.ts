@@ -20,8 +20,8 @@ export function cameDue(run: Run, context: DecisionContext, view: JobView): Run 
   if (early === undefined && atMs > Date.parse(context.now)) return undefined;
   // Those before it have their turn first, each with a write of its own.
   if (view.runs.some((other) => isDueBefore(other, run))) return undefined;
-  if (early === undefined) return inLine(run, context, view);
   if ((nextSlotMs(view) ?? Number.POSITIVE_INFINITY) < atMs) return undefined;
+  if (early === undefined) return inLine(run, context, view);
   const then = inLine(run, early, view);
   return isHeldBack(then, context) ? then : undefined;
 }
@@ -36,7 +36,8 @@ function isDueBefore(one: Run, other: Run): boolean {
 function inLine(run: Run, context: DecisionContext, view: JobView): Run {
   const lateMs = Date.parse(context.now) - dueMs(run);
   const policy = policyOf(run);
-  if (lateMs > policy.waitAtMostMs) return skipped(run, "missed", context.now);
+  // One that is held does not expire.
+  if (lateMs > policy.waitAtMostMs && run.hold === undefined) return skipped(run, "missed", context.now);
   const rejection = findRejection(
     view,
     { policy, target: run.target, isHeld: run.hold !== undefined, isDependent: run.after !== undefined },

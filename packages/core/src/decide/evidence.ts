@@ -83,7 +83,8 @@ function started(run: Run, evidence: Evidence, now: string): Run {
 
 function finished(run: Run, evidence: Evidence, now: string): Run {
   const exit = exitOf(evidence);
-  if (exit.cause === "no-contact" && mayRetry(run) && (exit.leftOverPids ?? []).length === 0) {
+  // What is left over of it holds the next one back.
+  if (exit.cause === "no-contact" && mayRetry(run)) {
     const seen = { startedAt: evidence.startedAt ?? now, exitedAt: evidence.exitedAt ?? now, exit, log: evidence.log };
     return retriedAfterLoss(withAttempt(run, seen), now);
   }

@@ -1,6 +1,6 @@
 export { decideCancel, type Cancellation } from "./cancel.ts";
-export { decideDefine, type DefinitionChange } from "./define.ts";
-export { decideDelete, findHistoryObstacle } from "./delete.ts";
+export { beforeChange, decideDefine, type DefinitionChange } from "./define.ts";
+export { decideDelete, findHistoryObstacle, type Awaited } from "./delete.ts";
 export { inOrder, nextDueMs } from "./due.ts";
 export { dueMs } from "./early.ts";
 export { decideEvidence } from "./evidence.ts";
@@ -15,5 +15,12 @@ export { failure } from "./verdict.ts";
 export { decideResolve, type Resolution } from "./resolve.ts";
 export { isSlotOpen } from "./slots.ts";
 export { decideSubmit, type Submission } from "./submit.ts";
-export type { AgentView, Decision, DecisionContext, HeldEntry, JobView, LiveOnHost } from "./view.ts";
+export {
+  type AgentView,
+  type Decision,
+  type DecisionContext,
+  type HeldEntry,
+  type JobView,
+  type LiveOnHost,
+} from "./view.ts";
 export { wantedFor, type Wanted } from "./wanted.ts";

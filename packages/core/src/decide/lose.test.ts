@@ -105,6 +105,14 @@ test("a host that ended it by itself for want of contact says the same as its si
   });
   expect(retried.times.endedAt).toBeUndefined();
   expect(written(reconcile(viewOf(retried), contextOf())).attempts.map(({ number }) => number)).toEqual([1, 2]);
+  const leftOver = { ...evidence, exit: { ...evidence.exit, leftOverPids: [77] } };
+  const run = runningRun({ onLost: "retry" });
+  const waits = written(decideEvidence(viewOf(run), { agent: AGENT, evidence: leftOver }, contextOf()));
+  const blocked = written(reconcile(viewOf(waits), contextOf()));
+  expect(blocked).toMatchObject({ state: "pending", waitingFor: "left-over", attempts: [{ lost: { retried: true } }] });
+  // An operator who has ended it by hand says so.
+  const free = written(decideResolve(viewOf(blocked), { run: run.run, by: "olga" }, contextOf()));
+  expect(written(reconcile(viewOf(free), contextOf())).attempts.map(({ number }) => number)).toEqual([1, 2]);
   expect(told({})).toMatchObject({ state: "failed", reason: "lost" });
   expect(told({ onLost: "hold" })).toMatchObject({ state: "failed", reason: "lost" });
   expect(told({ onLost: "retry", cancel: { requestedAt: NOW, by: "bob" } })).toMatchObject({ state: "failed" });

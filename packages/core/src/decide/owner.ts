@@ -18,7 +18,7 @@ export interface Ownership {
 
 /** What the record does not say. */
 export interface RunFacts {
-  /** The run that is in its way, if there is one. */
+  /** The run that is in its way, or that it depends on, if there is one. */
   readonly blockedBy?: string | undefined;
   /** Since when its host says nothing of it, RFC 3339; undefined while it does. */
   readonly silentSince?: string | undefined;
@@ -47,6 +47,7 @@ export function ownerOf(run: Run, facts: RunFacts): Ownership | undefined {
 }
 
 function ownerOfAhead(run: Run): Ownership {
+  if (run.hold !== undefined) return ownerOfHeld(run, run.hold.at);
   const deadlineAt = later(run.times.dueAt ?? run.times.submittedAt, DUE_WITHIN_MS);
   return { owner: "server", deadlineAt, advice: "No server decides: look at the servers and at NATS." };
 }
@@ -71,7 +72,7 @@ function ownerOfWaiting(run: Run, { blockedBy }: RunFacts): Ownership {
   const deadlineAt = waitEndsAt(run) ?? later(since, HELD_WITHIN_MS);
   switch (run.waitingFor) {
     case "held":
-      return { owner: "operator", deadlineAt, advice: `\`jobs release ${run.run}\`, or cancel it.` };
+      return ownerOfHeld(run, since);
     case "job-paused":
       return { owner: "operator", deadlineAt, advice: `\`jobs resume '${run.job}'\`, or cancel it.` };
     case "all-paused":
@@ -89,12 +90,21 @@ function ownerOfWaiting(run: Run, { blockedBy }: RunFacts): Ownership {
     case "draining":
       return { owner: "operator", deadlineAt, advice: "`jobs agents undrain` its agent, or cancel the run." };
     case "previous-run":
+    case "dependency":
       return { owner: "run", who: blockedBy, deadlineAt, advice: "Look at the run that it waits for." };
     default: {
       const who = nameOfTarget(run.target);
       return { owner: "agent", who, deadlineAt, advice: `Start the agent on ${who}, or give it more slots.` };
     }
   }
+}
+
+function ownerOfHeld({ run }: Run, since: string): Ownership {
+  return {
+    owner: "operator",
+    deadlineAt: later(since, HELD_WITHIN_MS),
+    advice: `\`jobs release ${run}\`, or cancel it.`,
+  };
 }
 
 function ownerOfAssigned(run: Run, { silentSince }: RunFacts): Ownership {

@@ -142,6 +142,9 @@ describe("a submission while the job is busy", () => {
       return decideSubmit(viewOf(LIVE, ...latest), submission, contextOf());
     };
     expect([take(false).kind, take(true).kind]).toEqual(["write", "reject"]); // a held one takes nobody's place
+    const others: Run["after"] = { runs: [{ job: "other", run: "other001" }], on: "ended", otherwise: "skip" };
+    const dependent = sampleSubmission({ after: others, policy: { overlap: "queue-latest", queueLimit: 1 } });
+    expect(decideSubmit(viewOf(LIVE, ...latest), dependent, contextOf()).kind).toBe("reject"); // nor one that depends
   });
 
   test("is refused when its host would have to end it sooner than it can be missed", () => {
@@ -197,6 +200,18 @@ describe("replace", () => {
     ]);
     const ended = { ...(runs[0] as Run), state: "cancelled" as const, times: { submittedAt: NOW, endedAt: NOW } };
     expect(settle(viewOf(ended, runs[2] as Run), contextOf())[1]).toMatchObject({ attempts: [{ number: 1 }] });
+  });
+
+  test("waits for what came after it and went first: it takes the place of what was there before it", () => {
+    const by = next("bybybyb1", { overlap: "replace", waitingFor: "previous-run", times: { submittedAt: after(1) } });
+    const urgent = next("urgent01", { priority: 9, waitingFor: "previous-run", times: { submittedAt: after(2) } });
+    const runs = settle(viewOf(by, urgent), contextOf());
+    expect(runs.map(({ attempts, cancel }) => [attempts.length, cancel])).toEqual([
+      [0, undefined],
+      [1, undefined],
+    ]);
+    const ended = { ...(runs[1] as Run), state: "completed" as const, times: { submittedAt: NOW, endedAt: NOW } };
+    expect(settle(viewOf(by, ended), contextOf())[0]).toMatchObject({ attempts: [{ number: 1 }] });
   });
 
   test("of several that wait only the last one is left", () => {

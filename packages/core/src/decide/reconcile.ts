@@ -98,8 +98,11 @@ function replaced(run: Run, context: DecisionContext, view: JobView): Run | unde
   const { now, isPaused, isRestoring } = context;
   // Nothing ends for one that may not start.
   if (run.cancel !== undefined || isPaused || isRestoring || view.definition?.paused !== undefined) return undefined;
+  // What came after it, and went first, is waited for.
+  const place = view.runs.indexOf(run);
   const by = view.runs.findLast(
-    (other) =>
+    (other, index) =>
+      index > place &&
       other.overlap === "replace" &&
       waitsInLine(other) &&
       other.hold === undefined &&

@@ -23,13 +23,14 @@ export function decideResolve(view: JobView, resolution: Resolution, context: De
 function resolve(run: Run, { by, note }: Resolution, context: DecisionContext): Decision {
   const attempt = currentAttempt(run);
   const resolved = { at: context.now, by, ...(note === undefined ? {} : { note }) };
-  if (hasEnded(run)) {
-    if (findLeftOver(run) === undefined) return resolveEnded(run, { ...resolved, gone: true }, context);
+  // Of one that has ended, or waits for its next try.
+  if ((hasEnded(run) || attempt === undefined) && findLeftOver(run) !== undefined) {
     const attempts = run.attempts.map((one) =>
       one.exit?.leftOverPids === undefined ? one : { ...one, exit: { ...one.exit, leftOverPids: [] } },
     );
     return write({ ...run, attempts, resolved }, context);
   }
+  if (hasEnded(run)) return resolveEnded(run, { ...resolved, gone: true }, context);
   if (attempt === undefined) return reject(run, "No host has it: cancel it instead.");
   const agent = context.agents.get(attempt.agent);
   const isListed = agent?.held.some((held) => held.run === run.run && held.attempt === attempt.number) ?? false;

@@ -5,11 +5,9 @@ import { instantOf } from "../domain/instant.ts";
 import { policyOf } from "../domain/policy.ts";
 import { RetryReason, retryDelayMs, type RetrySettings } from "../domain/retry.ts";
 import { currentAttempt, type Run } from "../domain/run.ts";
+import { CLOCKS_DIFFER_MS } from "./clocks.ts";
 import { failure } from "./verdict.ts";
 import { withAttempt } from "./with-attempt.ts";
-
-/** The clocks of two servers differ by less, unless one was set. */
-const CLOCKS_DIFFER_MS = 60_000;
 
 /** The run waiting for another try; undefined when the end of its last attempt is its own end. */
 export function triedAgain(run: Run, now: string): Run | undefined {

@@ -3,12 +3,12 @@ import type { JobDefinition } from "../domain/job.ts";
 import type { Run } from "../domain/run.ts";
 import type { StoredSchedule } from "../domain/schedule.ts";
 import { contextOf, runningRun, sampleAgent, sampleRun, sampleSubmission } from "../testing/sample-runs.ts";
-import { decideDefine } from "./define.ts";
+import { beforeChange, decideDefine } from "./define.ts";
 import { nextDueMs } from "./due.ts";
 import { ownerOf } from "./owner.ts";
 import { reconcile } from "./reconcile.ts";
 import { isSlotOpen } from "./slots.ts";
-import type { DecisionContext, JobView } from "./view.ts";
+import type { Decision, DecisionContext, JobView } from "./view.ts";
 
 const { target, payload } = sampleSubmission();
 const NOON = "2026-03-01T12:00:00.000Z";
@@ -49,6 +49,11 @@ class Job {
   step(now: string, change: Partial<DecisionContext> = {}): boolean {
     const decision = reconcile(this.view, contextOf(undefined, { now, ...change }));
     if (decision.kind === "nothing") return false;
+    this.#apply(decision);
+    return true;
+  }
+
+  #apply(decision: Decision): void {
     if (decision.kind === "define") {
       this.definition = decision.definition;
       this.writes.push("definition");
@@ -57,12 +62,23 @@ class Job {
       this.writes.push(`${run.state} ${run.slot?.at.slice(11, 16)}`);
       this.runs = [...this.runs.filter((one) => one.run !== run.run), run];
     } else throw new Error(decision.kind);
-    return true;
   }
 
   reconcile(now: string, change: Partial<DecisionContext> = {}): this {
     for (let steps = 0; this.step(now, change); steps++) if (steps > 5_000) throw new Error("no end of steps");
     return this;
+  }
+
+  /** The schedule is saved with what it is to be, as somebody does whose server has that clock. */
+  define(now: string, schedule: Partial<StoredSchedule>): this {
+    const change = { by: "eve", schedules: [{ id: "main", cron: "* * * * *", ...schedule }] };
+    for (let steps = 0; steps < 5_000; steps++) {
+      const context = contextOf(undefined, { now });
+      const first = beforeChange(this.view, change, context);
+      this.#apply(first ?? decideDefine(this.view, change, context));
+      if (first === undefined) return this;
+    }
+    throw new Error("no end of steps");
   }
 
   /** The run of the slot ends by itself. */
@@ -109,6 +125,110 @@ test("a slot gets its run at its instant, once, whatever crashes between the wri
   expect(isSlotOpen(job.view, job.runs[0]!)).toBe(false);
   job.settle().reconcile(at(1, 20_000));
   expect(job.writes).toEqual(["pending 12:01", "definition"]);
+});
+
+test("a slot that had its run has no other, though a clock is behind and its schedule is saved anew", () => {
+  const job = new Job(definitionWith());
+  job.reconcile(at(1)).end(1, at(1, 500)).reconcile(at(1, 600)).settle();
+  expect(job.runs).toEqual([]);
+  job.define(at(1, -1_200), { end: "2027-01-01T00:00:00Z" });
+  expect(job.definition.cursors).toEqual({ main: at(1) });
+  expect(job.reconcile(at(1)).slots()).toEqual([]);
+});
+
+test("also when the clock was set back by far, or all was deleted and said again", () => {
+  const agents = contextOf([sampleAgent({ holdsStarts: true })]).agents;
+  const ran = [1, 2, 4].map((minute) => `main${Date.parse(at(minute))}`);
+  const stateOf: DecisionContext["stateOf"] = ({ run }) => (ran.includes(run) ? "completed" : undefined);
+  const early = new Job(definitionWith());
+  expect(early.step(at(1, -100), { agents, stateOf })).toBe(false);
+  const job = new Job(definitionWith({}, { policy: { overlap: "queue" } }));
+  job.reconcile(at(4, 9_000), { stateOf });
+  expect(job.slots()).toEqual([["skipped", "missed", at(3), at(3), 1]]);
+  expect(job.writes).toEqual(["definition", "skipped 12:03", "definition"]);
+  expect(job.definition.cursors).toEqual({ main: at(4) });
+});
+
+test("slots that a change of their schedule would pass over have their turn before it", () => {
+  const hourly = { cron: "0 * * * *", jitterMs: 3_600_000 };
+  const saved = (now: string, schedule: Partial<StoredSchedule>): unknown =>
+    new Job(definitionWith(hourly, { cursors: { main: at(50) } })).define(now, schedule).slots();
+  const started = [["pending", undefined, at(60), undefined, undefined]];
+  // Its time was put off to 13:50.
+  expect(saved(at(60, 2_000), { ...hourly, end: "2027-01-01T00:00:00Z" })).toEqual(started);
+  expect(saved(at(62), { ...hourly, jitterMs: 0, catchUp: { mode: "none" } })).toEqual(started);
+  expect(saved(at(62), { ...hourly, catchUp: { mode: "none" } })).toEqual([]);
+  // Between the look at what is due and the change it may come due.
+  const due = new Job(definitionWith());
+  expect(due.define(at(1), { cron: "*/5 * * * *" }).slots()).toEqual([
+    ["pending", undefined, at(1), undefined, undefined],
+  ]);
+  const paused = beforeChange(
+    new Job(definitionWith()).view,
+    { by: "eve", pause: {} },
+    contextOf(undefined, { now: at(1) }),
+  );
+  expect(paused).toMatchObject({ kind: "write", run: { state: "pending", slot: { at: at(1) } } });
+  expect(beforeChange(due.view, { by: "eve", schedules: due.definition.schedules }, contextOf())).toBeUndefined();
+});
+
+test("what would be refused, or is so already, has nothing done before it", () => {
+  const { view } = new Job(definitionWith());
+  const context = contextOf(undefined, { now: at(9) });
+  const [schedules, task] = [view.definition?.schedules, null];
+  expect(beforeChange(view, { by: "eve", schedules }, context)).toBeUndefined();
+  expect(beforeChange(view, { by: "eve", task }, context)).toBeUndefined();
+});
+
+test("of two schedules the one whose slot came first has its turn first", () => {
+  const schedules = [
+    { id: "late", cron: "5 * * * *" },
+    { id: "main", cron: "1 * * * *" },
+  ];
+  const job = new Job(
+    definitionWith({}, { schedules, cursors: { late: NOON, main: NOON }, policy: { overlap: "queue" } }),
+  );
+  expect(
+    job
+      .reconcile(at(5, 10))
+      .slots()
+      .map(([, , slot]) => slot),
+  ).toEqual([at(1), at(5)]);
+});
+
+test("a run that came due after a slot has its turn after it, also when both are late", () => {
+  const run = sampleRun({
+    run: "ahead001",
+    state: "submitted",
+    times: { submittedAt: NOON, dueAt: at(1, 30_000) },
+  });
+  const job = new Job(definitionWith({ catchUp: { mode: "none" } }), [run]);
+  job.reconcile(at(1, 40_000));
+  expect(job.runs.find(({ slot }) => slot?.at === at(1))).toMatchObject({ state: "pending", attempts: [{}] });
+  expect(job.runs.find(({ run: id }) => id === "ahead001")).toMatchObject({ state: "skipped", reason: "overlap" });
+});
+
+describe("a slot is not handed over early while something else comes due before it that is not", () => {
+  const holding = sampleAgent({ holdsStarts: true });
+  const agents = contextOf([holding, sampleAgent({ id: "agent-b", name: "beta" })]).agents;
+
+  test.each([
+    [-60, true],
+    [-20, false],
+  ])("another slot %i ms before it", (ms, isHandedOver) => {
+    const other = { id: "other", every: { ms: 60_000 + ms }, start: NOON, paused: ms === -20 };
+    const schedules = [{ id: "main", cron: "* * * * *" }, other];
+    const job = new Job(definitionWith({}, { schedules, cursors: { main: NOON, other: NOON } }));
+    expect(job.step(at(1, -90), { agents })).toBe(isHandedOver);
+  });
+
+  test("a run", () => {
+    const there = { kind: "agent", agent: "agent-b", name: "beta" } as const;
+    const times = { submittedAt: NOON, dueAt: at(1, -20) };
+    const run = sampleRun({ run: "ahead001", state: "submitted", target: there, times });
+    expect(new Job(definitionWith(), [run]).step(at(1, -60), { agents })).toBe(false);
+    expect(new Job(definitionWith()).step(at(1, -60), { agents })).toBe(true);
+  });
 });
 
 describe("a slot whose run can start at its instant", () => {
@@ -175,6 +295,12 @@ test("slots of a job that is not to wait, and whose agent is not there, are skip
   expect(job.slots()).toEqual([["skipped", "no-agent", at(1), at(2), 2]]);
   job.reconcile(at(3));
   expect(job.slots().at(-1)).toEqual(["pending", undefined, at(3), undefined, undefined]);
+});
+
+test("a record of skipped slots ended when the last of them was skipped: it is kept from then on", () => {
+  const job = new Job(definitionWith({ paused: true }));
+  job.reconcile(at(2)).reconcile(at(3));
+  expect(job.runs).toMatchObject([{ slot: { count: 3 }, times: { submittedAt: at(2), endedAt: at(3) } }]);
 });
 
 test("another reason begins another record", () => {
@@ -289,6 +415,15 @@ describe("slots in quick succession", () => {
     expect(reconciled(14, each)).toEqual([ranAt(5), ranAt(10)]);
     expect(reconciled(16, each)).toEqual([["skipped", "missed", second(5), second(10), 2], ranAt(15)]);
   });
+});
+
+test("what is older than may be made up is not, but for the latest", () => {
+  const catchUp = { mode: "all", max: 10, withinMs: 20_000 } as const;
+  const job = new Job(definitionWith({ cron: "*/5 * * * * *", catchUp }, { policy: { overlap: "queue" } }));
+  job.reconcile(at(0, 52_000));
+  const [range, ...made] = job.slots();
+  expect(range).toEqual(["skipped", "missed", at(0, 5_000), at(0, 30_000), 6]);
+  expect(made.map(([, , slot]) => slot)).toEqual([35, 40, 45, 50].map((seconds) => at(0, seconds * 1_000)));
 });
 
 test("an outage with more slots than one look takes leaves none out", () => {

@@ -30,11 +30,47 @@ const LOOKED_AT_ONCE = 5_000;
 export function slotsDue(view: JobView, context: DecisionContext): Decision {
   const { definition } = view;
   if (definition?.task === undefined) return NOTHING;
-  for (const schedule of definition.schedules ?? []) {
-    const decision = decideSlot({ view, context, definition, task: definition.task, schedule });
+  const decision = firstStep({ view, context, schedules: definition.schedules ?? [] });
+  return decision.kind === "nothing" ? cursorsMoved(view, context) : decision;
+}
+
+/** The next step for slots of these schedules whose instants have come, as if they were due now though jitter puts them off. */
+export function slotsPutOff(view: JobView, schedules: readonly StoredSchedule[], context: DecisionContext): Decision {
+  return firstStep({ view, context, schedules, isPutOffNoMore: true });
+}
+
+interface Steps {
+  readonly view: JobView;
+  readonly context: DecisionContext;
+  readonly schedules: readonly StoredSchedule[];
+  readonly isPutOffNoMore?: boolean;
+}
+
+function firstStep({ view, schedules, isPutOffNoMore = false, ...given }: Steps): Decision {
+  const { definition } = view;
+  if (definition?.task === undefined) return NOTHING;
+  const { task } = definition;
+  for (const schedule of schedules.length > 1 ? inOrder(view, definition, schedules) : schedules) {
+    const decision = decideSlot({ ...given, view, definition, task, schedule, isPutOffNoMore });
     if (decision.kind !== "nothing") return decision;
   }
-  return cursorsMoved(view, context);
+  return NOTHING;
+}
+
+/** The one whose next slot is due first has its turn first. */
+function inOrder(
+  { job, runs }: JobView,
+  definition: JobDefinition,
+  schedules: readonly StoredSchedule[],
+): readonly StoredSchedule[] {
+  const dueAt = ({ id, ...schedule }: StoredSchedule): number => {
+    const after = reachedMs({ job, runs }, definition, id);
+    return nextSlot({ id, ...schedule }, { job, after })?.dueAt ?? Number.POSITIVE_INFINITY;
+  };
+  const all = schedules.map((schedule) => ({ schedule, dueAt: dueAt(schedule) }));
+  return all
+    .sort((one, other) => (one.dueAt === other.dueAt ? 0 : one.dueAt - other.dueAt))
+    .map(({ schedule }) => schedule);
 }
 
 /** When the next slot of a job is due, milliseconds since 1970. */
@@ -59,6 +95,8 @@ interface Scheduled {
   readonly definition: JobDefinition;
   readonly task: Task;
   readonly schedule: StoredSchedule;
+  /** What jitter puts off is due as soon as its instant has come. */
+  readonly isPutOffNoMore: boolean;
 }
 
 function decideSlot(scheduled: Scheduled): Decision {
@@ -67,17 +105,20 @@ function decideSlot(scheduled: Scheduled): Decision {
   const after = reachedMs(view, definition, schedule.id);
   const due: ExpectedSlot[] = [];
   for (const slot of slotsOf(schedule, { job: view.job, after, limit: LOOKED_AT_ONCE })) {
-    if (slot.dueAt > nowMs) {
+    const dueAt = scheduled.isPutOffNoMore && slot.at <= nowMs ? Math.min(slot.dueAt, nowMs) : slot.dueAt;
+    if (dueAt > nowMs) {
       if (due.length === 0) return fireEarly(scheduled, slot);
       break;
     }
-    due.push(slot);
+    due.push(dueAt === slot.dueAt ? slot : { ...slot, dueAt });
   }
   const [first] = due;
   if (first === undefined) return NOTHING;
+  if (hadItsRun(scheduled, first)) return passed(scheduled, due);
   const madeUpFrom = madeUpIndex(due, schedule, nowMs);
+  const last = due.findLast(({ skip }) => skip === undefined);
   const reasonOf = (slot: ExpectedSlot, index: number): Reason | undefined =>
-    reasonToSkip(scheduled, slot, index >= madeUpFrom);
+    reasonToSkip(scheduled, slot, index >= madeUpFrom && { isLast: slot === last });
   const reason = reasonOf(first, 0);
   if (reason === undefined) return fire(scheduled, first);
   const others = due.findIndex((slot, index) => reasonOf(slot, index) !== reason);
@@ -102,13 +143,30 @@ function madeUpIndex(due: readonly ExpectedSlot[], schedule: StoredSchedule, now
 function reasonToSkip(
   { context, definition, schedule }: Scheduled,
   slot: ExpectedSlot,
-  isMadeUp: boolean,
+  madeUp: false | { readonly isLast: boolean },
 ): Reason | undefined {
   if (slot.skip !== undefined) return slot.skip;
   // Slots of a time before the pause were missed, if they were not dealt with.
   if (schedule.paused === true || context.isPaused || definition.paused !== undefined) return "paused";
+  if (madeUp === false) return "missed";
   const lateMs = Date.parse(context.now) - slot.dueAt;
-  return isMadeUp && lateMs <= Math.max(LATE_MS, catchUpOf(schedule).withinMs) ? undefined : "missed";
+  return lateMs <= Math.max(madeUp.isLast ? LATE_MS : PASSED_MS, catchUpOf(schedule).withinMs) ? undefined : "missed";
+}
+
+/** True when a slot's run has come and gone: clocks are set back, and what is said of a job is said anew. */
+function hadItsRun({ view: { job }, context, schedule }: Scheduled, slot: ExpectedSlot): boolean {
+  return (
+    context.stateOf({ job, run: context.slotRun({ job, schedule: schedule.id, at: instantOf(slot.at) }) }) !== undefined
+  );
+}
+
+/** The cursor goes behind all slots from the first on that have had their runs. */
+function passed(scheduled: Scheduled, slots: readonly ExpectedSlot[]): Decision {
+  const { context, definition, schedule } = scheduled;
+  const next = slots.findIndex((slot) => !hadItsRun(scheduled, slot));
+  const at = slots.at(next < 0 ? -1 : next - 1)?.at ?? 0;
+  const cursors = { ...definition.cursors, [schedule.id]: instantOf(at) };
+  return { kind: "define", definition: { ...definition, cursors, writeId: context.writeId } };
 }
 
 /** The run of a slot gets in line as a submission of this instant would; where that would be refused, the slot is skipped. */
@@ -129,7 +187,8 @@ function fireEarly(scheduled: Scheduled, slot: ExpectedSlot): Decision {
   // What comes due before it may keep it from starting: then it is decided on at its instant.
   const { view } = scheduled;
   const isFirst = nextSlotMs(view) === slot.dueAt && !view.runs.some((run) => isAhead(run) && dueMs(run) <= slot.dueAt);
-  if (!isFirst || reasonToSkip(then, slot, true) !== undefined) return NOTHING;
+  if (!isFirst || hadItsRun(scheduled, slot)) return NOTHING;
+  if (reasonToSkip(then, slot, { isLast: true }) !== undefined) return NOTHING;
   const decision = fire(then, slot);
   return decision.kind === "write" && isHeldBack(decision.run, context) ? decision : NOTHING;
 }
@@ -150,7 +209,8 @@ function skip(scheduled: Scheduled, { slots, reason, skippedFor }: Skipped): Dec
   );
   if (open?.slot !== undefined && open.reason === reason) {
     const count = (open.slot.count ?? 1) + slots.length;
-    return write({ ...open, slot: { ...open.slot, until, count } }, context);
+    const times = { ...open.times, endedAt: context.now };
+    return write({ ...open, slot: { ...open.slot, until, count }, times }, context);
   }
   const { policy: asked, dueAt = "", isHeld: _, ...asRecorded } = submissionOf(scheduled, first);
   const { overlap } = policyOf(asked, scheduled.definition.policy);

@@ -11,6 +11,7 @@ import { randomUUID } from "node:crypto";
  */
 import { currentAttempt, hasEnded, JobsError, type Evidence, type JobDefinition, type Run } from "@jobs/core";
 import {
+  beforeChange,
   decideDefine,
   decideDelete,
   decideEvidence,
@@ -96,8 +97,8 @@ export class Decider {
       const isKnown = this.#options.finished.has(submission.run);
       const mayBeThere = isKnown || !isFirstTurn || this.#options.jobs.isRemoved(submission);
       if (!mayBeThere) return decideSubmit(view, submission, context);
-      return this.#findFinished(submission).then((finished) =>
-        decideSubmit(view, submission, { ...context, finished }),
+      return this.#findFinished(submission).then(
+        (finished) => decideSubmit(view, submission, { ...this.#context(), finished }), // all may be paused by now
       );
     });
     return answered(decided);
@@ -122,9 +123,13 @@ export class Decider {
     job: string,
     change: DefinitionChange,
   ): Promise<Omit<Settled, "record"> & { definition?: JobDefinition }> {
-    // What is due by what was said before has its runs first.
-    await this.reconcile(job);
-    const settled = await this.#decide(job, (view, context) => decideDefine(view, change, context));
+    let settled: Settled | undefined;
+    for (let isLast = false; !isLast;)
+      settled = await this.#decide(job, (view, context) => {
+        const first = beforeChange(view, change, context);
+        isLast = first === undefined;
+        return first ?? decideDefine(view, change, context);
+      });
     if (settled?.record.kind === "definition")
       return { isNew: settled.isNew, sequence: settled.sequence, definition: settled.record.definition };
     const { definition } = this.#options.jobs.view(job);
@@ -218,7 +223,8 @@ export class Decider {
         this.#options.onOutcome?.(outcome.kind);
         if (outcome.kind === "stored") {
           this.#options.jobs.applyOnTop(entryOf(record, outcome.sequence), view);
-          if (record.kind === "run") this.#options.onStored?.(record.run, findRun(view, record.run));
+          const before = view.runs.find(({ run }) => record.kind === "run" && run === record.run.run);
+          if (record.kind === "run") this.#options.onStored?.(record.run, before);
           return { record, sequence: outcome.sequence, isNew: true };
         }
         const writeId = writeIdOf(record);
@@ -291,8 +297,4 @@ export class Decider {
       agents: this.#agents,
     };
   }
-}
-
-function findRun({ runs }: GuardedView, { run }: Run): Run | undefined {
-  return runs.find((one) => one.run === run);
 }

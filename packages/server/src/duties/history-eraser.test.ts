@@ -13,7 +13,7 @@ function run(id: string, agents: readonly string[]): Run {
 }
 
 /** A job with three runs; of its hosts one holds nothing, one holds an attempt, one is not in contact. */
-function eraser(runs: readonly Run[] = []) {
+function eraser(runs: readonly Run[] = [], isAwaited: (run: string) => boolean = () => false) {
   const finished = new HistoryIndex();
   finished.add(run("run00001", ["free", "holding"]), 1);
   finished.add(run("run00002", ["holding"]), 2);
@@ -40,6 +40,12 @@ function eraser(runs: readonly Run[] = []) {
     history,
     releaser: { release: (address) => Promise.resolve(void released.push(address)) },
     finished,
+    dependents: {
+      findAwaited: (isMeant) => {
+        const run = ["other001", "run00002"].find((one) => isAwaited(one) && isMeant(one));
+        return run === undefined ? undefined : { run, by: { job: "weekly", run: "waits001" } };
+      },
+    },
     artifacts: { removeAll: (prefix) => Promise.resolve(void removed.push(prefix)) },
     agents: {
       isInContact: (agent) => agent !== "gone",
@@ -80,4 +86,15 @@ test("nothing is deleted while there is a record of a run", async () => {
   const { eraser: made, finished } = eraser([run("run00004", [])]);
   await expect(made.erase("nightly")).rejects.toBeInstanceOf(JobsError);
   expect(finished.list({}, { limit: 9 })).toHaveLength(3);
+});
+
+test("what a live run waits for is not deleted: it would not know how that ended", async () => {
+  const awaited = eraser([], (run) => run === "run00002");
+  await expect(awaited.eraser.erase("nightly")).rejects.toMatchObject({
+    code: "job-busy",
+    message: expect.stringContaining("run waits001 of “weekly” waits for run run00002"),
+    details: { run: "run00002", dependent: "waits001" },
+  });
+  expect(awaited.finished.list({}, { limit: 9 })).toHaveLength(3);
+  await expect(eraser([], (run) => run === "other001").eraser.erase("nightly")).resolves.toBeUndefined();
 });

@@ -12,6 +12,7 @@ import { findHistoryObstacle } from "@jobs/core/decide";
 import type { HistoryStore } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import type { AgentsProjection } from "../projection/agents-projection.ts";
+import type { Dependents } from "../projection/dependents.ts";
 import type { Erasure } from "../projection/erasures.ts";
 import type { HistoryIndex } from "../projection/history-index.ts";
 import type { Decider } from "./decider.ts";
@@ -25,6 +26,7 @@ export interface HistoryEraserOptions {
   readonly finished: HistoryIndex;
   readonly artifacts: Pick<ArtifactStore, "removeAll">;
   readonly agents: Pick<AgentsProjection, "isInContact" | "findBeat">;
+  readonly dependents: Pick<Dependents, "findAwaited">;
   readonly log: Logger;
 }
 
@@ -36,11 +38,12 @@ export class HistoryEraser {
     this.#options = options;
   }
 
-  /** Every finished run of the job is forgotten. Throws `job-busy` while there is a record of a run, or a host runs one. */
+  /** Every finished run of the job is forgotten. Throws `job-busy` while there is a record of a run, a host runs one, or a live run waits for one. */
   async erase(job: string): Promise<void> {
-    const { decider, history, finished } = this.#options;
-    await decider.alone(job, async (view, context) => {
-      const obstacle = findHistoryObstacle(view, context);
+    const { decider, history, finished, dependents } = this.#options;
+    await decider.alone(job, async (view, { agents }) => {
+      const awaited = dependents.findAwaited((run) => finished.find(run)?.job === job);
+      const obstacle = findHistoryObstacle(view, { agents, awaited });
       if (obstacle !== undefined) throw obstacle;
       finished.erase(job, await history.erase(job));
     });

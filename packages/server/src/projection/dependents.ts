@@ -1,4 +1,5 @@
 import { hasEnded, type Run } from "@jobs/core";
+import type { Awaited } from "@jobs/core/decide";
 import type { JobsProjection } from "./jobs-projection.ts";
 
 /** The live runs that wait for others to end, by the run that they wait for. */
@@ -15,6 +16,15 @@ export class Dependents {
   of(run: string): Pick<Run, "job" | "run">[] {
     // When everything is forgotten, the projection does not say so of each run.
     return [...(this.#byRun.get(run)?.values() ?? [])].filter((one) => this.#jobs.find(one.run) !== undefined);
+  }
+
+  /** One of these runs that a live one waits for. */
+  findAwaited(isMeant: (run: string) => boolean): Awaited | undefined {
+    for (const run of this.#byRun.keys()) {
+      const [by] = isMeant(run) ? this.of(run) : [];
+      if (by !== undefined) return { run, by };
+    }
+    return undefined;
   }
 
   #note(run: Run): void {

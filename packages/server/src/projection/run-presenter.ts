@@ -12,7 +12,7 @@ import {
 import { hostCountsOf, lastBlocker, ownerOf, placeInLine, type Ownership } from "@jobs/core/decide";
 import { CONTACT_MS } from "./agents-projection.ts";
 import type { Dependents } from "./dependents.ts";
-import type { JobsProjection } from "./jobs-projection.ts";
+import type { JobsProjection, LiveRun } from "./jobs-projection.ts";
 import type { StateOf } from "./run-states.ts";
 import type { Silence } from "./silence.ts";
 
@@ -64,9 +64,17 @@ export class RunPresenter {
     if (isWaiting(run)) {
       const view = jobs.view(run.job);
       const blocker = lastBlocker(view, run);
-      return { ...chain, place: placeInLine(view, run), blockedBy: blocker?.partOf ?? blocker?.run };
+      const blockedBy = this.#awaitedBy(run) ?? blocker?.partOf ?? blocker?.run;
+      return { ...chain, place: placeInLine(view, run), blockedBy };
     }
     if (run.fanOut !== undefined) return { ...chain, hosts: hostCountsOf(jobs.view(run.job), run) };
     return { ...chain, silentSince: this.silentSince(run) };
+  }
+
+  /** The first of the runs that it depends on that has not ended. */
+  #awaitedBy({ waitingFor, after }: Run): string | undefined {
+    if (waitingFor !== "dependency") return undefined;
+    const isOpen = (live: LiveRun | undefined): boolean => live !== undefined && !hasEnded(live.run);
+    return after?.runs.find(({ run }) => isOpen(this.#options.jobs.find(run)))?.run;
   }
 }
