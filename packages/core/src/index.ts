@@ -53,7 +53,7 @@ export {
 export { Blackout, CatchUp, catchUpOf, FoldRule, GapRule, Schedule, StoredSchedule } from "./domain/schedule.ts";
 export { checkScript, interpreterOf, programOf } from "./domain/script.ts";
 export { matches, Selector } from "./domain/selector.ts";
-export { nameOfTarget, Target, TargetInput, targetInputOf, targetKey } from "./domain/target.ts";
+export { labelTarget, nameOfTarget, Target, TargetInput, targetInputOf, targetKey } from "./domain/target.ts";
 export {
   ERROR_CODES,
   exitCodeOf,

@@ -13,7 +13,17 @@ import { write, type Decision, type DecisionContext, type JobView, type LiveOnHo
 /** A submission that passed every check that needs no view: what the record will say of it, and what was asked for of its policy. */
 export type Submission = Pick<
   Run,
-  "job" | "run" | "target" | "payload" | "requestDigest" | "submittedBy" | "rerunOf" | "after" | "slot" | "parameters"
+  | "job"
+  | "run"
+  | "target"
+  | "payload"
+  | "requestDigest"
+  | "askedDigest"
+  | "submittedBy"
+  | "rerunOf"
+  | "after"
+  | "slot"
+  | "parameters"
 > & {
   /** Its time; left out: now. */
   readonly dueAt?: string | undefined;

@@ -91,6 +91,8 @@ export const Run = z.looseObject({
   parameters: ParameterValues.optional(),
   /** SHA-256 of all that was asked for: the same idempotency key with another digest is a conflict. */
   requestDigest: z.string(),
+  /** Of a run of its job's task, under a key: SHA-256 of the words in which it was asked for. The task may be another one once they come again. */
+  askedDigest: z.string().optional(),
   submittedBy: z.string(),
   times: z.looseObject({
     submittedAt: Instant,

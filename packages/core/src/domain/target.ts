@@ -73,6 +73,25 @@ export function targetInputOf(target: Target): TargetInput {
   return { any: target.labels, ...(target.prefer === undefined ? {} : { prefer: target.prefer }) };
 }
 
+/** What is meant by labels; `only`: of all that match only these. */
+export function labelTarget(
+  on: Exclude<TargetInput, string>,
+  only?: readonly string[],
+): Exclude<Target, { kind: "agent" }> {
+  if ("any" in on) {
+    const { any: labels, prefer = [] } = on;
+    return { kind: "any", labels, ...(prefer.length === 0 ? {} : { prefer }) };
+  }
+  const { all: labels, atOnce, maxFailed } = on;
+  return {
+    kind: "all",
+    labels,
+    ...(atOnce === undefined ? {} : { atOnce }),
+    ...(maxFailed === undefined ? {} : { maxFailed }),
+    ...(only === undefined ? {} : { only: [...only] }),
+  };
+}
+
 /** The same for targets that are the same. */
 export function targetKey(target: Target): string {
   if (target.kind === "agent") return target.agent;

@@ -21,6 +21,7 @@ export const Command = z.discriminatedUnion("kind", [
       target: true,
       payload: true,
       requestDigest: true,
+      askedDigest: true,
       submittedBy: true,
       rerunOf: true,
       after: true,

@@ -6,15 +6,19 @@ import {
   type JobDefinition,
   type JobView,
   type OperationOutput,
+  type Run,
   type Schedule,
   type StoredSchedule,
+  type Task,
 } from "@jobs/core";
 import { decideDefine, type DefinitionChange } from "@jobs/core/decide";
 import { findScheduleFault, previewOf } from "@jobs/core/schedule";
+import type { Decided } from "../duties/decided.ts";
 import { listJobs } from "../projection/job-list.ts";
 import { upcomingOf } from "../projection/upcoming.ts";
 import { acceptWork } from "../submission/accept.ts";
-import { taskOf, taskViewOf, workOfTask } from "../submission/task.ts";
+import { submitOnce } from "../submission/submit-once.ts";
+import { askedDigestOf, taskOf, taskViewOf, workOfTask } from "../submission/task.ts";
 import type { Handlers, OperationsOptions } from "./handlers.ts";
 
 type JobHandlers = Pick<
@@ -63,6 +67,13 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
     await runs.catchUp(); // another server may have heard of it just now
     if (isKnown(job)) return;
     throw new JobsError("job-unknown", `There is no job “${job}”: nothing of that name has run.`, { field: "name" });
+  };
+  const getTask = async (job: string): Promise<Task> => {
+    if (!mayDecide()) await runs.catchUp(); // another server may have saved it just now
+    const task = jobs.findDefinition(job)?.task;
+    if (task !== undefined) return task;
+    const message = `The job “${job}” has no task: save one, or submit a script.`;
+    throw new JobsError("task-missing", message, { field: "name" });
   };
   /** What has ended a moment ago comes into the history first. */
   const deleteHistory = async (job: string, by: string): Promise<void> => {
@@ -134,16 +145,16 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
       return { job: name, history };
     },
     async runJob(input, by) {
-      if (!mayDecide()) await runs.catchUp(); // another server may have saved it just now
-      const task = jobs.findDefinition(input.name)?.task;
-      if (task === undefined) {
-        const message = `The job “${input.name}” has no task: save one, or submit a script.`;
-        throw new JobsError("task-missing", message, { field: "name" });
-      }
-      const { parameters, on, ...asked } = input;
-      const work = await workOfTask(task, { parameters, on }, options);
-      const decided = await commands.submit(await acceptWork(asked, { work, by }, options));
-      return { run: presenter.present(decided.run), known: !decided.isNew };
+      const askedDigest = input.key === undefined ? undefined : askedDigestOf(input, options);
+      const submit = async (): Promise<Decided> => {
+        const { parameters, on, ...asked } = input;
+        const work = await workOfTask(await getTask(input.name), { parameters, on }, options);
+        const submission = await acceptWork(asked, { work, by }, options);
+        return commands.submit(askedDigest === undefined ? submission : { ...submission, askedDigest });
+      };
+      const isSame = (made: Run): boolean => made.askedDigest === askedDigest;
+      const { run, isNew } = await submitOnce(input, { submit, isSame }, options);
+      return { run: presenter.present(run), known: !isNew };
     },
     previewSchedule({ schedule, name, from, count }) {
       checkSchedule(schedule, "schedule");

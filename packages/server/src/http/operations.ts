@@ -3,9 +3,10 @@ import { JobsError, type AgentSummary, type OperationOutput, type RunFilter } fr
 import type { RunAction } from "../commands.ts";
 import { listPending } from "../projection/pending.ts";
 import type { RunSelection } from "../projection/run-matches.ts";
-import { accept, type WorkInput } from "../submission/accept.ts";
+import { accept, isMadeOf, type WorkInput } from "../submission/accept.ts";
 import { repeat } from "../submission/repeat.ts";
 import { submitAll } from "../submission/submit-all.ts";
+import { submitOnce } from "../submission/submit-once.ts";
 import type { Handlers, OperationsOptions, Parsed } from "./handlers.ts";
 import { hostsOf, notCompletedOf } from "./host-operations.ts";
 import { jobHandlers } from "./job-operations.ts";
@@ -69,9 +70,18 @@ function runHandlers(options: OperationsOptions): RunHandlers {
     by: string,
     rerunOf?: string,
   ): Promise<OperationOutput<"submitRun">> => {
-    const submission = await accept(input, by, options);
-    const decided = await commands.submit(rerunOf === undefined ? submission : { ...submission, rerunOf });
-    return { run: presenter.present(decided.run), known: !decided.isNew };
+    const { run, isNew } = await submitOnce(
+      input,
+      {
+        submit: async () => {
+          const submission = await accept(input, by, options);
+          return commands.submit(rerunOf === undefined ? submission : { ...submission, rerunOf });
+        },
+        isSame: (made) => isMadeOf(made, input, options),
+      },
+      options,
+    );
+    return { run: presenter.present(run), known: !isNew };
   };
   const act = async (action: RunAction, { run, by, note }: { run: string; by: string; note?: string | undefined }) => {
     const view = await runs.get(run);

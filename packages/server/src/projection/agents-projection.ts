@@ -3,6 +3,7 @@ import {
   fitsRecord,
   instantOf,
   JobsError,
+  labelTarget,
   matches,
   type AgentRecord,
   type AgentSummary,
@@ -224,7 +225,7 @@ export class AgentsProjection {
   }
 
   #resolveLabels(on: Exclude<TargetInput, string>, only?: readonly string[]): Target {
-    const target = labelTarget(on);
+    const target = labelTarget(on, only);
     const matching = this.matching(target);
     if (matching.length === 0) {
       const message = `No agent matches “${target.labels}”. Known: ${names(this.#records()) || "none"}.`;
@@ -236,7 +237,7 @@ export class AgentsProjection {
       const message = `${ids.length} agents match “${target.labels}”: that is more than one run can be for. Submit several, each for a part of them.`;
       throw new JobsError("invalid-request", message, { field: "on", details: { agents: ids.length } });
     }
-    return only === undefined ? target : { ...target, only: [...only] };
+    return target;
   }
 
   /** The agents that a run of this target may go to, in contact or not. */
@@ -273,20 +274,6 @@ export class AgentsProjection {
     this.#agents.set(agent, known);
     return known;
   }
-}
-
-function labelTarget(on: Exclude<TargetInput, string>): Exclude<Target, { kind: "agent" }> {
-  if ("any" in on) {
-    const { any: labels, prefer = [] } = on;
-    return { kind: "any", labels, ...(prefer.length === 0 ? {} : { prefer }) };
-  }
-  const { all: labels, atOnce, maxFailed } = on;
-  return {
-    kind: "all",
-    labels,
-    ...(atOnce === undefined ? {} : { atOnce }),
-    ...(maxFailed === undefined ? {} : { maxFailed }),
-  };
 }
 
 function names(records: readonly AgentRecord[]): string {

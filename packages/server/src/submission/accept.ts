@@ -6,6 +6,7 @@ import {
   checkScript,
   interpreterOf,
   JobsError,
+  labelTarget,
   nameOfTarget,
   PAYLOAD_INLINE_MAX_BYTES,
   PolicySettings,
@@ -19,6 +20,7 @@ import {
   type HostReport,
   type Payload,
   type PayloadContent,
+  type Run,
   type Target,
 } from "@jobs/core";
 import { payloadKey, type ArtifactStore } from "@jobs/core/artifacts";
@@ -35,7 +37,7 @@ export interface AcceptOptions {
   readonly agents: AgentsProjection;
   readonly syntax: ShellSyntax;
   readonly artifacts: ArtifactStore;
-  readonly runs: Pick<Runs, "get" | "latestOf" | "catchUp" | "erasedAt">;
+  readonly runs: Pick<Runs, "get" | "getRecord" | "latestOf" | "catchUp" | "erasedAt">;
   readonly nowMs: () => number;
   /** Nothing is stored. */
   readonly isDryRun?: boolean;
@@ -52,6 +54,7 @@ export type WorkInput = z.output<typeof TaskInput> & {
 };
 
 type SubmitParsed = z.output<typeof SubmitInput>;
+type AskedInput = Omit<SubmitParsed, keyof z.output<typeof TaskInput>>;
 
 /** Throws a {@link JobsError} that names the field, or gives what the decision needs. */
 export async function accept(input: SubmitParsed & WorkInput, by: string, options: AcceptOptions): Promise<Submission> {
@@ -60,19 +63,14 @@ export async function accept(input: SubmitParsed & WorkInput, by: string, option
 
 /** The submission of work that was checked already, at the time and with the policy that are asked for. */
 export async function acceptWork(
-  input: Omit<SubmitParsed, keyof z.output<typeof TaskInput>>,
+  input: AskedInput,
   { work: { target, payload, parameters }, by }: { readonly work: Work; readonly by: string },
   options: AcceptOptions,
 ): Promise<Submission> {
   const { name, key } = input;
-  const dueAt = dueAtOf(input, options.nowMs());
+  const asked = askedOf(input, options);
   const after = input.after === undefined ? undefined : await dependenciesOf(input.after, options.runs);
-  const policy = askedPolicyOf(input);
-  const isHeld = input.hold === true;
-  // Keys are kept with the digest: what it is made of, and in which order, stays as it is.
-  const asked: unknown[] = [payload.sha256, targetKey(target), Object.entries(policy), isHeld];
-  if (input.after !== undefined) asked.push(["after", input.after]);
-  if (dueAt !== undefined) asked.push(["dueAt", dueAt]);
+  const { policy, isHeld, dueAt } = asked;
   return {
     job: name,
     run: runIdOf(name, key, options.runs.erasedAt(name)),
@@ -83,33 +81,73 @@ export async function acceptWork(
     target,
     payload,
     parameters,
-    requestDigest: digestOf(JSON.stringify(asked)),
+    requestDigest: digestOfRequest([payload.sha256, targetKey(target)], asked),
     submittedBy: by,
   };
 }
 
+/** Whether the run was made of this very submission: the name of a host stands for the one that had it then. */
+export function isMadeOf(run: Run, input: SubmitParsed & WorkInput, options: Pick<AcceptOptions, "nowMs">): boolean {
+  const target = targetThen(input, run);
+  if (target === undefined) return false;
+  const { sha256: payload } = inlineOf(JSON.stringify(contentOf(input)));
+  return run.requestDigest === digestOfRequest([payload, targetKey(target)], askedOf(input, options));
+}
+
+/** What was meant when the run was made; undefined when that cannot have been meant. */
+function targetThen({ on, only }: WorkInput, { target }: Run): Target | undefined {
+  if (typeof on === "object") return labelTarget(on, only);
+  const isMeant = target.kind === "agent" && (on === undefined || on === target.name || on === target.agent);
+  return isMeant ? target : undefined;
+}
+
+/** How a run is asked for, whatever it does. */
+interface Asked extends Pick<SubmitParsed, "after"> {
+  readonly policy: PolicySettings;
+  readonly isHeld: boolean;
+  readonly dueAt: string | undefined;
+}
+
+export function askedOf(input: AskedInput, { nowMs }: Pick<AcceptOptions, "nowMs">): Asked {
+  const dueAt = dueAtOf(input, nowMs());
+  return { policy: askedPolicyOf(input), isHeld: input.hold === true, dueAt, after: input.after };
+}
+
+/** Keys are kept with the digest: what it is made of, and in which order, stays as it is. */
+export function digestOfRequest(
+  [what, where]: readonly [unknown, unknown],
+  { policy, isHeld, dueAt, after }: Asked,
+): string {
+  const asked: unknown[] = [what, where, Object.entries(policy), isHeld];
+  if (after !== undefined) asked.push(["after", after]);
+  if (dueAt !== undefined) asked.push(["dueAt", dueAt]);
+  return digestOf(JSON.stringify(asked));
+}
+
 export async function workOf(input: WorkInput, options: AcceptOptions): Promise<Work> {
   checkScript(input.script);
-  const interpreter = input.interpreter ?? interpreterOf(input.script);
-  const { given } = input;
-  const hasEnv = input.env !== undefined || given !== undefined;
-  const env = hasEnv ? Object.fromEntries(sortedEntries({ ...input.env, ...variablesOf(given ?? {}) })) : {};
+  const content = contentOf(input);
+  const { env, interpreter, parameters } = content;
   checkEnvironment({ env, interpreter }, input.interpreter === undefined ? "script" : "interpreter");
   const target = options.agents.resolve(input.on, input.only);
   // With a PATH of its own only the host itself can tell.
   if (input.env?.["PATH"] === undefined) checkProgram(programOf(interpreter), target, options.agents);
   await options.syntax.check(input.script, programOf(interpreter));
-  const content: PayloadContent = {
-    v: 1,
-    script: input.script,
-    interpreter: [...interpreter],
-    env,
-    parameters: given,
-  };
   return {
     target,
     payload: await payloadOf(content, options, target.kind === "all" ? MEMBER_INLINE_MAX_BYTES : undefined),
-    parameters: given === undefined ? undefined : shownParameters(given),
+    parameters: parameters === undefined ? undefined : shownParameters(parameters),
+  };
+}
+
+function contentOf({ script, interpreter, env, given }: WorkInput): PayloadContent {
+  const hasEnv = env !== undefined || given !== undefined;
+  return {
+    v: 1,
+    script,
+    interpreter: [...(interpreter ?? interpreterOf(script))],
+    env: hasEnv ? Object.fromEntries(sortedEntries({ ...env, ...variablesOf(given ?? {}) })) : {},
+    parameters: given,
   };
 }
 
@@ -190,6 +228,6 @@ export function sha256(text: string): string {
 }
 
 /** What was asked for, in one order, however it was written. */
-function sortedEntries<Value>(named: Readonly<Record<string, Value>>): readonly (readonly [string, Value])[] {
+export function sortedEntries<Value>(named: Readonly<Record<string, Value>>): readonly (readonly [string, Value])[] {
   return Object.entries(named).toSorted(([one], [other]) => (one < other ? -1 : 1));
 }

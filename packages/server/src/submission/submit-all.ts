@@ -1,11 +1,13 @@
 /** Many submissions at once, each as by itself: what is wrong with one harms no other. */
-import { httpStatusOf, JobsError, SubmitInput, toJobsError, type SubmitResult } from "@jobs/core";
+import { httpStatusOf, JobsError, SubmitInput, toJobsError, type Run, type SubmitResult } from "@jobs/core";
 import type { z } from "zod";
 import type { Commands } from "../commands.ts";
+import type { Decided } from "../duties/decided.ts";
 import { parseInput } from "../http/input.ts";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { RunPresenter } from "../projection/run-presenter.ts";
-import { accept, type AcceptOptions } from "./accept.ts";
+import { accept, isMadeOf, type AcceptOptions } from "./accept.ts";
+import { submitOnce } from "./submit-once.ts";
 
 export interface SubmitAllOptions extends AcceptOptions {
   readonly commands: Pick<Commands, "submit">;
@@ -85,7 +87,9 @@ async function submitAfter(
       const unknown = findUnknown(await before);
       if (unknown !== undefined) return unknown;
     }
-    const { run, isNew } = await options.commands.submit(await accepting);
+    const submit = async (): Promise<Decided> => options.commands.submit(await accepting);
+    const isSame = (made: Run): boolean => isMadeOf(made, input, options);
+    const { run, isNew } = await submitOnce(input, { submit, isSame }, options);
     return { run: options.presenter.present(run), known: !isNew };
   } catch (error) {
     return toJobsError(error);

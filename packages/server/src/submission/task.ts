@@ -8,13 +8,14 @@ import {
   targetInputOf,
   targetKey,
   type JobView,
+  type operations,
   type Parameter,
   type TargetInput,
   type Task,
   type TaskInput,
 } from "@jobs/core";
 import type { z } from "zod";
-import { sha256, workOf, type AcceptOptions, type Work } from "./accept.ts";
+import { askedOf, digestOfRequest, sha256, sortedEntries, workOf, type AcceptOptions, type Work } from "./accept.ts";
 import { readPayload } from "./payload-content.ts";
 import { withinTime } from "./within-time.ts";
 
@@ -56,6 +57,14 @@ export async function workOfTask(
     },
     options,
   );
+}
+
+/** SHA-256 of the words in which a run of a task is asked for, whatever the task is. */
+export function askedDigestOf(
+  { parameters = {}, on, ...input }: z.output<(typeof operations)["runJob"]["input"]>,
+  options: Pick<AcceptOptions, "nowMs">,
+): string {
+  return digestOfRequest([sortedEntries(parameters), on], askedOf(input, options));
 }
 
 /** A task as the API shows it. */
