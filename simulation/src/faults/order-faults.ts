@@ -83,7 +83,7 @@ export const ORDER_FAULTS = {
   "fires-early": {
     about: "A slot has its run before its time.",
     scale: { everyMs: 20_000, kinds: ["server killed"] },
-    edits: [{ file: SLOTS, find: "if (slot.dueAt > nowMs) {", replace: "if (slot.dueAt > nowMs + 10_000) {" }],
+    edits: [{ file: SLOTS, find: "if (dueAt > nowMs) {", replace: "if (dueAt > nowMs + 10_000) {" }],
   },
   "starts-at-once": {
     about: "A supervisor does not hold back what it was handed a moment early.",

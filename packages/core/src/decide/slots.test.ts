@@ -303,6 +303,15 @@ test("a record of skipped slots ended when the last of them was skipped: it is k
   expect(job.runs).toMatchObject([{ slot: { count: 3 }, times: { submittedAt: at(2), endedAt: at(3) } }]);
 });
 
+test("the record of the last slot that there is closes by itself", () => {
+  const job = new Job(definitionWith({ cron: undefined, at: at(1), paused: true }));
+  job.reconcile(at(2));
+  expect(job.slots()).toEqual([["skipped", "paused", at(1), at(1), 1]]);
+  expect(job.settle().runs).toEqual([]);
+  const open = new Job(definitionWith({ paused: true })).reconcile(at(1));
+  expect(open.settle().runs).toHaveLength(1);
+});
+
 test("another reason begins another record", () => {
   const job = new Job(definitionWith());
   job.reconcile(at(2), { isPaused: true });

@@ -254,8 +254,14 @@ function cursorsMoved(view: JobView, context: DecisionContext): Decision {
   if (definition === undefined) return NOTHING;
   const cursors: Record<string, string> = {};
   let isMoved = false;
-  for (const { id } of definition.schedules ?? []) {
-    const runs = view.runs.filter((run) => run.slot?.schedule === id && !(isRange(run) && isLatest(view, run)));
+  for (const schedule of definition.schedules ?? []) {
+    const { id } = schedule;
+    // The latest range may grow, as long as there are slots to come.
+    const mayGrow = (run: Run): boolean =>
+      isRange(run) &&
+      isLatest(view, run) &&
+      nextSlot(schedule, { job: view.job, after: lastMs(run.slot) }) !== undefined;
+    const runs = view.runs.filter((run) => run.slot?.schedule === id && !mayGrow(run));
     const beforeMs = cursorMs(definition, id);
     const toMs = Math.max(beforeMs, ...runs.map(({ slot }) => lastMs(slot)));
     isMoved ||= runs.some((run) => hasEnded(run) && lastMs(run.slot) > beforeMs);
