@@ -2,7 +2,16 @@ import { describe, expect, test } from "vitest";
 import { describeRun } from "../domain/ending.ts";
 import { currentAttempt, hasEnded, isBusy, Run } from "../domain/run.ts";
 import type { Target } from "../domain/target.ts";
-import { after, contextOf, sampleAgent, sampleRun, sampleSubmission, viewOf, written } from "../testing/sample-runs.ts";
+import {
+  after,
+  contextOf,
+  NOW,
+  sampleAgent,
+  sampleRun,
+  sampleSubmission,
+  viewOf,
+  written,
+} from "../testing/sample-runs.ts";
 import { decideCancel } from "./cancel.ts";
 import { hostCountsOf, isMemberKept, memberAgent, membersOf } from "./members.ts";
 import { reconcile } from "./reconcile.ts";
@@ -236,14 +245,26 @@ test("a part that waits counts for no queue, and is superseded by nobody", () =>
   expect(job.members.map(({ state }) => state)).toEqual(["pending", "pending", "pending", "pending"]);
 });
 
-test("while the job is paused no further host gets a part", () => {
+test.each([
+  ["all is paused", { isPaused: true }, {}],
+  ["the store was restored", { isRestoring: true }, {}],
+  ["the job is paused", {}, { paused: { at: NOW, by: "bob" } }],
+])("while %s no further host gets a part", (_, change, said) => {
   const job = new Job();
   job.submit({ atOnce: 1 });
   job.settle();
-  const paused = contextOf(AGENTS, { isPaused: true });
+  const definition = {
+    v: 1,
+    job: "nightly",
+    writeId: "d1",
+    policy: {},
+    updatedAt: NOW,
+    updatedBy: "bob",
+    ...said,
+  } as const;
   const [first] = job.members;
   job.put({ ...first!, state: "completed", reason: "exit", times: { ...first!.times, endedAt: after(9) } });
-  expect(job.settle(paused).members).toHaveLength(1);
+  expect(reconcile({ ...job.view, definition }, contextOf(AGENTS, change))).toEqual({ kind: "nothing" });
   expect(job.settle().members).toHaveLength(2);
 });
 

@@ -13,7 +13,7 @@ import { Settler } from "./settler.ts";
 const ENDED = finishedRun({ state: "cancelled", reason: "cancelled-by" });
 
 /** Settles over a HISTORY that answers a write with a conflict; whether the live record was removed then. */
-async function isRemovedAfterConflict(found: Run | undefined): Promise<boolean> {
+async function isRemovedAfterConflict(found: Run | undefined, isKept = false): Promise<boolean> {
   let isRemoved = false;
   const settler = new Settler({
     decider: { remove: () => Promise.resolve(void (isRemoved = true)) } as unknown as Decider,
@@ -28,7 +28,7 @@ async function isRemovedAfterConflict(found: Run | undefined): Promise<boolean> 
     silentMs: () => 0,
     isOpen: () => false,
     isFinished: () => false,
-    isKept: () => false,
+    isKept: () => isKept,
     onFinished: () => undefined,
     now: () => AT,
     monotonicMs: () => 0,
@@ -41,6 +41,10 @@ async function isRemovedAfterConflict(found: Run | undefined): Promise<boolean> 
 test("a conflict in HISTORY says that the run is there only if it can be read: another write under way may come to nothing", async () => {
   expect(await isRemovedAfterConflict(ENDED)).toBe(true);
   expect(await isRemovedAfterConflict(undefined)).toBe(false);
+});
+
+test("a part stays while the run that it is part of lives, though HISTORY has it", async () => {
+  expect(await isRemovedAfterConflict(ENDED, true)).toBe(false);
 });
 
 interface Tries {
