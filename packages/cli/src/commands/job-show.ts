@@ -104,7 +104,7 @@ function ruleOf({ every, cron, at, zone, paused }: Scheduled): string {
 
 function rowsOf({ job, policy, task, paused, updatedAt, updatedBy }: JobView): Cell[][] {
   const said = Object.entries(policy).map(
-    ([key, value]) => `${key} ${value === null ? "never" : typeof value === "object" ? JSON.stringify(value) : value}`,
+    ([key, value]) => `${key} ${value === null ? "never" : typeof value === "string" ? value : JSON.stringify(value)}`,
   );
   const why = paused?.note === undefined ? "" : `: ${paused.note}`;
   const rows: [string, Cell | undefined][] = [

@@ -28,13 +28,19 @@ export type Task = z.infer<typeof Task>;
 export const JobPolicy = PolicySettings.extend({ retention: Retention.optional() });
 export type JobPolicy = z.infer<typeof JobPolicy>;
 
+/** A policy as a record keeps it: what a newer server wrote into it, or into a part of it, stays. */
+export const StoredPolicy = JobPolicy.loose().extend({
+  retry: Retry.optional(),
+  retention: Retention.loose().optional(),
+});
+
 /** What is said of a job as a whole: what a run of it does, when and how its runs behave, and whether any may start. Written under the job's guard, as its runs are. */
 export const JobDefinition = z.looseObject({
   v: z.literal(1),
   job: z.string(),
   /** Names the write that made this version. */
   writeId: z.string(),
-  policy: JobPolicy.extend({ retry: Retry.optional() }),
+  policy: StoredPolicy,
   task: Task.optional(),
   /** When runs of the task are due. */
   schedules: z.array(StoredSchedule).optional(),

@@ -92,6 +92,16 @@ test.each(FAULTS)("a fault is said with its field: %s %#", (field, change, messa
   expect(issue?.message).toContain(message);
 });
 
+test.each<[string, object]>([
+  ["every", { cron: undefined, every: { ms: 1_000, moon: "full" } }],
+  ["catchUp", { catchUp: { moon: "full" } }],
+  ["blackouts.0", { blackouts: [{ cron: "@daily", forMs: 1_000, moon: "full" }] }],
+])("what nobody knows is refused within it, too: %s", (field, change) => {
+  const issue = Schedule.safeParse({ ...daily, ...change }).error?.issues[0];
+  expect(issue).toMatchObject({ code: "unrecognized_keys", keys: ["moon"] });
+  expect(issue?.path.join(".")).toBe(field);
+});
+
 test("a record keeps what a newer server wrote", () => {
   expect(StoredSchedule.parse({ ...daily, moon: "full" })).toEqual({ ...daily, moon: "full" });
 });

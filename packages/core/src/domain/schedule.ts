@@ -62,19 +62,19 @@ export const Blackout = z
   }, "A blackout is either { from, to } or { cron, forMs }.");
 export type Blackout = z.infer<typeof Blackout>;
 
+const Every = z.strictObject({
+  ms: z
+    .int({ error: "every.ms is a whole number of milliseconds." })
+    .min(SECOND_MS, "every.ms is at least 1,000: one second.")
+    .max(366 * DAY_MS, "every.ms is at most 366 days."),
+});
+
 /** When runs of a job are due. Exactly one of `every`, `cron` and `at`. Docs: `docs/schedules.md`. */
 const schedule = z.strictObject({
   /** Unique within the job. */
   id: z.string().regex(/^[a-z0-9][a-z0-9-]{0,39}$/, "A schedule's id has up to 40 of a-z, 0-9 and -."),
   /** Evenly, counted from `start`, without one from 1970-01-01T00:00:00Z. */
-  every: z
-    .strictObject({
-      ms: z
-        .int({ error: "every.ms is a whole number of milliseconds." })
-        .min(SECOND_MS, "every.ms is at least 1,000: one second.")
-        .max(366 * DAY_MS, "every.ms is at most 366 days."),
-    })
-    .optional(),
+  every: Every.optional(),
   /** Five fields, six with seconds first, or a macro such as `@daily`. */
   cron: cronText.optional(),
   /** Once: an instant with its offset, or a wall clock time in `zone`. */
@@ -115,8 +115,12 @@ export const Schedule = schedule.refine(
 );
 export type Schedule = z.infer<typeof Schedule>;
 
-/** A schedule as a record keeps it: what a newer server wrote into it stays. */
-export const StoredSchedule = z.looseObject(schedule.shape);
+/** A schedule as a record keeps it: what a newer server wrote into it, or into a part of it, stays. */
+export const StoredSchedule = schedule.loose().extend({
+  every: Every.loose().optional(),
+  catchUp: CatchUp.loose().optional(),
+  blackouts: z.array(Blackout.loose()).optional(),
+});
 export type StoredSchedule = z.infer<typeof StoredSchedule>;
 
 /** What holds for slots that nobody could start in time: what the schedule says, else the defaults. */

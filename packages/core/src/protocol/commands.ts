@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { AgentRecord } from "../domain/agent.ts";
 import { AgentId, Instant } from "../domain/ids.ts";
-import { JobDefinition, JobPolicy, Settings, Task } from "../domain/job.ts";
+import { JobDefinition, Settings, StoredPolicy, Task } from "../domain/job.ts";
 import { PolicySettings } from "../domain/policy.ts";
 import { Run } from "../domain/run.ts";
 import { StoredSchedule } from "../domain/schedule.ts";
@@ -34,7 +34,7 @@ export const Command = z.discriminatedUnion("kind", [
   OfRun.extend({ kind: z.literal("resolve"), note: Note }),
   OfJob.extend({
     kind: z.literal("define"),
-    policy: JobPolicy.optional(),
+    policy: StoredPolicy.optional(),
     task: Task.nullable().optional(),
     schedules: z.array(StoredSchedule).optional(),
     appliedFrom: z.string().nullable().optional(),
@@ -89,6 +89,6 @@ export const AuditEntry = z.looseObject({
   run: z.string().optional(),
   note: z.string().optional(),
   /** What of the policy was set. */
-  policy: JobPolicy.optional(),
+  policy: StoredPolicy.optional(),
 });
 export type AuditEntry = z.infer<typeof AuditEntry>;
