@@ -172,6 +172,7 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
       logs: keeper,
       desk,
       silentMs: (held) => silence.silentMs(held),
+      isUnreadable: (job) => jobs.view(job).isUnreadable,
       isOpen: (run) => isSlotOpen(jobs.view(run.job), run) || finished.isErasing(run.job),
       isFinished: (run) => finished.has(run),
       isKept: (run) => isMemberKept(jobs.view(run.job), run),

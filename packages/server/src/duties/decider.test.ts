@@ -1,4 +1,4 @@
-import { JobsError, type Run } from "@jobs/core";
+import { JobsError, type JobDefinition, type Run } from "@jobs/core";
 import { connectNats, entryOf, type NatsLink } from "@jobs/core/jetstream";
 import { startNats, type NatsFixture } from "@jobs/core/testing";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -168,6 +168,15 @@ test("a record that this version cannot read blocks its job with a clear error, 
     message: expect.stringContaining("newer version") as string,
   });
   await expect(decider.submit(submission({ job: "another" }))).resolves.toMatchObject({ isNew: true });
+});
+
+test("an ended run of a job with a record that this version cannot read stays a live one", async () => {
+  const { decider, store } = await serverWithStaleView();
+  const { run, sequence } = await decider.submit(submission());
+  const newer = { v: 2, job: "nightly" } as unknown as JobDefinition;
+  await store.writeDefinition(newer, sequence);
+  await decider.remove(run);
+  expect((await store.read("nightly")).entries.map(({ kind }) => kind)).toEqual(["run", "unreadable"]);
 });
 
 test("a server that stops while the outcome of a write is unknown says that it does not know", async () => {

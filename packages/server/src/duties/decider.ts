@@ -185,13 +185,13 @@ export class Decider {
     }
   }
 
-  /** Replaces a settled run's record by a marker. */
+  /** Replaces a settled run's record by a marker, unless there is a record of its job that this version cannot read. */
   async remove(run: Run): Promise<void> {
     await this.#queue.run(run.job, async () => {
       for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
         this.#options.assertMayDecide();
         const view = this.#options.jobs.view(run.job);
-        if (!view.runs.some((one) => one.run === run.run)) return;
+        if (view.isUnreadable || !view.runs.some((one) => one.run === run.run)) return;
         const outcome = await this.#resolved(() => this.#options.store.remove(run, view.guard));
         if (outcome.kind === "stored")
           return this.#options.jobs.applyOnTop(entryOf({ kind: "marker", run }, outcome.sequence), view);

@@ -26,6 +26,7 @@ async function isRemovedAfterConflict(found: Run | undefined, isKept = false): P
     logs: {} as LogKeeper,
     desk: new EvidenceDesk({ findRun: () => ENDED }),
     silentMs: () => 0,
+    isUnreadable: () => false,
     isOpen: () => false,
     isFinished: () => false,
     isKept: () => isKept,
@@ -59,6 +60,8 @@ interface Tries {
   readonly shippedBytes?: number;
   /** The last try's host has not told its end. */
   readonly isUntold?: boolean;
+  /** There is a record of its job that this version cannot read. */
+  readonly isUnreadable?: boolean;
 }
 
 /** A run that failed some times and then completed. */
@@ -117,6 +120,7 @@ async function settledTries({
     } as unknown as LogKeeper,
     desk,
     silentMs: () => silentMs,
+    isUnreadable: () => more.isUnreadable === true,
     isOpen: () => false,
     isFinished: () => false,
     isKept: () => false,
@@ -173,6 +177,11 @@ test.each<[string, Partial<Tries>, object]>([
     ]);
   },
 );
+
+test("a run of a job with a record that this version cannot read is left alone", async () => {
+  expect(await settledTries({ counts: [1] })).toMatchObject({ run: ENDED.run });
+  expect(await settledTries({ counts: [1], isUnreadable: true })).toBeUndefined();
+});
 
 test("nothing is given up since an operator has said that processes which were left over are gone", async () => {
   const change = { resolved: { at: AT, by: "olga" } };

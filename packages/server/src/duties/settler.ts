@@ -49,6 +49,8 @@ export interface SettlerOptions {
   readonly desk: EvidenceDesk;
   /** How long the host of an attempt was certainly silent, milliseconds. */
   readonly silentMs: (held: LiveOnHost) => number;
+  /** There is a record of the job that this version cannot read: whether a run may go, it may be that record which says. */
+  readonly isUnreadable: (job: string) => boolean;
   /** It ended, and must stay a live run all the same. */
   readonly isOpen: (run: Run) => boolean;
   /** It is in HISTORY. */
@@ -94,7 +96,8 @@ export class Settler {
 
   /** Takes the steps that can be taken now; called again when evidence comes, and every second. */
   async settle(run: Run): Promise<void> {
-    if (this.#underWay.has(run.run) || isBusy(run) || this.#options.isOpen(run)) return;
+    const { isUnreadable, isOpen } = this.#options;
+    if (this.#underWay.has(run.run) || isBusy(run) || isUnreadable(run.job) || isOpen(run)) return;
     this.#underWay.add(run.run);
     try {
       if (!this.#options.isFinished(run.run) && !(await this.#finish(run))) return; // the next round tries it again
