@@ -228,3 +228,10 @@ test("a time is a number and a unit", () => {
       expect.objectContaining({ code: "invalid-request", field: "graceMs" }) as Error,
     );
 });
+
+test("a job that its server leaves alone is marked in the list", async () => {
+  const left = { job: "nightly", schedules: 1, next: [], liveRuns: 0, unreadable: "Upgrade it." };
+  await using server = await startContractServer({ answer: () => ({ body: { jobs: [left] } }) });
+  const { stdout } = await runCommand(["job", "list"], { env: { JOBS_URL: server.url, JOBS_TOKEN: server.token } });
+  expect(stdout).toMatch(/nightly.*left alone: see jobs job NAME/);
+});

@@ -147,7 +147,7 @@ export const STORE_FAULTS = {
       "A write without an answer counts as not made, and its run is taken to be nowhere: another answer is given than the one that the store holds.",
     edits: [
       {
-        file: DECIDER,
+        file: "packages/server/src/duties/resolved-outcome.ts",
         find: "const { cause } = outcome;",
         replace:
           'const { cause } = outcome; if (outcome.kind === "unknown") return { kind: "stored", sequence: guard0() };',

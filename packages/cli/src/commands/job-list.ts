@@ -24,12 +24,16 @@ export async function listJobs({ jobs, output, io }: Context, { limit, after }: 
   if (found.length === 0) return output.note("There are no jobs.");
   output.table([
     HEADER,
-    ...found.map(({ job, paused, schedules, liveRuns, next: [next] }): Cell[] => [
+    ...found.map(({ job, paused, schedules, liveRuns, unreadable, next: [next] }): Cell[] => [
       job,
       paused === undefined ? "no" : { text: `by ${paused.by}`, colour: "yellow" },
       String(schedules),
       String(liveRuns),
-      next === undefined ? "-" : `${instantText(next.dueAt)} (${next.schedule})`,
+      unreadable !== undefined
+        ? { text: "left alone: see jobs job NAME", colour: "red" }
+        : next === undefined
+          ? "-"
+          : `${instantText(next.dueAt)} (${next.schedule})`,
     ]),
   ]);
 }

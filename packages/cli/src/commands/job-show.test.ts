@@ -9,14 +9,21 @@ const task = { script: "echo hi", on: "web-1", interpreter: ["bash"], env: { A: 
 /** The agent `web-1` is called `web one`. */
 const shown = { ...task, on: "web one", agent: "web-1", parametersSchema: {} };
 
+interface Started {
+  readonly task?: JobView["task"];
+  readonly late?: number;
+  readonly more?: Partial<JobView>;
+}
+
 /** Answers with the job; the first saves, so many of them, come too late. */
-async function startServer({ task: given, late = 0 }: { task?: JobView["task"]; late?: number } = {}) {
+async function startServer({ task: given, late = 0, more = {} }: Started = {}) {
   const body: JobView = {
     job: "nightly",
     policy: {},
     runs: [],
     updatedAt,
     ...(given === undefined ? {} : { task: given }),
+    ...more,
   };
   let saves = 0;
   const server = await startContractServer({
@@ -78,4 +85,12 @@ test.each([
     stderr: expect.stringContaining(advice) as string,
   });
   expect(server.saved()).toEqual([]);
+});
+
+test("a job that its server leaves alone says why", async () => {
+  await using server = await startServer({ more: { unreadable: "This server cannot tell the times." } });
+  expect(await server.run()).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/left alone +This server cannot tell the times\./) as string,
+  });
 });

@@ -102,13 +102,14 @@ function ruleOf({ every, cron, at, zone, paused }: Scheduled): string {
   return `${rule}${zone === undefined ? "" : ` ${zone}`}${paused === true ? ", paused" : ""}`;
 }
 
-function rowsOf({ job, policy, task, paused, updatedAt, updatedBy }: JobView): Cell[][] {
+function rowsOf({ job, policy, task, unreadable, paused, updatedAt, updatedBy }: JobView): Cell[][] {
   const said = Object.entries(policy).map(
     ([key, value]) => `${key} ${value === null ? "never" : typeof value === "string" ? value : JSON.stringify(value)}`,
   );
   const why = paused?.note === undefined ? "" : `: ${paused.note}`;
   const rows: [string, Cell | undefined][] = [
     ["job", job],
+    ["left alone", unreadable === undefined ? undefined : { text: unreadable, colour: "red" }],
     ["policy", said.length === 0 ? "the defaults" : said.join(", ")],
     [
       "task",

@@ -30,6 +30,8 @@ export const JobView = z.object({
   job: z.string(),
   /** What its runs do unless a submission says otherwise; what is left out has the default of `docs/overlap.md`. */
   policy: JobDefinition.shape.policy,
+  /** Why the server that answers leaves the job alone: it cannot tell the times of a schedule that another version took. */
+  unreadable: z.string().optional(),
   paused: Pause.optional(),
   /** What a run does when nobody hands in a script. */
   task: z
@@ -69,6 +71,8 @@ export type JobView = z.infer<typeof JobView>;
 /** A job in a list of them. */
 export const JobSummary = z.object({
   job: z.string(),
+  /** Why the server that answers leaves the job alone: it cannot tell the times of a schedule that another version took. */
+  unreadable: z.string().optional(),
   paused: Pause.optional(),
   /** The set of jobs that it was last applied from. */
   appliedFrom: z.string().optional(),

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Schedule } from "../domain/schedule.ts";
-import { findScheduleFault } from "./fault.ts";
+import { findScheduleFault, findUnknown } from "./fault.ts";
 
 const fault = (rule: Omit<Schedule, "id">): ReturnType<typeof findScheduleFault> =>
   findScheduleFault({ id: "main", ...rule });
@@ -75,3 +75,14 @@ const SOUND: readonly Omit<Schedule, "id">[] = [
   { at: "2026-03-08T02:30", blackouts: [{ cron: "0 3 * * *", forMs: 3_600_000 }] },
 ];
 test.each(SOUND)("nothing is wrong with %j", (rule) => expect(fault(rule)).toBeUndefined());
+
+test.each<[string | undefined, Omit<Schedule, "id">]>([
+  ["zone", { every: { ms: 1_000 }, zone: "Mars/Olympus" }],
+  ["cron", { cron: "@fortnightly" }],
+  ["blackouts.0.cron", { cron: "@daily", blackouts: [{ cron: "0 25 * * *", forMs: 1_000 }] }],
+  [undefined, { cron: "0 0 31 2 *" }],
+  [undefined, { cron: "30 2 * * FRI#2", zone: "Europe/Berlin", blackouts: [{ cron: "@daily", forMs: 1_000 }] }],
+  [undefined, { at: "2020-01-01T00:00" }],
+])("of what another version may have taken that is not known of which no slot can be told: %s %#", (field, rule) => {
+  for (const _ of ["first", "again"]) expect(findUnknown({ id: "main", ...rule })?.field).toBe(field);
+});

@@ -2,7 +2,7 @@ import type { Schedule } from "../domain/schedule.ts";
 import { CronFault } from "./cron.ts";
 import { hasOffset, slotsOf } from "./slots.ts";
 import { compileCron, SILENT_AT_MOST_MS } from "./walls.ts";
-import { periodAt } from "./zone.ts";
+import { isKnownZone } from "./zone.ts";
 
 /** The field that is wrong, e.g. `blackouts.0.cron`, and a sentence. */
 export interface ScheduleFault {
@@ -15,13 +15,15 @@ const SOME_DAY_MS = Date.UTC(2024, 0, 1);
 
 /** What is wrong with a schedule beyond its form; undefined when nothing is. That its time is over is no fault: a file may say it again. */
 export function findScheduleFault(schedule: Schedule): ScheduleFault | undefined {
-  return (
-    zoneFault(schedule) ??
-    cronFault(schedule.cron, "cron") ??
-    blackoutFault(schedule) ??
-    spanFault(schedule) ??
-    silence(schedule)
-  );
+  return findUnknown(schedule) ?? spanFault(schedule) ?? silence(schedule);
+}
+
+/**
+ * What this version does not know of a schedule, so that it cannot tell its slots; undefined when it can. Another version may have taken
+ * it: one with newer tables of the zones, or with more patterns. Cheap: it is asked of all schedules as they are read.
+ */
+export function findUnknown(schedule: Schedule): ScheduleFault | undefined {
+  return zoneFault(schedule) ?? cronFault(schedule.cron, "cron") ?? blackoutFault(schedule);
 }
 
 function zoneFault({ zone = "UTC" }: Schedule): ScheduleFault | undefined {
@@ -29,12 +31,7 @@ function zoneFault({ zone = "UTC" }: Schedule): ScheduleFault | undefined {
   if (/^[+-]/.test(zone)) {
     return { field: "zone", message: `zone: "${zone}" is an offset, which knows no daylight saving; ${example}.` };
   }
-  try {
-    periodAt(zone, SOME_DAY_MS);
-    return undefined;
-  } catch {
-    return { field: "zone", message: `zone: "${zone}" is not known; ${example}.` };
-  }
+  return isKnownZone(zone) ? undefined : { field: "zone", message: `zone: "${zone}" is not known; ${example}.` };
 }
 
 function cronFault(cron: string | undefined, field: string): ScheduleFault | undefined {

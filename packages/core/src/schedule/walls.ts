@@ -19,6 +19,8 @@ const COMPILED_AT_MOST = 2_000;
 /** Of one pattern. */
 const DAYS_AT_MOST = 64;
 const compiled = new Map<string, CompiledCron>();
+/** By the three fields: many patterns name the same days, and these are what takes long to read. */
+const finders = new Map<string, CompiledCron["findDay"]>();
 
 /** Throws a {@link CronFault}. Patterns are remembered: most are asked for again. */
 export function compileCron(text: string): CompiledCron {
@@ -33,11 +35,14 @@ export function compileCron(text: string): CompiledCron {
 
 function dayFinder({ dayOfMonth, month, dayOfWeek }: CronDays): CompiledCron["findDay"] {
   if (dayOfMonth === "*" && month === "*" && dayOfWeek === "*") return (from) => Math.ceil(from / DAY_MS) * DAY_MS;
+  const fields = `${dayOfMonth} ${month} ${dayOfWeek}`;
+  const known = finders.get(fields);
+  if (known !== undefined) return known;
   // As cron has it: a day must match both fields if one of them begins with a star, else one of them is enough.
   const domAndDow = dayOfMonth.startsWith("*") || dayOfWeek.startsWith("*");
   let cron: Cron;
   try {
-    cron = new Cron(`0 0 0 ${dayOfMonth} ${month} ${dayOfWeek}`, {
+    cron = new Cron(`0 0 0 ${fields}`, {
       mode: "6-part",
       utcOffset: 0,
       paused: true,
@@ -48,13 +53,16 @@ function dayFinder({ dayOfMonth, month, dayOfWeek }: CronDays): CompiledCron["fi
   }
   // The same few days are asked for again and again.
   const found = new Map<WallMs, WallMs | undefined>();
-  return (from) => {
+  const findDay: CompiledCron["findDay"] = (from) => {
     if (found.has(from)) return found.get(from);
     const day = cron.nextRun(new Date(from - 1_000))?.getTime();
     if (found.size >= DAYS_AT_MOST) found.clear();
     found.set(from, day);
     return day;
   };
+  if (finders.size >= COMPILED_AT_MOST) finders.clear();
+  finders.set(fields, findDay);
+  return findDay;
 }
 
 /** All times of a pattern on the wall clock from `from` on, ascending; ends when the pattern is silent for too long. */

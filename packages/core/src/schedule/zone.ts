@@ -19,6 +19,24 @@ export interface Change {
 /** By zone, what was found of it so far, in no order. */
 const known = new Map<string, Period[]>();
 
+/** Zones that are unknown here: to find that out takes a tenth of a millisecond, and very many schedules may name one. */
+const unknown = new Set<string>();
+const UNKNOWN_AT_MOST = 1_000;
+
+/** True for a zone of which the tables of this Node.js know. */
+export function isKnownZone(zone: string): boolean {
+  if (known.has(zone)) return true;
+  if (unknown.has(zone)) return false;
+  try {
+    periodAt(zone, 0);
+    return true;
+  } catch {
+    if (unknown.size >= UNKNOWN_AT_MOST) unknown.clear();
+    unknown.add(zone);
+    return false;
+  }
+}
+
 /** The period of a zone that holds an instant. Throws a RangeError for a zone that is unknown here. */
 export function periodAt(zone: string, ms: number): Period {
   const periods = known.get(zone) ?? [];

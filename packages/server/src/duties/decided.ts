@@ -2,6 +2,8 @@
 import { JobsError, type Run } from "@jobs/core";
 import type { Decision } from "@jobs/core/decide";
 import type { JobRecord } from "@jobs/core/jetstream";
+import type { GuardedView } from "../projection/guarded-view.ts";
+import { whyUncomputable } from "../projection/uncomputable.ts";
 
 /** A run's record as it is stored now. No interface: so it can be answered to a command as it is. */
 export type Decided = {
@@ -43,10 +45,10 @@ export function answered(settled: Settled | undefined): Decided {
 }
 
 /** There is a record of the job that this version cannot read. */
-export function unreadable(job: string): JobsError {
-  return new JobsError("store-unavailable", `A record of “${job}” is of a newer version: upgrade this server.`, {
-    field: "name",
-  });
+export function unreadable({ job, uncomputable }: GuardedView): JobsError {
+  const why = uncomputable === undefined ? undefined : whyUncomputable(uncomputable);
+  const message = why ?? `A record of “${job}” is of a newer version: upgrade this server.`;
+  return new JobsError("store-unavailable", message, { field: "name" });
 }
 
 /** How to log an error after which it is done again: that this server may not decide just now is said of everything at once. */

@@ -179,6 +179,28 @@ test("an ended run of a job with a record that this version cannot read stays a 
   expect((await store.read("nightly")).entries.map(({ kind }) => kind)).toEqual(["run", "unreadable"]);
 });
 
+test("a job with a schedule that this version cannot compute is left alone until its schedules are saved anew", async () => {
+  const { decider, jobs, store } = await serverWithStaleView();
+  const task = { target: submission().target, payload: submission().payload, digest: "d" };
+  const schedules = [{ id: "main", cron: "@daily" }];
+  await decider.define("nightly", { by: "ada", task, policy: { queueLimit: 3 }, schedules });
+  await decider.define("nightly", { by: "ada", schedules: [{ id: "main", cron: "@daily", zone: "Mars/Olympus" }] });
+  const refusal = {
+    code: "store-unavailable",
+    message: expect.stringContaining("upgrade it, or save the schedule anew") as string,
+  };
+  await expect(decider.reconcile("nightly")).rejects.toMatchObject(refusal);
+  await expect(decider.submit(submission())).rejects.toMatchObject(refusal);
+  await expect(decider.define("nightly", { by: "ada", pause: {} })).rejects.toMatchObject(refusal);
+  await expect(decider.submit(submission({ job: "another" }))).resolves.toMatchObject({ isNew: true });
+
+  const { definition } = await decider.define("nightly", { by: "bob", schedules });
+  expect(definition).toMatchObject({ task, policy: { queueLimit: 3 }, schedules });
+  expect((await store.read("nightly")).entries).toMatchObject([{ definition }]);
+  expect(jobs.view("nightly")).toMatchObject({ isUnreadable: false, definition });
+  await expect(decider.submit(submission())).resolves.toMatchObject({ isNew: true });
+});
+
 test("a server that stops while the outcome of a write is unknown says that it does not know", async () => {
   const { decider, stopping } = await serverWithStaleView();
   await nats.nodes[0]?.kill("SIGKILL");

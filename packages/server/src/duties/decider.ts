@@ -25,7 +25,7 @@ import {
 import { entryOf, type HistoryStore, type JobRecord, type JobStore, type WriteOutcome } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import type { AgentsProjection } from "../projection/agents-projection.ts";
-import type { GuardedView } from "../projection/guarded-view.ts";
+import { asSaid, type GuardedView } from "../projection/guarded-view.ts";
 import type { HistoryIndex } from "../projection/history-index.ts";
 import type { JobsProjection } from "../projection/jobs-projection.ts";
 import type { StateOf } from "../projection/run-states.ts";
@@ -35,6 +35,7 @@ import { answered, recordOf, unreadable, writeIdOf, type Decided, type Settled }
 import { JobReader } from "./job-reader.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import { Reservations } from "./reservations.ts";
+import { resolvedOutcome, type KnownOutcome } from "./resolved-outcome.ts";
 
 export interface DeciderOptions {
   readonly store: JobStore;
@@ -59,12 +60,7 @@ export interface DeciderOptions {
   readonly signal: AbortSignal;
 }
 
-type KnownOutcome = Exclude<WriteOutcome, { kind: "unknown" | "refused" }>;
-
 const MAX_CONFLICTS = 50;
-const RESEND_MS = 200;
-/** Well below the life of a marker. */
-const RESEND_FOR_MS = 60_000;
 
 export class Decider {
   readonly #options: DeciderOptions;
@@ -123,13 +119,16 @@ export class Decider {
     job: string,
     change: DefinitionChange,
   ): Promise<Omit<Settled, "record"> & { definition?: JobDefinition }> {
+    const isMending = change.schedules !== undefined && this.#options.jobs.view(job).uncomputable !== undefined;
     let settled: Settled | undefined;
-    for (let isLast = false; !isLast;)
-      settled = await this.#decide(job, (view, context) => {
-        const first = beforeChange(view, change, context);
+    for (let isLast = false; !isLast;) {
+      const decide = (view: GuardedView, context: DecisionContext): Decision => {
+        const first = view.isUnreadable ? undefined : beforeChange(view, change, context);
         isLast = first === undefined;
-        return first ?? decideDefine(view, change, context);
-      });
+        return first ?? decideDefine(asSaid(view), change, context);
+      };
+      settled = await this.#decide(job, decide, isMending);
+    }
     if (settled?.record.kind === "definition")
       return { isNew: settled.isNew, sequence: settled.sequence, definition: settled.record.definition };
     const { definition } = this.#options.jobs.view(job);
@@ -203,6 +202,7 @@ export class Decider {
   #decide(
     job: string,
     decide: (view: GuardedView, context: DecisionContext, isFirstTurn: boolean) => Decision | Promise<Decision>,
+    isMending = false,
   ): Promise<Settled | undefined> {
     return this.#queue.run(job, async () => {
       const written: string[] = [];
@@ -211,7 +211,7 @@ export class Decider {
         const view = this.#options.jobs.view(job);
         const ours = this.#findOurs(view, written);
         if (ours !== undefined) return ours;
-        if (view.isUnreadable) throw unreadable(job);
+        if (view.isUnreadable && !(isMending && view.uncomputable !== undefined)) throw unreadable(view);
         // At once where it can be: between a look at an agent's free slots and their reservation nobody else may look.
         const deciding = decide(view, this.#context(), conflicts === 0);
         const decision = deciding instanceof Promise ? await deciding : deciding;
@@ -263,25 +263,8 @@ export class Decider {
     return isAssigned || hasEnded(run) ? undefined : currentAttempt(run)?.agent;
   }
 
-  /** Sends the identical write until its outcome is known, or until it is too old to be sent again. */
-  async #resolved(send: () => Promise<WriteOutcome>): Promise<KnownOutcome> {
-    const startedMs = this.#options.monotonicMs();
-    for (let isFirst = true; ; isFirst = false) {
-      const outcome = await send();
-      if (outcome.kind === "stored" || outcome.kind === "conflict") return outcome;
-      const { cause } = outcome;
-      this.#options.onOutcome?.("unknown");
-      if (isFirst && outcome.kind === "refused") {
-        throw new JobsError("store-unavailable", `NATS did not store it: ${String(cause)}`, { cause });
-      }
-      this.#options.log.warn({ err: cause }, "a write of unknown outcome is sent again");
-      if (this.#options.signal.aborted) {
-        const message = "The server stops and does not know whether this was stored: ask again with the same key.";
-        throw new JobsError("store-unavailable", message, { cause });
-      }
-      if (this.#options.monotonicMs() - startedMs > RESEND_FOR_MS) return { kind: "conflict" };
-      await new Promise((resolve) => setTimeout(resolve, RESEND_MS));
-    }
+  #resolved(send: () => Promise<WriteOutcome>): Promise<KnownOutcome> {
+    return resolvedOutcome(send, this.#options);
   }
 
   #context(): DecisionContext {

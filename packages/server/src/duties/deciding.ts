@@ -73,17 +73,17 @@ export class Deciding {
 
   start(): Promise<void> {
     if (this.#isActive) return Promise.resolve();
-    this.#isActive = true;
     const { evidence, desk, log } = this.#options;
     log.info("its view is confirmed: its duties begin");
     desk.clear();
-    this.#due.start(this.#options.jobs.names());
     this.#watch = evidence.watch({
       onEvidence: (agent, one) => void this.#onEvidence(agent, one),
       onReady: () => this.#round(),
       onError: (error) => log.warn({ err: error }, "the watch of EVENTS broke and begins again"),
     });
     this.#timer = setInterval(() => this.#round(), ROUND_MS);
+    this.#isActive = true;
+    this.#due.start(this.#options.jobs.names());
     return this.#options.historyKeeper.start();
   }
 

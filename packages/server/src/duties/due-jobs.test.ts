@@ -1,4 +1,5 @@
 import { subjectOfRun } from "@jobs/core/jetstream";
+import { pino } from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { JobsProjection } from "../projection/jobs-projection.ts";
 import { sampleRun } from "../testing/sample-run.ts";
@@ -22,6 +23,7 @@ beforeEach(() => {
   due = new DueJobs({
     jobs,
     nowMs: () => Date.now(),
+    log: pino({ level: "silent" }),
     reconcile: async (job) => {
       looks.push(`${job} ${Date.now() - DUE_MS}`);
       return look(job);
@@ -68,6 +70,27 @@ test("what is to come once more because the clock was set back is looked at agai
   };
   await vi.advanceTimersByTimeAsync(60_000);
   expect(looks).toEqual(["a -100", "a -100", "a 0"]);
+});
+
+test("a job of which it cannot be told when it comes due keeps no other one from its time", async () => {
+  begin("a", "bad", "b");
+  due.stop();
+  const view = jobs.view.bind(jobs);
+  jobs.view = (job) => {
+    const task = {
+      target: { kind: "any", labels: "" },
+      payload: { form: "plain", sha256: "", sizeBytes: 0 },
+      digest: "",
+    } as const;
+    const said = { v: 1, job, writeId: "", policy: {}, updatedAt: "1970-01-01T00:00:00Z", updatedBy: "" } as const;
+    const definition = { ...said, task, schedules: [{ id: "main", cron: "@daily", zone: "Mars/Olympus" }] };
+    return job === "bad" ? { ...view(job), runs: [], definition } : view(job);
+  };
+  due.start(["bad", "a", "b"]);
+  due.set("bad");
+  due.tryAgain("bad");
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(looks).toEqual(["bad -9000", "a -100", "b -100", "a 0", "b 0"]);
 });
 
 test("after a failure it is looked at again within a second, and not once it was stopped", async () => {

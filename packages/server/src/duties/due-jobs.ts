@@ -1,5 +1,6 @@
 /** Has each job decided on when its time comes: a moment early, for what can be handed over by then, and at the instant. */
 import { inOrder, nextDueMs } from "@jobs/core/decide";
+import type { Logger } from "pino";
 import type { JobsProjection } from "../projection/jobs-projection.ts";
 import { DueClock } from "./due-clock.ts";
 
@@ -8,6 +9,7 @@ export interface DueJobsOptions {
   /** Takes the steps that the job's state asks for; false when that failed. */
   readonly reconcile: (job: string) => Promise<boolean>;
   readonly nowMs: () => number;
+  readonly log: Logger;
 }
 
 /** After a failure it is tried again so much later, milliseconds. */
@@ -49,7 +51,7 @@ export class DueJobs {
     const { jobs, reconcile, nowMs } = this.#options;
     const dueAtMs = nowMs();
     const views = due.map((job) => jobs.view(job));
-    for (const { job } of inOrder(views, dueAtMs))
+    for (const { job } of this.#told(() => inOrder(views, dueAtMs), views))
       void reconcile(job).then((isDone) => isDone && this.#lookLater(job, dueAtMs));
   }
 
@@ -64,7 +66,17 @@ export class DueJobs {
   }
 
   #nextMs(job: string, nowMs: number): number | undefined {
-    return nextDueMs(this.#options.jobs.view(job), nowMs);
+    return this.#told(() => nextDueMs(this.#options.jobs.view(job), nowMs), undefined);
+  }
+
+  /** What can be told of jobs. Where that fails there is a defect, of which the other jobs must not suffer. */
+  #told<T>(tell: () => T, otherwise: T): T {
+    try {
+      return tell();
+    } catch (error) {
+      this.#options.log.error({ err: error }, "when something of a job comes due could not be told");
+      return otherwise;
+    }
   }
 
   /** Infinity when nothing of the job is due later than that. */

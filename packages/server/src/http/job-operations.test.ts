@@ -115,6 +115,19 @@ test("a job shows a slot until it is due, with its jitter", async () => {
   expect((await next())?.[0]).toEqual(second);
 });
 
+test("a job shows a schedule that this server cannot compute, and why the job is left alone", async () => {
+  await using servers = await startServers();
+  const schedules = [{ id: "main", cron: "@daily", zone: "Mars/Olympus" }];
+  await servers.define({ task: taskOf("true"), schedules });
+  await servers.catchUp();
+  const shown = await servers.behind.getJob({ name: JOB }, "ada");
+  expect(shown).toMatchObject({
+    task: { script: "true" },
+    unreadable: expect.stringContaining("save the schedule anew") as string,
+    schedules: [{ schedule: schedules[0], next: [] }],
+  });
+});
+
 test("a job shows the agent of its task by the name that it has now, and by its id", async () => {
   await using servers = await startServers();
   await servers.define({ task: taskOf("true") });

@@ -15,6 +15,7 @@ import { decideDefine, type DefinitionChange } from "@jobs/core/decide";
 import { findScheduleFault, previewOf } from "@jobs/core/schedule";
 import type { Decided } from "../duties/decided.ts";
 import { listJobs } from "../projection/job-list.ts";
+import { whyUncomputable } from "../projection/uncomputable.ts";
 import { upcomingOf } from "../projection/upcoming.ts";
 import { acceptWork } from "../submission/accept.ts";
 import { submitOnce } from "../submission/submit-once.ts";
@@ -47,9 +48,11 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
   const viewOf = async (job: string, definition = jobs.findDefinition(job)): Promise<JobView> => {
     const { runs: live } = jobs.view(job);
     const { policy = {}, paused, appliedFrom, updatedAt, updatedBy } = definition ?? {};
+    const unreadable = definition === undefined ? undefined : whyUncomputable(definition);
     return {
       job,
       policy,
+      ...(unreadable === undefined ? {} : { unreadable }),
       ...(paused === undefined ? {} : { paused }),
       ...(definition?.task === undefined ? {} : { task: await taskViewOf(definition.task, options) }),
       ...(definition?.schedules === undefined ? {} : { schedules: schedulesOf(definition, nowMs()) }),
@@ -207,9 +210,10 @@ function checkSchedule(schedule: Schedule, at: string): void {
 
 function schedulesOf(definition: JobDefinition, nowMs: number): JobView["schedules"] {
   const { schedules = [], cursors, updatedAt } = definition;
+  const isLeftAlone = whyUncomputable(definition) !== undefined;
   return schedules.map((schedule) => ({
     schedule,
-    next: [...upcomingOf(definition, schedule, { nowMs, count: NEXT_SLOTS })],
+    next: isLeftAlone ? [] : [...upcomingOf(definition, schedule, { nowMs, count: NEXT_SLOTS })],
     doneUntil: cursors?.[schedule.id] ?? updatedAt,
   }));
 }

@@ -67,3 +67,19 @@ test("jobs of which something is said or that have a live run, by name, a page a
   const pages = [undefined, "a", "b", "c"].map((after) => listJobs({ jobs, nowMs }, { limit: 1, after }));
   expect(pages.map((page) => page.map(({ job }) => job))).toEqual([["a"], ["b"], ["c"], []]);
 });
+
+test("a job with a schedule that this server cannot compute is listed, and says why it is left alone; so are the others", () => {
+  const jobs = new JobsProjection({ monotonicMs: () => 0 });
+  const known = { id: "known", every: { ms: 60_000 } };
+  const schedules = [known, { id: "newer", cron: "@daily", zone: "Mars/Olympus" }];
+  jobs.apply(entryOf({ kind: "definition", definition: definition("a", { schedules }) }, 1));
+  jobs.announce({ kind: "definition", definition: definition("b", { schedules }) }, 2);
+  jobs.apply(entryOf({ kind: "definition", definition: definition("c", { schedules: [known] }) }, 3));
+  const unreadable = expect.stringMatching(
+    /schedule “newer”.*upgrade it, or save the schedule anew.*Mars\/Olympus/,
+  ) as string;
+  const [a, b, c] = listJobs({ jobs, nowMs }, { limit: 10 });
+  expect([a, b]).toMatchObject(["a", "b"].map((job) => ({ job, unreadable, schedules: 2, next: [] })));
+  expect(c).toMatchObject({ job: "c", next: [{ schedule: "known" }] });
+  expect(c).not.toHaveProperty("unreadable");
+});

@@ -1,6 +1,7 @@
 /** The jobs by name, a page at a time: those of which something is said, and those that have a live run. */
 import { hasEnded, type JobDefinition, type JobSummary } from "@jobs/core";
 import type { JobsProjection } from "./jobs-projection.ts";
+import { whyUncomputable } from "./uncomputable.ts";
 import { nextFiringOf } from "./upcoming.ts";
 
 export interface JobListOptions {
@@ -25,8 +26,13 @@ export function listJobs({ jobs, nowMs }: JobListOptions, { limit, after, applie
     if (definition === undefined && liveRuns === 0) continue;
     const { paused, schedules = [], appliedFrom } = definition ?? {};
     if (set !== undefined && set !== appliedFrom) continue;
-    const next = definition === undefined ? [] : nextOf(definition, nowMs());
-    const said = { ...(paused === undefined ? {} : { paused }), ...(appliedFrom === undefined ? {} : { appliedFrom }) };
+    const unreadable = definition === undefined ? undefined : whyUncomputable(definition);
+    const next = definition === undefined || unreadable !== undefined ? [] : nextOf(definition, nowMs());
+    const said = {
+      ...(paused === undefined ? {} : { paused }),
+      ...(appliedFrom === undefined ? {} : { appliedFrom }),
+      ...(unreadable === undefined ? {} : { unreadable }),
+    };
     found.push({ job, ...said, schedules: schedules.length, next, liveRuns });
   }
   return found;

@@ -1,3 +1,4 @@
+import type { JobDefinition } from "@jobs/core";
 import { entryOf, MARKER_TTL_SECONDS, subjectOfRun, type JobEntry } from "@jobs/core/jetstream";
 import { countHiddenClasses } from "@jobs/core/testing";
 import { expect, test } from "vitest";
@@ -168,4 +169,27 @@ test("views of jobs are alike to V8", () => {
     return jobs.view(job);
   });
   expect(countHiddenClasses(views.slice(100))).toBe(1);
+});
+
+test("a definition with a schedule that this version cannot compute is unreadable to decisions, until it is said anew", () => {
+  const { jobs } = projection();
+  const defined: string[] = [];
+  jobs.on("defined", (job) => defined.push(job));
+  const definition = (zone: string): JobDefinition => {
+    const schedules = [{ id: "main", cron: "@daily", zone }];
+    return { v: 1, job: "nightly", writeId: "w", policy: {}, schedules, updatedAt: AT, updatedBy: "ada" };
+  };
+  const newer = definition("Mars/Olympus");
+  jobs.apply(entryOf({ kind: "definition", definition: newer }, 1));
+  const view = { guard: 1, isUnreadable: true, definition: undefined, uncomputable: newer };
+  expect(jobs.view("nightly")).toMatchObject(view);
+  expect(jobs.findDefinition("nightly")).toEqual(newer);
+  jobs.apply({ kind: "unreadable", job: "nightly", subject: "run", sequence: 2 });
+  expect(jobs.view("nightly")).toMatchObject({ isUnreadable: true, uncomputable: undefined });
+  jobs.applySnapshot("nightly", { asOf: 3, entries: [entryOf({ kind: "definition", definition: newer }, 3)] });
+  expect(jobs.view("nightly")).toMatchObject({ ...view, guard: 3 });
+  const anew = definition("Europe/Berlin");
+  jobs.apply(entryOf({ kind: "definition", definition: anew }, 4));
+  expect(jobs.view("nightly")).toMatchObject({ isUnreadable: false, definition: anew, uncomputable: undefined });
+  expect(defined).toHaveLength(3);
 });

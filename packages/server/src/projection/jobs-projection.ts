@@ -16,6 +16,7 @@ import {
 import { Announced } from "./announced.ts";
 import { viewOf, type Entry, type GuardedView } from "./guarded-view.ts";
 import { Occupancy } from "./occupancy.ts";
+import { whyUncomputable } from "./uncomputable.ts";
 import { WaitingLines } from "./waiting-lines.ts";
 
 const NOTHING: ReadonlyMap<string, Entry> = new Map();
@@ -175,9 +176,10 @@ export class JobsProjection extends EventEmitter<Events> {
     return announced !== undefined && announced.sequence > (known?.sequence ?? 0) ? announced : known;
   }
 
-  /** What is said of a job as a whole, as far as this server knows. */
+  /** What is said of a job as a whole, as far as this server knows; it may be one that it cannot compute. */
   findDefinition(job: string): JobDefinition | undefined {
-    const announced = this.#announced.findDefinition(job) ?? this.view(job).definition;
+    const { definition, uncomputable } = this.view(job);
+    const announced = this.#announced.findDefinition(job) ?? definition ?? uncomputable;
     return announced === "deleted" ? undefined : announced;
   }
 
@@ -227,8 +229,9 @@ export class JobsProjection extends EventEmitter<Events> {
     const { run: before, definition } = state.entries.get(entry.subject) ?? {};
     if (before !== undefined) this.#unindex(before);
     this.#announced.delivered(entry);
+    const isComputable = entry.definition === undefined || whyUncomputable(entry.definition) === undefined;
     state.entries.set(entry.subject, {
-      kind: entry.kind,
+      kind: isComputable ? entry.kind : "unreadable",
       sequence: entry.sequence,
       seenAtMs: this.#monotonicMs(),
       run: entry.run,
