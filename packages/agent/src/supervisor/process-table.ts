@@ -13,7 +13,8 @@ export interface ProcessEntry extends ProcessIdentity {
   readonly sessionPid: number;
 }
 
-const buffer = Buffer.allocUnsafe(256 * 1024);
+/** Grows to the longest file that was read: an environment may have some MiB, and what is looked for comes last in it. */
+let buffer = Buffer.allocUnsafe(256 * 1024);
 
 /** Undefined when there is no such process, or only its exit status is left of it (a zombie). */
 export function findProcess(pid: number): ProcessEntry | undefined {
@@ -83,7 +84,8 @@ function readProcFile(pid: number, name: string): string | undefined {
   }
   try {
     let length = 0;
-    for (let read = -1; read !== 0 && length < buffer.length; length += read) {
+    for (let read = -1; read !== 0; length += read) {
+      if (length === buffer.length) buffer = Buffer.concat([buffer], 2 * length);
       read = readSync(file, buffer, length, buffer.length - length, null);
     }
     return buffer.toString("latin1", 0, length);

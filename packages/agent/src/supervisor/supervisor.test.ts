@@ -93,6 +93,14 @@ describe("an attempt", () => {
     for (const pid of pids) expect(findProcess(pid)).toBeUndefined();
   });
 
+  test("that was given a large environment ends with what it left behind all the same", async () => {
+    await using host = await SupervisedHost.open();
+    const env = Object.fromEntries(["A", "B", "C"].map((name) => [name, "x".repeat(100_000)]));
+    const { exit } = await host.run({ script: `${DAEMON}\nexit 0\n`, env });
+    expect(exit).toEqual({ exitCode: 0 });
+    expect(findProcess(Number.parseInt((await host.log("run-1.1")).toString(), 10))).toBeUndefined();
+  });
+
   test.skipIf(!mayUnshare)("ends with what it started inside a PID namespace of somebody else", async () => {
     await using host = await SupervisedHost.open();
     const container = spawn("unshare", ["--pid", "--fork", "sleep", "300"], { detached: true, stdio: "ignore" });
