@@ -30,6 +30,17 @@ test("of too many files the first ones are kept, and it is said how many are not
   expect([artifacts.length, artifacts.at(-1)?.name, leftOut]).toEqual([1_000, "0999", 10]);
 });
 
+test("of names that are long in a message so many are kept as one message takes", async () => {
+  // JSON writes each of these characters as six bytes.
+  const deep = join(folder, "\u0001".repeat(200), "\u0001".repeat(200));
+  await mkdir(deep, { recursive: true });
+  for (let index = 0; index < 330; index++) await writeFile(join(deep, "\u0001".repeat(200) + index), "");
+  const { artifacts, leftOut } = await collectArtifacts(folder);
+  expect(JSON.stringify(artifacts).length).toBeLessThan(700_000);
+  expect(leftOut).toBeGreaterThan(0);
+  expect(artifacts.length + leftOut).toBe(330);
+});
+
 test("a folder that the script removed has no files", async () => {
   expect(await collectArtifacts(join(folder, "gone"))).toEqual({ artifacts: [], leftOut: 0 });
 });

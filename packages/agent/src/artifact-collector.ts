@@ -19,7 +19,7 @@ export interface Collected {
 /** A file is no longer what was listed: gone, or with other bytes. */
 export class ArtifactChangedError extends Error {}
 
-/** The list of names is part of one message: at most so many bytes of them. */
+/** The list of names is part of one message: at most so many bytes of them, as JSON writes them. */
 const NAMES_MAX_BYTES = 256 * 1024;
 /**
  * A name as the store writes it, part by part. S3 takes keys of 1,024 bytes, and what comes before the name takes up
@@ -42,7 +42,7 @@ export async function collectArtifacts(outputDir: string): Promise<Collected> {
   const artifacts: Artifact[] = [];
   let nameBytes = 0;
   for (const name of names.sort()) {
-    nameBytes += Buffer.byteLength(name);
+    nameBytes += Buffer.byteLength(JSON.stringify(name)); // six bytes for a control character
     if (artifacts.length === ARTIFACTS_MAX || nameBytes > NAMES_MAX_BYTES) break;
     const artifact = await findArtifact(outputDir, name);
     if (artifact !== undefined) artifacts.push(artifact);

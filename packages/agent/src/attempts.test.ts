@@ -118,6 +118,19 @@ test("what a greeting lists is held, and what it does not list is not", async ()
   expect(host.attempts.held()).toEqual([]);
 });
 
+test("evidence that is not taken is said again until it is, and that is logged once", async () => {
+  await using host = await AgentHost.open();
+  for (const sequence of [1, 2]) {
+    const run = `run0000${sequence}`;
+    await host.limitEvidence(1);
+    host.attempts.onMessage(host.startMessage({ run, fence: { epoch: "e1", sequence } }));
+    await expect.poll(() => host.levels(run), { timeout: 10_000 }).toEqual(expect.arrayContaining(["warn", "debug"]));
+    await host.limitEvidence(-1);
+    await host.evidence((evidence) => evidence.run === run && evidence.phase === "exited");
+    expect(host.levels(run).filter((level) => level === "warn")).toHaveLength(1);
+  }
+});
+
 /** What an agent has of attempts: a real supervisor, a real nats-server, and licence 1. */
 class AgentHost {
   attempts!: Attempts;
@@ -127,6 +140,7 @@ class AgentHost {
   holdsStarts: boolean | undefined = true;
   readonly #nats: NatsFixture;
   readonly #link: NatsLink;
+  readonly #logged: { readonly level: number; readonly run?: string }[] = [];
   readonly #seen: Evidence[] = [];
   readonly #heard = new EventEmitter();
   #supervisor!: SupervisorLink;
@@ -190,10 +204,20 @@ class AgentHost {
     }
   }
 
+  /** Of what was logged about a run. */
+  levels(run: string): readonly string[] {
+    return this.#logged.flatMap((line) => (line.run === run ? pino.levels.labels[line.level]! : []));
+  }
+
+  /** Evidence that is longer is not taken; -1: all is. */
+  async limitEvidence(sizeBytes: number): Promise<void> {
+    await this.#link.jsm.streams.update("EVENTS", { max_msg_size: sizeBytes });
+  }
+
   async #begin(): Promise<void> {
     this.#sessions++;
     const session = (this.#session = this.#sessions === 1 ? "session" : `session-${this.#sessions}`);
-    const log = pino({ level: "silent" });
+    const log = pino({ level: "debug" }, { write: (line: string) => this.#logged.push(JSON.parse(line)) });
     const { stateDir } = this;
     const attempts: Attempts = new Attempts({
       agent: "agent-a",

@@ -167,13 +167,23 @@ export class HeldAttempt {
       try {
         await this.#options.evidence.put(this.#options.agent, evidence);
         pauseMs = FIRST_PAUSE_MS;
-      } catch {
-        this.#isDue = true; // no nats-server just now
+      } catch (error) {
+        this.#isDue = true;
+        this.#logUnsaid(error, pauseMs === FIRST_PAUSE_MS ? "warn" : "debug"); // once until it is acknowledged again
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
         pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
       }
     }
     this.#isPublishing = false;
+  }
+
+  #logUnsaid(error: unknown, level: "warn" | "debug"): void {
+    if (this.#isStopped) return; // its connection was closed
+    const { run, attempt } = this.key;
+    this.#options.log[level](
+      { err: error, run, attempt },
+      "what is known of an attempt was not acknowledged; it is said again",
+    );
   }
 
   #evidence(): Evidence | undefined {
