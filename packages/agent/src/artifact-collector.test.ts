@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ARTIFACT_MAX_BYTES } from "@jobs/core";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { collectArtifacts } from "./artifact-collector.ts";
 
@@ -39,6 +40,14 @@ test("of names that are long in a message so many are kept as one message takes"
   expect(JSON.stringify(artifacts).length).toBeLessThan(700_000);
   expect(leftOut).toBeGreaterThan(0);
   expect(artifacts.length + leftOut).toBe(330);
+});
+
+test("a file that is too large is left out and counted, unread", async () => {
+  await writeFile(join(folder, "good"), "x");
+  await writeFile(join(folder, "large"), "");
+  await truncate(join(folder, "large"), ARTIFACT_MAX_BYTES + 1);
+  const { artifacts, leftOut } = await collectArtifacts(folder);
+  expect([artifacts.map(({ name }) => name), leftOut]).toEqual([["good"], 1]);
 });
 
 test("a folder that the script removed has no files", async () => {

@@ -5,12 +5,12 @@ import { constants } from "node:fs";
 import { access, open, readdir, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { ARTIFACTS_MAX, type Artifact, type ReportMessage } from "@jobs/core";
+import { ARTIFACT_MAX_BYTES, ARTIFACTS_MAX, type Artifact, type ReportMessage } from "@jobs/core";
 import { isShortage } from "./supervisor/shortage.ts";
 
 type Upload = NonNullable<ReportMessage["uploads"]>[number];
 
-/** What is in an output folder, and how many files were left out: too many, or not to be read. */
+/** What is in an output folder, and how many files were left out: too many, too large, or not to be read. */
 export interface Collected {
   readonly artifacts: readonly Artifact[];
   readonly leftOut: number;
@@ -33,7 +33,7 @@ const UNPROCESSABLE = 422;
 
 /**
  * Every regular file below the folder, by name. Links are left out: they may lead anywhere. What no name can spell and
- * what cannot be read is left out and counted, a folder as one: one odd file must not keep the others.
+ * what cannot be read, or is too large, is left out and counted, a folder as one: one odd file must not keep the others.
  *
  * @throws when the host is too short of something to look
  */
@@ -52,7 +52,7 @@ export async function collectArtifacts(outputDir: string): Promise<Collected> {
 
 /** One file as it is now; undefined when it is not to be had. */
 export async function findArtifact(outputDir: string, name: string): Promise<Artifact | undefined> {
-  const file = await orUndefined(openRegular(join(outputDir, name)));
+  const file = await orUndefined(openArtifact(join(outputDir, name)));
   if (file === undefined) return undefined;
   try {
     return { name, ...(await factsOf(file)) };
@@ -96,11 +96,12 @@ function storedLength(name: string): number {
 }
 
 /** Neither follows a link nor waits at a pipe, should one have taken the place of the file. */
-async function openRegular(path: string): Promise<FileHandle> {
+async function openArtifact(path: string): Promise<FileHandle> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  if ((await file.stat()).isFile()) return file;
+  const stat = await file.stat();
+  if (stat.isFile() && stat.size <= ARTIFACT_MAX_BYTES) return file;
   await file.close();
-  throw new Error(`${path} is no regular file`);
+  throw new Error(`${path} is no regular file, or too large`);
 }
 
 async function orUndefined<T>(looking: Promise<T>): Promise<T | undefined> {
@@ -127,7 +128,7 @@ async function factsOf(file: FileHandle): Promise<Pick<Artifact, "sizeBytes" | "
  * @throws ArtifactChangedError
  */
 export async function uploadArtifact(outputDir: string, artifact: Artifact, { url, headers }: Upload): Promise<void> {
-  const file = await orUndefined(openRegular(join(outputDir, artifact.name)));
+  const file = await orUndefined(openArtifact(join(outputDir, artifact.name)));
   if (file === undefined) throw new ArtifactChangedError(`${artifact.name} is gone`);
   try {
     const { size } = await file.stat();

@@ -3,6 +3,9 @@ import { z } from "zod";
 /** At most so many files of an attempt are kept: their list is part of one message. */
 export const ARTIFACTS_MAX = 1_000;
 
+/** A longer file is not kept, however much room there is: one that is nearly all holes would be read and stored for hours. */
+export const ARTIFACT_MAX_BYTES = 10 * 1024 ** 3;
+
 /** A file kept after an attempt. `name` is its path below `$JOBS_OUTPUT`, with `/`. */
 export const Artifact = z.looseObject({
   name: z.string().min(1),

@@ -1,4 +1,4 @@
-import { ARTIFACTS_MAX } from "./artifact.ts";
+import { ARTIFACT_MAX_BYTES, ARTIFACTS_MAX } from "./artifact.ts";
 import { describeGivenUp, describeTimeout, findGivenUp, howItEnded } from "./attempt-end.ts";
 import type { HostCounts } from "./fan-out.ts";
 import { currentAttempt, hostOf, type Run } from "./run.ts";
@@ -212,7 +212,7 @@ function describeArtifacts({ output }: Run): string {
   const leftOut = output?.attempts.at(-1)?.artifactsLeftOut ?? 0;
   return leftOut === 0
     ? ""
-    : ` ${leftOut} files of its output were not kept: they could not be read, or are more than ${ARTIFACTS_MAX}.`;
+    : ` ${leftOut} files of its output were not kept: they could not be read, are larger than ${ARTIFACT_MAX_BYTES / 1024 ** 3} GiB, or are more than ${ARTIFACTS_MAX}.`;
 }
 
 function describeLog(run: Run): string {

@@ -29,7 +29,7 @@ export const Evidence = z.looseObject({
   shippedBytes: z.int().nonnegative(),
   /** What is in `$JOBS_OUTPUT`, hashed after the exit; absent until then. `stored` once its upload was accepted. */
   artifacts: z.array(Artifact.extend({ stored: z.boolean() })).optional(),
-  /** Files in `$JOBS_OUTPUT` that are not kept: not readable, no name in UTF-8, or more than {@link ARTIFACTS_MAX}. */
+  /** Files in `$JOBS_OUTPUT` that are not kept: not readable, too large, no name in UTF-8, or more than {@link ARTIFACTS_MAX}. */
   artifactsLeftOut: z.int().nonnegative().optional(),
 });
 export type Evidence = z.infer<typeof Evidence>;

@@ -55,7 +55,7 @@ export const AttemptOutput = z.looseObject({
   attempt: z.int().positive(),
   log: StoredLog,
   artifacts: z.array(Artifact),
-  /** Files that were there but were not kept: too many, or not readable. */
+  /** Files that were there but were not kept: too many, too large, or not readable. */
   artifactsLeftOut: z.int().nonnegative().optional(),
 });
 export type AttemptOutput = z.infer<typeof AttemptOutput>;
