@@ -50,6 +50,19 @@ test("a file that is too large is left out and counted, unread", async () => {
   expect([artifacts.map(({ name }) => name), leftOut]).toEqual([["good"], 1]);
 });
 
+test.each(["a folder", "nothing"])(
+  "a link in the place of the folder is not followed, and counted: to %s",
+  async (what) => {
+    const elsewhere = join(folder, "elsewhere");
+    if (what === "a folder") {
+      await mkdir(elsewhere);
+      await writeFile(join(elsewhere, "secret"), "x");
+    }
+    await symlink(elsewhere, join(folder, "output"));
+    expect(await collectArtifacts(join(folder, "output"))).toEqual({ artifacts: [], leftOut: 1 });
+  },
+);
+
 test("a folder that the script removed has no files", async () => {
   expect(await collectArtifacts(join(folder, "gone"))).toEqual({ artifacts: [], leftOut: 0 });
 });

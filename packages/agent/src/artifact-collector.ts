@@ -1,8 +1,8 @@
 /** What a script left in `$JOBS_OUTPUT`: listed and hashed after its end, then put where the server says. */
 import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
-import { access, open, readdir, type FileHandle } from "node:fs/promises";
+import { constants, type Dirent } from "node:fs";
+import { lstat, open, readdir, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { ARTIFACT_MAX_BYTES, ARTIFACTS_MAX, type Artifact, type ReportMessage } from "@jobs/core";
@@ -69,7 +69,7 @@ async function findNames(outputDir: string): Promise<{ names: string[]; leftOut:
   for (const folders = [""]; folders.length > 0;) {
     const folder = folders.pop()!;
     const path = join(outputDir, folder);
-    const entries = await orUndefined(readdir(path, { withFileTypes: true, encoding: "buffer" }));
+    const entries = await orUndefined(listFolder(path));
     if (entries === undefined && (folder !== "" || (await isThere(path)))) leftOut++;
     for (const entry of entries ?? []) {
       if (!entry.isFile() && !entry.isDirectory()) continue;
@@ -82,9 +82,15 @@ async function findNames(outputDir: string): Promise<{ names: string[]; leftOut:
   return { names, leftOut };
 }
 
+/** Does not follow a link, should one have taken the place of the folder. */
+async function listFolder(path: string): Promise<Dirent<Buffer>[]> {
+  if (!(await lstat(path)).isDirectory()) throw new Error(`${path} is no folder`);
+  return readdir(path, { withFileTypes: true, encoding: "buffer" });
+}
+
 /** False for a folder that the script removed itself. */
 async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
+  return lstat(path).then(
     () => true,
     (error: NodeJS.ErrnoException) => error.code !== "ENOENT",
   );
