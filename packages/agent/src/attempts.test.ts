@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Evidence, StartMessage } from "@jobs/core";
@@ -10,6 +10,7 @@ import { pino } from "pino";
 import { beforeAll, expect, test } from "vitest";
 import { Attempts } from "./attempts.ts";
 import { SupervisorLink } from "./supervisor-link.ts";
+import { AttemptFolder } from "./supervisor/attempt-folder.ts";
 import { bootClockMs } from "./supervisor/boot-clock.ts";
 import type { SupervisorClient } from "./supervisor/client.ts";
 import type { AttemptSpec } from "./supervisor/protocol.ts";
@@ -128,6 +129,18 @@ test("evidence that is not taken is said again until it is, and that is logged o
     await host.limitEvidence(-1);
     await host.evidence((evidence) => evidence.run === run && evidence.phase === "exited");
     expect(host.levels(run).filter((level) => level === "warn")).toHaveLength(1);
+  }
+});
+
+test("what was printed while there was no supervisor to hear it from is shipped with the next greeting", async () => {
+  await using host = await AgentHost.open();
+  const folder = new AttemptFolder(host.stateDir, "run00002.1");
+  folder.create("true\n");
+  await writeFile(folder.spoolPath, "before-after");
+  const status = { job: "job", run: "run00002", attempt: 1, fence: { epoch: "e1", sequence: 1 }, revision: 2 } as const;
+  for (const lengthBytes of [7, 12]) {
+    host.attempts.adopt([{ ...status, phase: "started", log: { lengthBytes } }]);
+    await expect.poll(async () => readFile(folder.shippedPath, "utf8").catch(() => "")).toBe(String(lengthBytes));
   }
 });
 

@@ -82,9 +82,10 @@ export class HeldAttempt {
   }
 
   onStatus(status: AttemptStatus): void {
+    // What it printed while nobody listened to the supervisor: that alone makes no new revision.
+    this.#shipper.grow({ lengthBytes: status.log.lengthBytes });
     if (this.#status !== undefined && status.revision <= this.#status.revision) return;
     this.#status = status;
-    this.#shipper.grow({ lengthBytes: status.log.lengthBytes });
     if (status.phase === "exited") void this.#output.collect();
     if (status.phase === "refused") this.publish();
     else this.#publishSoon();
