@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -15,6 +16,17 @@ test("what most attempts leave is gone at once, also when output was shipped", a
   const removed = folder.remove();
   expect(existsSync(folder.path)).toBe(false);
   await removed;
+  await rm(stateDir, { recursive: true });
+});
+
+test("folders go however deep they are, and whatever their names", async () => {
+  const stateDir = await mkdtemp(join(tmpdir(), "jobs-folder-"));
+  const folder = new AttemptFolder(stateDir, "run-1.1");
+  folder.create("true\n");
+  const script = `name=$(printf '\\377%0199d'); for i in $(seq 40); do mkdir $name && cd -P $name && > file || exit 1; done`;
+  execFileSync("bash", ["-c", script], { cwd: folder.workDir });
+  await folder.remove();
+  expect(existsSync(folder.path)).toBe(false);
   await rm(stateDir, { recursive: true });
 });
 

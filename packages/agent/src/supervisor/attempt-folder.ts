@@ -1,8 +1,11 @@
+import { randomUUID } from "node:crypto";
 import { mkdirSync, rmdirSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
-import { chmod, lstat, readdir, readFile, realpath, rm } from "node:fs/promises";
+import { chmod, lstat, readdir, readFile, realpath, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 const SHORT_BYTES = 1024 * 1024;
+/** Half of what the kernel takes: with any name behind it, such a path is not too long yet. */
+const LONG_PATH_BYTES = 2_048;
 
 /** `<stateDir>/attempts/<run>.<attempt>/`: all that the host keeps of an attempt until it is released. */
 export class AttemptFolder {
@@ -85,23 +88,30 @@ function unescaped(_: string, octal: string): string {
   return String.fromCharCode(Number.parseInt(octal, 8));
 }
 
-/** Tries it twice: something may have come into it meanwhile, and a script may have closed its own folders. */
+/** Tries it twice: something may have come into it meanwhile, and a script may have closed its own folders, or made them deep. */
 async function removeTree(path: string): Promise<void> {
   const mount = await findMount(path);
   if (mount !== undefined) throw new Error(`a file system is mounted on ${mount}: unmount it`);
   const remove = (): Promise<void> => rm(path, { recursive: true, force: true });
-  await remove().catch(async ({ code }: NodeJS.ErrnoException) => {
-    if (code === "EACCES" || code === "EPERM") await openFolders(path);
+  await remove().catch(async ({ code = "" }: NodeJS.ErrnoException) => {
+    if (["EACCES", "EPERM", "ENAMETOOLONG"].includes(code)) await openFolders(Buffer.from(path), path);
     await remove();
   });
 }
 
-/** Lets their own user empty a folder and those below it; follows no link, and passes over what it may not change. */
-async function openFolders(path: string): Promise<void> {
+/**
+ * Lets their own user empty a folder and those below it, and moves those up to the top whose paths get too long for the
+ * kernel; follows no link, and passes over what it may not change. Paths are bytes: not every name is text.
+ */
+async function openFolders(path: Buffer, top: string): Promise<void> {
   try {
     if (!(await lstat(path)).isDirectory()) return;
     await chmod(path, 0o700);
-    for (const name of await readdir(path)) await openFolders(join(path, name));
+    const folder = path.length < LONG_PATH_BYTES ? path : Buffer.from(join(top, randomUUID()));
+    if (folder !== path) await rename(path, folder);
+    for (const name of await readdir(folder, "buffer")) {
+      await openFolders(Buffer.concat([folder, Buffer.from("/"), name]), top);
+    }
   } catch {
     // what is in its way, the removal says
   }
