@@ -119,6 +119,14 @@ test("what a greeting lists is held, and what it does not list is not", async ()
   expect(host.attempts.held()).toEqual([]);
 });
 
+test("a start that is being handed over stays held, though no greeting lists it yet", async () => {
+  await using host = await AgentHost.open();
+  host.attempts.onMessage(host.startMessage());
+  host.attempts.adopt([]);
+  expect(host.attempts.held()).toMatchObject([{ run: "run00001" }]);
+  await host.evidence(({ phase }) => phase === "exited");
+});
+
 test("evidence that is not taken is said again until it is, and that is logged once", async () => {
   await using host = await AgentHost.open();
   for (const sequence of [1, 2]) {

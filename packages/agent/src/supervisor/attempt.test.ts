@@ -1,10 +1,11 @@
-import { existsSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { expect, test } from "vitest";
-import type { JournalRecord } from "./attempt-record.ts";
-import { Attempt } from "./attempt.ts";
+import { expect, test, vi } from "vitest";
+import type { AttemptRecord, JournalRecord } from "./attempt-record.ts";
+import { Attempt, type AttemptHost } from "./attempt.ts";
 import { bootId } from "./boot-clock.ts";
 import type { AttemptSpec, AttemptStatus } from "./protocol.ts";
 import { limit } from "./testing/limit.ts";
@@ -109,6 +110,47 @@ test("an end that the disk refuses is told all the same, and journaled when ther
   expect(fixture.journaled).toContain("exited");
 });
 
+test("the word of a successor counts for more than what was told and did not get into the journal", async () => {
+  await using fixture = await AttemptFixture.make();
+  await fixture.attempt.carryOut(fixture.spec, () => undefined);
+  await fixture.attempt.ended;
+  const successor = fixture.successor();
+  await successor.recover();
+  expect(successor.status?.exit).toEqual({ cause: "supervisor-ended" });
+  expect(successor.status?.revision).toBeGreaterThan(fixture.attempt.status!.revision);
+});
+
+test("a script whose output waits for the disk is not called silent", async () => {
+  await using fixture = await AttemptFixture.make();
+  const { attempt, proof } = fixture;
+  const script = `until [ -e ${proof} ]; do head -c 65536 /dev/zero; done\n`;
+  await attempt.carryOut({ ...fixture.spec, script }, () => undefined);
+  {
+    await using _ = stalledDisk(dirname(proof));
+    const isUnread = (): boolean => attempt.takePrinted() && attempt.takePrinted();
+    await vi.waitFor(() => expect(isUnread()).toBe(true), { timeout: 20_000 });
+  }
+  await writeFile(proof, "");
+  await attempt.ended;
+  attempt.takePrinted();
+  expect(attempt.takePrinted()).toBe(false);
+});
+
+/** Until that is disposed, no file is opened, read or written by this process but synchronously: all threads wait at a pipe. */
+function stalledDisk(folder: string): AsyncDisposable {
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const threads = Number(process.env["UV_THREADPOOL_SIZE"] ?? 4);
+  const readers = Array.from({ length: threads }, () => open(pipe, "r"));
+  return {
+    async [Symbol.asyncDispose]() {
+      const writer = openSync(pipe, "r+");
+      for (const reader of readers) await (await reader).close();
+      closeSync(writer);
+    },
+  };
+}
+
 /** One attempt on a journal that can fail. */
 class AttemptFixture {
   readonly attempt: Attempt;
@@ -118,6 +160,8 @@ class AttemptFixture {
   readonly history: string[] = [];
   readonly nextJournaled: Promise<void>;
   readonly #stateDir: string;
+  readonly #host: AttemptHost;
+  readonly #accepted: AttemptRecord;
   #failingPhase: AttemptStatus["phase"] | undefined;
   #resolveJournaled!: () => void;
 
@@ -138,22 +182,21 @@ class AttemptFixture {
       columns: 80,
       rows: 24,
     };
-    this.attempt = new Attempt(
-      {
-        stateDir,
-        bootId: bootId(),
-        environment: {},
-        journal: { append: (record) => this.#append(record) },
-        onStatus: ({ phase }) => this.history.push(`told ${phase}`),
-        onOutput: () => undefined,
-        log: () => undefined,
-      },
-      {
-        status: { ...identity, revision: 1, phase: "accepted", log: { lengthBytes: 0 } },
-        allowsOverlap: false,
-        bootId: bootId(),
-      },
-    );
+    this.#host = {
+      stateDir,
+      bootId: bootId(),
+      environment: {},
+      journal: { append: (record) => this.#append(record) },
+      onStatus: ({ phase }) => this.history.push(`told ${phase}`),
+      onOutput: () => undefined,
+      log: () => undefined,
+    };
+    this.#accepted = {
+      status: { ...identity, revision: 1, phase: "accepted", log: { lengthBytes: 0 } },
+      allowsOverlap: false,
+      bootId: bootId(),
+    };
+    this.attempt = new Attempt(this.#host, this.#accepted);
   }
 
   static async make(): Promise<AttemptFixture> {
@@ -162,6 +205,11 @@ class AttemptFixture {
 
   get journaled(): readonly string[] {
     return this.history.flatMap((entry) => (entry.startsWith("journaled ") ? [entry.slice(10)] : []));
+  }
+
+  /** The attempt as the next supervisor has it when nothing but its first record got into the journal. */
+  successor(): Attempt {
+    return new Attempt(this.#host, this.#accepted, { wasJournaled: true });
   }
 
   /** The next record of this phase does not get into the journal; the one after it does. */

@@ -16,6 +16,17 @@ test("a script is ended the moment it was started, and all that it had begun", a
   }
 });
 
+test("another session that has the number of the leader by now is left alone", async () => {
+  const { pty, ended } = startOnPty(shell("exec sleep 300"));
+  const { pid, startTicks } = pty.leader;
+  const leader = { pid, startTicks: startTicks - 1 };
+  const tree = new ProcessTree({ leader, knowsSession: true, marker: ["MARK=1"] });
+  expect(await tree.end(0)).toEqual([]);
+  expect(findProcess(pid)).toBeDefined();
+  process.kill(pid, "SIGKILL");
+  await ended;
+});
+
 function sessionOf(leader: number): readonly number[] {
   return listPids().filter((pid) => findProcess(pid)?.sessionPid === leader);
 }

@@ -16,6 +16,12 @@ describe("a limit of time", () => {
     expect(findProcess(Number.parseInt((await host.log("run-1.1")).toString(), 10))).toBeUndefined();
   });
 
+  test("ends a script that has stopped itself without the wait for the grace", async () => {
+    await using host = await SupervisedHost.open();
+    const { exit } = await host.run({ script: "kill -STOP $$\n", timeoutMs: 1_000, graceMs: 20_000 });
+    expect(exit).toEqual({ signal: "SIGTERM", cause: "timeout" });
+  });
+
   test("holds while no agent is there, and the next one hears how it ended", async () => {
     await using host = await SupervisedHost.open();
     host.client.start(host.spec({ script: "echo $$; sleep 300\n", timeoutMs: 1_000 }));
