@@ -149,13 +149,7 @@ export const STORE_FAULTS = {
       {
         file: "packages/server/src/duties/resolved-outcome.ts",
         find: "const { cause } = outcome;",
-        replace:
-          'const { cause } = outcome; if (outcome.kind === "unknown") return { kind: "stored", sequence: guard0() };',
-      },
-      {
-        file: DECIDER,
-        find: "const MAX_CONFLICTS = 50;",
-        replace: "const MAX_CONFLICTS = 50; const guard0 = () => 0;",
+        replace: 'const { cause } = outcome; if (outcome.kind === "unknown") return { kind: "stored", sequence: 0 };',
       },
     ],
   },
