@@ -108,8 +108,9 @@ function build(options: AgentOptions & { readonly session: string }, link: NatsL
     nonce,
     held: () => attempts.held(),
     isInboxReachable: () => isInboxReachable,
+    mayBeat: () => supervisor.isAnswering(),
     onAcknowledged: (sentAtBootMs) => {
-      supervisor.client?.beat(sentAtBootMs);
+      supervisor.beat(sentAtBootMs);
       if (!isChained) {
         isChained = true;
         attempts.publishAll();

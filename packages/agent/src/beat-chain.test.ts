@@ -301,6 +301,23 @@ test("no beat follows one that could not be saved, and a restart in this state g
   expect(await host.last()).toMatchObject({ beat: { session: "two", number: 3 } });
 });
 
+test("no beat is sent while none may be, the licence lapses, and the next beat comes by itself", async () => {
+  await using host = await BeatHost.open();
+  const agent = await host.agent("one");
+  const licence = await host.licence();
+  agent.mayBeat = false;
+  let asked = 0;
+  agent.onAsked = () => asked++;
+  agent.chain.beatNow();
+  await vi.waitFor(() => expect(asked).toBeGreaterThan(1), 10_000);
+  expect(agent.beats.sent).toBe(1);
+  host.nowMs += MINUTE_MS;
+  expect(agent.hasLive(licence)).toBe(false);
+  agent.mayBeat = true;
+  await vi.waitFor(async () => expect(await host.last()).toMatchObject({ beat: { number: 2 } }), 10_000);
+  expect((await host.licence()).number).toBe(licence.number + 1);
+});
+
 test("the answer of a replica that lags is no other agent's beat", async () => {
   await using host = await BeatHost.open();
   const one = await host.agent("one");
@@ -407,6 +424,8 @@ class ChainedAgent {
   readonly file: FullableFile;
   readonly acknowledged: number[] = [];
   readonly errors: string[] = [];
+  mayBeat = true;
+  onAsked: () => void = () => undefined;
   begun = 0;
   broken: JobsError | undefined;
   #onAcknowledged: () => void = () => undefined;
@@ -423,6 +442,10 @@ class ChainedAgent {
       nonce: randomUUID,
       held: () => [],
       isInboxReachable: () => true,
+      mayBeat: () => {
+        this.onAsked();
+        return this.mayBeat;
+      },
       onAcknowledged: (sentAtBootMs) => {
         this.acknowledged.push(sentAtBootMs);
         this.#onAcknowledged();

@@ -50,6 +50,8 @@ export interface BeatChainOptions {
   readonly nonce: () => string;
   readonly held: () => Beat["held"];
   readonly isInboxReachable: () => boolean;
+  /** False while the host could not do what it is in contact for; then no beat is sent. */
+  readonly mayBeat: () => boolean;
   /** A beat sent at this boot time was acknowledged. */
   readonly onAcknowledged: (sentAtBootMs: number) => void;
   /** Another agent has this identity. */
@@ -151,7 +153,8 @@ export class BeatChain {
 
   /** True when the beat was stored. */
   async #beatOnce(): Promise<boolean> {
-    const { beats, session, bootClockMs, held, isInboxReachable } = this.#options;
+    const { beats, session, bootClockMs, held, isInboxReachable, mayBeat } = this.#options;
+    if (!mayBeat()) return false;
     if (this.#isUnsaved) await this.#save();
     this.#lapseIfOver();
     const number = this.#state.number + 1;

@@ -1,14 +1,18 @@
 import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { expect, test, vi } from "vitest";
+import { beforeAll, expect, test, vi } from "vitest";
 import { SupervisorLink } from "./supervisor-link.ts";
+import { bootClockMs } from "./supervisor/boot-clock.ts";
 import { listPids } from "./supervisor/process-table.ts";
 import { SUPERVISOR_PROTOCOL } from "./supervisor/protocol.ts";
 import { supervisorSocketPath } from "./supervisor/socket-path.ts";
+import { buildSupervisorBundle } from "./supervisor/testing/supervised-host.ts";
+
+beforeAll(buildSupervisorBundle, 30_000);
 
 test("what the supervisor holds is told before what it says next, also when both come in one piece", async () => {
   const stateDir = await mkdtemp(join(tmpdir(), "jobs-link-"));
@@ -44,15 +48,7 @@ test("what the supervisor holds is told before what it says next, also when both
 test("a supervisor that is killed while it starts is started again", async () => {
   const stateDir = await mkdtemp(join(tmpdir(), "jobs-link-"));
   let killed = 0;
-  const link = new SupervisorLink({
-    stateDir,
-    env: process.env,
-    session: "session",
-    onConnected: () => undefined,
-    onStatus: () => undefined,
-    onOutput: () => undefined,
-    log: pino({ level: "silent" }),
-  });
+  const link = linkTo(stateDir);
   const started = link.start();
   await vi.waitFor(
     () => {
@@ -68,6 +64,79 @@ test("a supervisor that is killed while it starts is started again", async () =>
   await link.end(0);
   await rm(stateDir, { recursive: true });
 });
+
+test("a supervisor that hangs is noticed, once, and so is that it goes on", async () => {
+  const stateDir = await mkdtemp(join(tmpdir(), "jobs-link-"));
+  const said: string[] = [];
+  const link = linkTo(stateDir, said);
+  await link.start();
+  const { pid } = link.client!.hello;
+  link.beat(1);
+  process.kill(pid, "SIGSTOP");
+  try {
+    await vi.waitFor(() => {
+      link.beat(2);
+      expect(link.isAnswering()).toBe(false);
+    }, 10_000);
+    expect(link.isAnswering()).toBe(false);
+    // Nor does one wait for it for ever that is started beside it.
+    const beside = linkTo(stateDir, said);
+    await expect(beside.start()).rejects.toThrow("the supervisor does not answer");
+    beside.detach();
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  await vi.waitFor(() => expect(link.isAnswering()).toBe(true), 10_000);
+  expect(said).toHaveLength(2);
+  await link.end(0);
+  await rm(stateDir, { recursive: true });
+});
+
+test("a supervisor that is gone for long is no supervisor that answers; an older one, which never answers, is not judged", async () => {
+  const stateDir = await mkdtemp(join(tmpdir(), "jobs-link-"));
+  const hello = { type: "hello", protocol: SUPERVISOR_PROTOCOL, generation: "g", pid: 1, bootId: "b", attempts: [] };
+  const sockets: Socket[] = [];
+  const beats: string[] = [];
+  const supervisor = createServer((socket) => {
+    sockets.push(socket);
+    if (sockets.length > 1) return; // from then on it hangs
+    socket.once("data", () => {
+      socket.write(`${JSON.stringify(hello)}\n`);
+      socket.on("data", (bytes) => beats.push(String(bytes)));
+    });
+  });
+  await new Promise<void>((listening) => supervisor.listen(supervisorSocketPath(stateDir), listening));
+  const link = linkTo(stateDir);
+  await link.start();
+  const sinceMs = bootClockMs();
+  await vi.waitFor(() => {
+    link.beat(1);
+    expect(bootClockMs() - sinceMs).toBeGreaterThan(2 * ANSWER_LIMIT_MS);
+    expect(beats.length).toBeGreaterThan(1);
+  }, 10_000);
+  expect(link.isAnswering()).toBe(true);
+  sockets[0]!.destroy();
+  await vi.waitFor(() => expect(link.isAnswering()).toBe(false), 10_000);
+  link.detach();
+  for (const socket of sockets) socket.destroy();
+  await new Promise((closed) => supervisor.close(closed));
+  await rm(stateDir, { recursive: true });
+});
+
+const ANSWER_LIMIT_MS = 300;
+
+function linkTo(stateDir: string, said: string[] = []): SupervisorLink {
+  return new SupervisorLink({
+    stateDir,
+    env: process.env,
+    session: "session",
+    onConnected: () => undefined,
+    onStatus: () => undefined,
+    onOutput: () => undefined,
+    answerLimitMs: ANSWER_LIMIT_MS,
+    log: pino({ level: "info" }, { write: (line: string) => said.push(line) }),
+  });
+}
 
 /** A process whose command line is that of a supervisor already: a fork that has not become one yet has its parent's. */
 function isSupervisorOf(pid: number, stateDir: string): boolean {

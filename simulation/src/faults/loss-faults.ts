@@ -56,8 +56,8 @@ export const LOSS_FAULTS = {
     edits: [
       {
         file: "packages/agent/src/agent.ts",
-        find: "supervisor.client?.beat(sentAtBootMs);",
-        replace: "supervisor.client?.beat(bootClockMs() + 0 * sentAtBootMs);",
+        find: "supervisor.beat(sentAtBootMs);",
+        replace: "supervisor.beat(bootClockMs() + 0 * sentAtBootMs);",
       },
     ],
   },

@@ -19,8 +19,22 @@ export interface SupervisorListener {
   readonly onHello: (client: SupervisorClient) => void;
   readonly onStatus: (status: AttemptStatus) => void;
   readonly onOutput: (run: string, attempt: number, growth: SpoolGrowth) => void;
+  /** It answered a beat; see `answersBeats` of its `hello`. */
+  readonly onBeat?: () => void;
   /** The connection is gone, by `close`, by a newer agent connection, or with the supervisor. Comes once. */
   readonly onClosed: () => void;
+}
+
+/** A supervisor that owes an answer for longer is taken for hung. */
+export const ANSWER_LIMIT_MS = 15_000;
+
+/** The supervisor took the connection, or its system did, and said nothing. */
+export class SupervisorHungError extends Error {
+  readonly code = "SUPERVISOR_HUNG";
+
+  constructor() {
+    super("the supervisor does not answer: it hangs or is stopped; let it go on (SIGCONT), or kill it");
+  }
 }
 
 /** The supervisor speaks another version of the protocol: it was started by another generation of the agent. */
@@ -51,15 +65,28 @@ export class SupervisorClient {
    * Says `hello` on a connected socket.
    *
    * @throws SupervisorProtocolError
+   * @throws SupervisorHungError
    * @throws when the connection ends before the answer
    */
-  static async greet(socket: Socket, session: string, listener: SupervisorListener): Promise<SupervisorClient> {
+  static async greet(
+    socket: Socket,
+    {
+      session,
+      answerLimitMs = ANSWER_LIMIT_MS,
+    }: { readonly session: string; readonly answerLimitMs?: number | undefined },
+    listener: SupervisorListener,
+  ): Promise<SupervisorClient> {
     return new Promise((resolve, reject) => {
+      const limit = setTimeout(() => {
+        reject(new SupervisorHungError());
+        socket.destroy();
+      }, answerLimitMs);
       let isGreeted = false;
       let closeError: Error | undefined;
       readJsonLines(socket, (line) => {
         const message = line as SupervisorToAgent;
         if (message.type === "hello") {
+          clearTimeout(limit);
           isGreeted = message.protocol === SUPERVISOR_PROTOCOL;
           if (isGreeted) {
             const client = new SupervisorClient(socket, message);
@@ -69,10 +96,12 @@ export class SupervisorClient {
           reject(new SupervisorProtocolError(message));
           socket.destroy();
         } else if (message.type === "status") listener.onStatus(message.status);
+        else if (message.type === "beat") listener.onBeat?.();
         else listener.onOutput(message.run, message.attempt, growthOf(message));
       });
       socket.on("error", (error) => (closeError = error));
       socket.on("close", () => {
+        clearTimeout(limit);
         if (isGreeted) listener.onClosed();
         else reject(new Error("the supervisor closed the connection", { cause: closeError }));
       });

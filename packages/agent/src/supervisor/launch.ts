@@ -5,7 +5,7 @@ import { connect, type Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { SupervisorClient, SupervisorProtocolError, type SupervisorListener } from "./client.ts";
+import { SupervisorClient, SupervisorHungError, SupervisorProtocolError, type SupervisorListener } from "./client.ts";
 import { supervisorSocketPath } from "./socket-path.ts";
 
 /** A supervisor first reads its journal and ends what its predecessor left; that can take some seconds. */
@@ -21,6 +21,7 @@ export interface ConnectSupervisorOptions {
   readonly session: string;
   readonly listener: SupervisorListener;
   readonly idleExitMs?: number;
+  readonly answerLimitMs?: number | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -28,10 +29,11 @@ export interface ConnectSupervisorOptions {
  * Connects to the supervisor of a state directory, and starts one when there is none.
  *
  * @throws SupervisorProtocolError when one of another generation runs there
+ * @throws SupervisorHungError when one runs there, and does not answer
  * @throws when it cannot be started: `<stateDir>/supervisor.log` says why
  */
 export async function connectSupervisor(options: ConnectSupervisorOptions): Promise<SupervisorClient> {
-  const { stateDir, session, listener, signal } = options;
+  const { stateDir, session, answerLimitMs, listener, signal } = options;
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const socketPath = supervisorSocketPath(stateDir);
   let launched: LaunchedSupervisor | undefined;
@@ -41,9 +43,10 @@ export async function connectSupervisor(options: ConnectSupervisorOptions): Prom
     const socket = await tryConnect(socketPath);
     if (socket !== undefined) {
       try {
-        return await SupervisorClient.greet(socket, session, listener);
+        return await SupervisorClient.greet(socket, { session, answerLimitMs }, listener);
       } catch (error) {
-        if (error instanceof SupervisorProtocolError || performance.now() > giveUpAtMs) throw error;
+        const isFinal = error instanceof SupervisorProtocolError || error instanceof SupervisorHungError;
+        if (isFinal || performance.now() > giveUpAtMs) throw error;
         // It was just about to end: the next try finds none, and starts one.
         await delay(RETRY_MS, undefined, { signal });
         continue;

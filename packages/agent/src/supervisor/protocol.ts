@@ -160,6 +160,8 @@ export interface SupervisorHello {
   readonly bootId: string;
   /** It holds a start back until its `startAtMs`; an older one starts at once. */
   readonly holdsStarts?: boolean;
+  /** It answers each `beat`; an older one does not. */
+  readonly answersBeats?: boolean;
   /** Every attempt that was not released yet. */
   readonly attempts: readonly AttemptStatus[];
 }
@@ -167,6 +169,8 @@ export interface SupervisorHello {
 export type SupervisorToAgent =
   | SupervisorHello
   | { readonly type: "status"; readonly status: AttemptStatus }
+  /** The answer to a `beat`; an older agent takes it for output of an attempt that it does not hold, and passes over it. */
+  | { readonly type: "beat"; readonly sentAtBootMs: number }
   | {
       readonly type: "output";
       readonly run: string;

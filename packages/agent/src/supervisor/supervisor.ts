@@ -140,6 +140,7 @@ export class Supervisor {
       pid: process.pid,
       bootId: this.#bootId,
       holdsStarts: true,
+      answersBeats: true,
       attempts: this.#table?.all().map(({ heldStatus }) => heldStatus) ?? [],
     });
     return connection;
@@ -156,7 +157,8 @@ export class Supervisor {
       case "cancel":
         return table.cancel(message.attempt, message.fence, message.graceMs);
       case "beat":
-        return this.#deadline.beat(message.sentAtBootMs);
+        this.#deadline.beat(message.sentAtBootMs);
+        return this.#connection?.send(message);
       case "release":
         return table.release(message.run, message.attempt);
       case "stop":
