@@ -1,10 +1,12 @@
-import { open, readFile, rename } from "node:fs/promises";
+import { link, open, readFile, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Beat } from "@jobs/core";
 import { z } from "zod";
 
 /** Earlier sessions of which the file tells. */
 const SESSIONS_MAX = 50;
+/** More than all of them take: the file is of this size from the beginning, and never needs more of the disk. */
+const ROOM_BYTES = 8 * 1024;
 
 /** The last beat of a session that is known to be stored, 0 when none is. */
 const LastBeat = z.object({ session: z.string(), number: z.int() });
@@ -34,7 +36,13 @@ export interface StoredBeat {
   readonly sequence: number;
 }
 
-/** The last acknowledged beat, on disk, synced: what tells a restarted agent from a cloned host or a restored disk. */
+/**
+ * The last acknowledged beat, on disk, synced: what tells a restarted agent from a cloned host or a restored disk.
+ *
+ * A full disk does not keep it from being saved, for only the agent ships and releases what fills it: beside the file
+ * there is a spare of the same size, which is overwritten where it is, takes the file's name, and the one before is the
+ * next spare. Where a file can have no second name, a new spare is made each time.
+ */
 export class SessionFile {
   readonly #file: string;
 
@@ -52,19 +60,40 @@ export class SessionFile {
   }
 
   async save(state: SessionState): Promise<void> {
-    const temporary = `${this.#file}.new`;
-    const handle = await open(temporary, "w", 0o600);
-    try {
-      await handle.writeFile(JSON.stringify(state));
-      await handle.datasync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, this.#file);
+    const [spare, before] = [`${this.#file}.new`, `${this.#file}.old`];
+    const bytes = Buffer.alloc(ROOM_BYTES, " ");
+    if (bytes.write(JSON.stringify(state)) > ROOM_BYTES - 1) throw new Error("the session is larger than its file");
+    await overwrite(spare, bytes);
+    await rm(before, { force: true }); // a crash has left it
+    const isKept = await link(this.#file, before).then(
+      () => true,
+      () => false, // there is none yet, or the file system has no links
+    );
+    await rename(spare, this.#file);
+    if (isKept) await rename(before, spare);
     const directory = await open(dirname(this.#file), "r");
     await directory.sync();
     await directory.close();
   }
+}
+
+/** Where it is, so that it takes no further room; it is made when there is none. */
+async function overwrite(path: string, bytes: Buffer): Promise<void> {
+  const handle = await openSpare(path);
+  try {
+    await handle.truncate(bytes.length);
+    await handle.write(bytes, 0, bytes.length, 0);
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openSpare(path: string): Promise<FileHandle> {
+  return open(path, "r+").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return open(path, "w", 0o600);
+    throw error;
+  });
 }
 
 /** The last stored beat is the last one of this disk: that it saw acknowledged, or the one after it, whose answer it did not live to see. */

@@ -111,6 +111,11 @@ export async function appendFile(path: string, content: string): Promise<void> {
   await Promise.resolve();
 }
 
+export async function link(from: string, to: string): Promise<void> {
+  await Promise.resolve();
+  if (!self().host.disk.link(from, to)) throw systemError("ENOENT", from);
+}
+
 export async function rename(from: string, to: string): Promise<void> {
   await Promise.resolve();
   if (!self().host.disk.rename(from, to)) throw systemError("ENOENT", from);

@@ -73,6 +73,14 @@ export class Disk {
     return file;
   }
 
+  /** A second name for a file. */
+  link(from: string, to: string): boolean {
+    const file = this.#names.get(from);
+    if (file === undefined) return false;
+    this.#names.set(to, file);
+    return true;
+  }
+
   rename(from: string, to: string): boolean {
     const file = this.#names.get(from);
     if (file === undefined) return false;

@@ -1,0 +1,89 @@
+import { execFileSync } from "node:child_process";
+import { closeSync, openSync, writeSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Beat } from "@jobs/core";
+import { AgentBeats, connectNats, ensureTopology, type NatsLink } from "@jobs/core/jetstream";
+import { startNats, type NatsFixture } from "@jobs/core/testing";
+import { beforeAll, expect, test, vi } from "vitest";
+import { startAgent, type RunningAgent } from "./agent.ts";
+import { buildSupervisorBundle } from "./supervisor/testing/supervised-host.ts";
+
+beforeAll(buildSupervisorBundle, 30_000);
+
+test.skipIf(process.getuid?.() !== 0)("an agent on a full disk starts, and beats on", async () => {
+  await using host = await Host.open();
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", host.stateDir]);
+  try {
+    const first = await host.start();
+    await host.beatOf(first.session, 2);
+    await first.agent.stop();
+    fill(join(host.stateDir, "filler"));
+    const second = await host.start();
+    expect(second.session).not.toBe(first.session);
+    await host.beatOf(second.session, 2);
+    await second.agent.end(0);
+  } finally {
+    execFileSync("umount", ["--lazy", host.stateDir]);
+  }
+});
+
+function fill(path: string): void {
+  const file = openSync(path, "w");
+  try {
+    for (;;) writeSync(file, Buffer.alloc(512));
+  } catch (error) {
+    expect(error).toMatchObject({ code: "ENOSPC" });
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** A state folder and a nats-server with the streams of Jobs. */
+class Host {
+  readonly stateDir: string;
+  readonly #nats: NatsFixture;
+  readonly #link: NatsLink;
+  readonly #beats: AgentBeats;
+
+  private constructor(nats: NatsFixture, link: NatsLink, stateDir: string) {
+    this.#nats = nats;
+    this.#link = link;
+    this.stateDir = stateDir;
+    this.#beats = new AgentBeats(link, "agent-a");
+  }
+
+  static async open(): Promise<Host> {
+    const nats = await startNats();
+    const link = await connectNats({ url: nats.url, name: "test" });
+    await ensureTopology(link, () => 1);
+    return new Host(nats, link, await mkdtemp(join(tmpdir(), "jobs-agent-")));
+  }
+
+  /** An agent that has beaten once. */
+  async start(): Promise<{ readonly agent: RunningAgent; readonly session: string }> {
+    const { stateDir } = this;
+    const agent = await startAgent({ nats: { url: this.#nats.url }, id: "agent-a", stateDir, env: process.env });
+    return { agent, session: (await this.#last())!.session };
+  }
+
+  /** Waits until this session has sent so many beats. */
+  async beatOf(session: string, number: number): Promise<void> {
+    await vi.waitFor(async () => {
+      const last = await this.#last();
+      expect(last?.session).toBe(session);
+      expect(last?.number).toBeGreaterThanOrEqual(number);
+    }, 20_000);
+  }
+
+  async #last(): Promise<Beat | undefined> {
+    return (await this.#beats.last())?.beat;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#link.connection.close();
+    await this.#nats[Symbol.asyncDispose]();
+    await rm(this.stateDir, { recursive: true });
+  }
+}
