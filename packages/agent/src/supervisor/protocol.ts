@@ -100,7 +100,7 @@ export interface AttemptLog {
    * such a log is not complete.
    */
   readonly sha256?: string;
-  /** Bytes that the disk refused; all of them come after `lengthBytes`. Absent when none were. */
+  /** Bytes that the disk refused, or that would have filled it; all of them come after `lengthBytes`. Absent when none were. */
   readonly droppedBytes?: number;
 }
 

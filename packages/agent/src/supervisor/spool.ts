@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
-import { open, type FileHandle } from "node:fs/promises";
+import { open, statfs, type FileHandle } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { AttemptLog, SpoolGrowth } from "./protocol.ts";
 
@@ -9,6 +9,11 @@ const HIGH_WATER_BYTES = 4 * 1024 * 1024;
 /** A pty hands over 4 kB at a time: in a flood, that many writes would cost more than the reading itself. */
 const GATHER_BYTES = 64 * 1024;
 const GATHER_MS = 1;
+/** So much of the disk logs leave free, or this part of a small one: for the journal, for short logs, for what else is on it. */
+const RESERVE_BYTES = 16 * 1024 * 1024;
+const RESERVE_PART = 0.05;
+/** How much is free is looked up each time that a log has grown by so much; a shorter one is always taken. */
+const LOOK_UP_BYTES = 256 * 1024;
 
 export interface SpoolOptions {
   readonly path: string;
@@ -27,7 +32,7 @@ export interface SpoolOptions {
  * and a flood in large pieces. Nothing is synced: the page cache survives every death but the host's. Once this process or
  * the host has died, the file is a beginning of the log, and nobody knows whether it is all of it.
  *
- * Once the disk refused bytes the spool takes no more: a log that ends early and says so is worth more than one with
+ * Once the disk refused bytes, or is almost full, the spool takes no more: a log that ends early and says so is worth more than one with
  * a hole in the middle. The script never notices.
  */
 export class Spool {
@@ -38,6 +43,7 @@ export class Spool {
   #pendingBytes = 0;
   #lengthBytes = 0;
   #droppedBytes = 0;
+  #lookUpAtBytes = LOOK_UP_BYTES;
   #hasFailed = false;
   #isPressed = false;
   #isClosing = false;
@@ -104,6 +110,7 @@ export class Spool {
     while (written < bytes.length) {
       try {
         if (this.#hasFailed) throw new Error("the spool has failed before");
+        await this.#keepReserve(bytes.length - written);
         const { bytesWritten } = await this.#file.write(bytes, written, bytes.length - written, this.#lengthBytes);
         this.#hash.update(bytes.subarray(written, written + bytesWritten));
         written += bytesWritten;
@@ -115,6 +122,15 @@ export class Spool {
       }
     }
     if (written > 0) this.#options.onWritten({ lengthBytes: this.#lengthBytes, bytes: bytes.subarray(0, written) });
+  }
+
+  /** @throws when so many further bytes would take what logs leave free of the disk */
+  async #keepReserve(moreBytes: number): Promise<void> {
+    if (this.#lengthBytes + moreBytes < this.#lookUpAtBytes) return;
+    const { bavail, blocks, bsize } = await statfs(this.#options.path);
+    if (bavail * bsize - moreBytes < Math.min(RESERVE_BYTES, RESERVE_PART * blocks * bsize))
+      throw new Error("the disk is almost full");
+    this.#lookUpAtBytes = this.#lengthBytes + moreBytes + LOOK_UP_BYTES;
   }
 
   #fail(error: unknown): void {
