@@ -110,6 +110,28 @@ test("processes left over are told to be gone, also when another one has their n
   await expect.poll(() => host.attempts.held()).toEqual([]);
 });
 
+test("a host that holds more than a beat should list takes nothing on until it is released", async () => {
+  await using host = await AgentHost.open();
+  const status = {
+    job: "job",
+    attempt: 1,
+    fence: { epoch: "e1", sequence: 1 },
+    revision: 1,
+    phase: "refused",
+  } as const;
+  const refusal = { code: "held", message: "" } as const;
+  const runs = Array.from({ length: 2_000 }, (_, index) => `held${1000 + index}`);
+  host.attempts.adopt(runs.map((run) => ({ ...status, run, refusal, log: { lengthBytes: 0 } })));
+  host.attempts.onMessage(host.startMessage());
+  const refused = await host.evidence(({ run }) => run === "run00001");
+  expect([refused.phase, refused.refusal?.code]).toEqual(["refused", "no-room"]);
+  host.attempts.onMessage({ v: 1, kind: "release", run: "run00001", attempt: 1 });
+  host.attempts.onMessage({ v: 1, kind: "release", run: runs[0]!, attempt: 1 });
+  await expect.poll(() => host.attempts.held().length).toBe(1_999);
+  host.attempts.onMessage(host.startMessage({ run: "run00002", fence: { epoch: "e1", sequence: 2 } }));
+  expect((await host.evidence(({ run }) => run === "run00002")).phase).not.toBe("refused");
+});
+
 test("what a greeting lists is held, and what it does not list is not", async () => {
   await using host = await AgentHost.open();
   const status = { job: "job", run: "run00002", attempt: 1, fence: { epoch: "e1", sequence: 1 }, revision: 1 } as const;

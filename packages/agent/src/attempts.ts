@@ -36,6 +36,8 @@ export interface AttemptsOptions {
 
 const COLUMNS = 160;
 const ROWS = 100;
+/** A beat lists all that is held, and must be smaller than the 1 MB that a message may have: some 9,000 fit. */
+const HELD_MAX = 2_000;
 
 export class Attempts {
   readonly #options: AttemptsOptions;
@@ -122,12 +124,12 @@ export class Attempts {
     const known = this.#held.get(name);
     if (known?.hasStatus === true) return known.publish();
     if (this.#starting.has(name)) return;
-    const isRoom = [...this.#held.values()].filter((held) => held.isRunning).length < this.#options.slots;
+    const noRoom = this.#findNoRoom();
     this.#starting.add(name);
     // From here on every beat lists it: the server must not take it for one that never came.
     if (known === undefined) this.#hold({ job, run, attempt });
     try {
-      await this.#handOver(message, { isRoom, startAtMs });
+      await this.#handOver(message, { noRoom, startAtMs });
     } catch (error) {
       this.#options.log.warn(
         { err: error, run, attempt },
@@ -141,7 +143,7 @@ export class Attempts {
 
   async #handOver(
     message: StartMessage,
-    { isRoom, startAtMs }: { readonly isRoom: boolean; readonly startAtMs: number | undefined },
+    { noRoom, startAtMs }: { readonly noRoom: string | undefined; readonly startAtMs: number | undefined },
   ): Promise<void> {
     const { job, run, attempt, fence, licence, overlap, lostAfterMs, graceMs, timeoutMs, silenceMs } = message;
     const payload = await payloadOf(message);
@@ -152,7 +154,7 @@ export class Attempts {
     const live = this.#options.findLiveLicence(licence);
     const refuse = (refusal: Refusal): void => supervisor.refuse({ job, run, attempt }, fence, refusal);
     if (isRefusal(payload)) return refuse(payload);
-    if (!isRoom) return refuse({ code: "no-room", message: `All ${this.#options.slots} slots are taken.` });
+    if (noRoom !== undefined) return refuse({ code: "no-room", message: noRoom });
     if (live === undefined)
       return refuse({ code: "no-licence", message: "The licence that it was assigned under is over." });
     supervisor.start({
@@ -173,6 +175,14 @@ export class Attempts {
       columns: COLUMNS,
       rows: ROWS,
     });
+  }
+
+  #findNoRoom(): string | undefined {
+    const held = [...this.#held.values()];
+    if (held.filter(({ isRunning }) => isRunning).length >= this.#options.slots)
+      return `All ${this.#options.slots} slots are taken.`;
+    if (held.length >= HELD_MAX) return `The host holds ${held.length} attempts that the server has not released.`;
+    return undefined;
   }
 
   #cancel({ job, run, attempt, fence, graceMs }: CancelMessage): void {
