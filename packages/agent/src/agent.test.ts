@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, openSync, writeSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Beat } from "@jobs/core";
@@ -27,6 +27,27 @@ test.skipIf(process.getuid?.() !== 0)("an agent on a full disk starts, and beats
   } finally {
     execFileSync("umount", ["--lazy", host.stateDir]);
   }
+});
+
+test("an agent does not start on the state folder of another one, whose supervisor it leaves alone", async () => {
+  await using host = await Host.open();
+  const { agent, session } = await host.start();
+  await host.beatOf(session, 2);
+  const error = await host.start("agent-b").catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: "config-invalid", message: expect.stringMatching(/agent-a.*agent-b/) });
+  await agent.end(0);
+});
+
+test("a state folder of an older agent, which did not write whose it is, is taken over", async () => {
+  await using host = await Host.open();
+  const first = await host.start();
+  await first.agent.stop();
+  const path = join(host.stateDir, "session.json");
+  const { agent: _, ...older } = JSON.parse(await readFile(path, "utf8")) as Record<string, unknown>;
+  await writeFile(path, JSON.stringify(older));
+  const { agent } = await host.start();
+  expect(JSON.parse(await readFile(path, "utf8"))).toMatchObject({ agent: "agent-a" });
+  await agent.end(0);
 });
 
 function fill(path: string): void {
@@ -62,9 +83,9 @@ class Host {
   }
 
   /** An agent that has beaten once. */
-  async start(): Promise<{ readonly agent: RunningAgent; readonly session: string }> {
+  async start(id = "agent-a"): Promise<{ readonly agent: RunningAgent; readonly session: string }> {
     const { stateDir } = this;
-    const agent = await startAgent({ nats: { url: this.#nats.url }, id: "agent-a", stateDir, env: process.env });
+    const agent = await startAgent({ nats: { url: this.#nats.url }, id, stateDir, env: process.env });
     return { agent, session: (await this.#last())!.session };
   }
 

@@ -41,6 +41,8 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
   const log = (options.log ?? pino({ level: "silent" })).child({ agent: options.id });
   const { stateDir, env } = options;
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  // Before anything is said to the supervisor: it may be another agent's.
+  await new SessionFile(stateDir, options.id).load();
   const session = randomUUID();
   // NATS may be away for longer than an attempt may live unattended, and nobody else would end it in time.
   const unheard = unheardLink({ stateDir, env, session }, log);
@@ -101,7 +103,7 @@ function build(options: AgentOptions & { readonly session: string }, link: NatsL
   });
   const chain: BeatChain = new BeatChain({
     beats,
-    file: new SessionFile(stateDir),
+    file: new SessionFile(stateDir, id),
     session,
     bootClockMs,
     nowMs: Date.now,

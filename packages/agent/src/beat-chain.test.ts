@@ -432,7 +432,7 @@ class ChainedAgent {
 
   constructor(host: BeatHost, { session, stateDir }: { session: string; stateDir: string }) {
     this.beats = new FaultyBeats(host.link, "agent-a");
-    this.file = new FullableFile(stateDir);
+    this.file = new FullableFile(stateDir, "agent-a");
     this.chain = new BeatChain({
       beats: this.beats,
       file: this.file,

@@ -1,6 +1,6 @@
 import { link, open, readFile, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Beat } from "@jobs/core";
+import { type Beat, JobsError } from "@jobs/core";
 import { z } from "zod";
 
 /** Earlier sessions of which the file tells. */
@@ -23,6 +23,8 @@ const SessionState = z.looseObject({
   sequence: z.int(),
   /** The highest licence that any session of this agent asked for. */
   licence: z.int(),
+  /** Whose state folder it is; older agents did not write it. */
+  agent: z.string().optional(),
   before: z
     .union([LastBeat, z.array(LastBeat)]) // older agents kept one
     .transform((before) => (Array.isArray(before) ? before : [before]))
@@ -44,25 +46,36 @@ export interface StoredBeat {
  * next spare. Where a file can have no second name, a new spare is made each time.
  */
 export class SessionFile {
+  readonly #agent: string;
   readonly #file: string;
 
-  constructor(stateDir: string) {
+  constructor(stateDir: string, agent: string) {
+    this.#agent = agent;
     this.#file = join(stateDir, "session.json");
   }
 
+  /** Throws `config-invalid` when the state folder is another agent's. */
   async load(): Promise<SessionState | undefined> {
-    try {
-      return SessionState.parse(JSON.parse(await readFile(this.#file, "utf8")));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    const text = await readFile(this.#file, "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return undefined;
       throw error;
-    }
+    });
+    if (text === undefined) return undefined;
+    const state = SessionState.parse(JSON.parse(text));
+    const { agent = this.#agent } = state;
+    if (agent === this.#agent) return state;
+    const folder = dirname(this.#file);
+    throw new JobsError(
+      "config-invalid",
+      `The state folder ${folder} is that of the agent “${agent}”: give the agent “${this.#agent}” one of its own.`,
+    );
   }
 
   async save(state: SessionState): Promise<void> {
     const [spare, before] = [`${this.#file}.new`, `${this.#file}.old`];
     const bytes = Buffer.alloc(ROOM_BYTES, " ");
-    if (bytes.write(JSON.stringify(state)) > ROOM_BYTES - 1) throw new Error("the session is larger than its file");
+    if (bytes.write(JSON.stringify({ ...state, agent: this.#agent })) > ROOM_BYTES - 1)
+      throw new Error("the session is larger than its file");
     await overwrite(spare, bytes);
     await rm(before, { force: true }); // a crash has left it
     const isKept = await link(this.#file, before).then(

@@ -123,6 +123,27 @@ test("a supervisor that is gone for long is no supervisor that answers; an older
   await rm(stateDir, { recursive: true });
 });
 
+test("of two agents on one supervisor neither ends the other's connection again and again without a pause", async () => {
+  const stateDir = await mkdtemp(join(tmpdir(), "jobs-link-"));
+  const one = linkTo(stateDir);
+  const other = linkTo(stateDir);
+  await one.start();
+  const sinceMs = performance.now();
+  await other.start();
+  const clients = new Set([one.client]);
+  await vi.waitFor(
+    () => {
+      if (one.client !== undefined) clients.add(one.client);
+      expect(clients.size).toBe(3);
+    },
+    { interval: 1, timeout: 20_000 },
+  );
+  expect(performance.now() - sinceMs).toBeGreaterThan(900);
+  other.detach();
+  await one.end(0);
+  await rm(stateDir, { recursive: true });
+});
+
 const ANSWER_LIMIT_MS = 300;
 
 function linkTo(stateDir: string, said: string[] = []): SupervisorLink {

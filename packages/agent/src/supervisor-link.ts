@@ -1,4 +1,5 @@
 /** Keeps the agent connected to its supervisor; starts one when there is none. */
+import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import { bootClockMs } from "./supervisor/boot-clock.ts";
 import { ANSWER_LIMIT_MS, type SupervisorClient } from "./supervisor/client.ts";
@@ -103,12 +104,15 @@ export class SupervisorLink {
   }
 
   async #again(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
+    const { signal } = this.#stopping;
+    for (;;) {
+      // Also the first time: it may be another agent that took this one's place, and does so again.
+      await delay(AGAIN_MS, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
       try {
         return await this.start();
       } catch (error) {
         this.#options.log.error({ err: error }, "the supervisor cannot be reached; it is tried again");
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       }
     }
   }
