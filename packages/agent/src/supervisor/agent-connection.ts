@@ -5,8 +5,10 @@ import type { AgentToSupervisor, SupervisorToAgent } from "./protocol.ts";
 /** An agent that does not read must not make this process grow with the log of a script. */
 const OUTPUT_BACKLOG_BYTES = 64 * 1024;
 
+export type AgentHello = Extract<AgentToSupervisor, { readonly type: "hello" }>;
+
 /** What may follow a `hello`. */
-export type AgentRequest = Exclude<AgentToSupervisor, { readonly type: "hello" }>;
+export type AgentRequest = Exclude<AgentToSupervisor, AgentHello>;
 
 type Output = Extract<SupervisorToAgent, { type: "output" }>;
 
@@ -52,7 +54,7 @@ export class AgentConnection {
 export function serveAgentSocket(
   socket: Socket,
   hooks: {
-    readonly onHello: (session: string) => AgentConnection;
+    readonly onHello: (hello: AgentHello) => AgentConnection;
     readonly onMessage: (connection: AgentConnection, message: AgentRequest) => void;
     readonly onClosed: (connection: AgentConnection) => void;
   },
@@ -61,7 +63,7 @@ export function serveAgentSocket(
   readJsonLines(socket, (line) => {
     // The agent is of the same user and package, and the version was settled by the hello.
     const message = line as AgentToSupervisor;
-    if (message.type === "hello") connection = hooks.onHello(message.session);
+    if (message.type === "hello") connection = hooks.onHello(message);
     else if (connection !== undefined) hooks.onMessage(connection, message);
   });
   socket.on("error", () => socket.destroy());

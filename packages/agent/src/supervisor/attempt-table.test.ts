@@ -123,7 +123,7 @@ class TableFixture {
     this.table = await AttemptTable.open({
       stateDir: this.stateDir,
       bootId: bootId(),
-      environment: { PATH: process.env["PATH"] },
+      environment: () => ({ PATH: process.env["PATH"] }),
       onStatus: () => undefined,
       onOutput: () => undefined,
       findSession: () => "session",

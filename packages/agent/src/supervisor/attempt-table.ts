@@ -131,7 +131,7 @@ export class AttemptTable {
       isStopping: this.#options.isStopping(),
       fences: this.#fences,
       attempts: this.#attempts.values(),
-      searchPath: searchPathOf(spec.env, this.#options.environment),
+      searchPath: searchPathOf(spec.env, this.#options.environment()),
     };
   }
 

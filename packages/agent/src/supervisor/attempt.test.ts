@@ -185,7 +185,7 @@ class AttemptFixture {
     this.#host = {
       stateDir,
       bootId: bootId(),
-      environment: {},
+      environment: () => ({}),
       journal: { append: (record) => this.#append(record) },
       onStatus: ({ phase }) => this.history.push(`told ${phase}`),
       onOutput: () => undefined,

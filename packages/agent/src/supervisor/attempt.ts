@@ -3,7 +3,7 @@ import { AttemptFolder } from "./attempt-folder.ts";
 import { programOf } from "./attempt-program.ts";
 import { attemptName, type AttemptRecord } from "./attempt-record.ts";
 import { ProcessTree } from "./containment.ts";
-import { markerOf, type HostEnvironment } from "./environment.ts";
+import { markerOf } from "./environment.ts";
 import { heldBackUntil } from "./held-back.ts";
 import type { Journal } from "./journal.ts";
 import type { LeaderExit } from "./leaders.ts";
@@ -16,6 +16,7 @@ import type {
   AttemptSpec,
   AttemptStatus,
   EndCause,
+  HostEnvironment,
   Refusal,
   SpoolGrowth,
 } from "./protocol.ts";
@@ -34,7 +35,7 @@ const RECOVERY_REVISIONS = 10;
 export interface AttemptHost {
   readonly stateDir: string;
   readonly bootId: string;
-  readonly environment: HostEnvironment;
+  readonly environment: () => HostEnvironment;
   readonly journal: Pick<Journal, "append">;
   readonly onStatus: (status: AttemptStatus) => void;
   readonly onOutput: (attempt: Attempt, growth: Required<SpoolGrowth>) => void;

@@ -7,6 +7,7 @@ import {
   type AttemptSpec,
   type AttemptStatus,
   type Fence,
+  type HostEnvironment,
   type Refusal,
   type SpoolGrowth,
   type SupervisorHello,
@@ -23,6 +24,12 @@ export interface SupervisorListener {
   readonly onBeat?: () => void;
   /** The connection is gone, by `close`, by a newer agent connection, or with the supervisor. Comes once. */
   readonly onClosed: () => void;
+}
+
+export interface GreetOptions {
+  readonly session: string;
+  readonly environment: HostEnvironment;
+  readonly answerLimitMs?: number | undefined;
 }
 
 /** A supervisor that owes an answer for longer is taken for hung. */
@@ -70,10 +77,7 @@ export class SupervisorClient {
    */
   static async greet(
     socket: Socket,
-    {
-      session,
-      answerLimitMs = ANSWER_LIMIT_MS,
-    }: { readonly session: string; readonly answerLimitMs?: number | undefined },
+    { session, environment, answerLimitMs = ANSWER_LIMIT_MS }: GreetOptions,
     listener: SupervisorListener,
   ): Promise<SupervisorClient> {
     return new Promise((resolve, reject) => {
@@ -105,7 +109,8 @@ export class SupervisorClient {
         if (isGreeted) listener.onClosed();
         else reject(new Error("the supervisor closed the connection", { cause: closeError }));
       });
-      writeJsonLine(socket, { type: "hello", protocol: SUPERVISOR_PROTOCOL, session } satisfies AgentToSupervisor);
+      const hello = { type: "hello", protocol: SUPERVISOR_PROTOCOL, session, environment } satisfies AgentToSupervisor;
+      writeJsonLine(socket, hello);
     });
   }
 

@@ -1,16 +1,13 @@
 import { userInfo } from "node:os";
 import { attemptName } from "./attempt-record.ts";
-import type { AttemptSpec } from "./protocol.ts";
+import type { AttemptSpec, HostEnvironment } from "./protocol.ts";
 import { stateDirHash } from "./socket-path.ts";
 
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** What the supervisor itself was started with, and passes on. */
-export interface HostEnvironment {
-  readonly PATH?: string | undefined;
-  readonly LANG?: string | undefined;
-  readonly TZ?: string | undefined;
-  readonly TMPDIR?: string | undefined;
+/** No more of it: an agent's environment holds its credentials. */
+export function hostEnvironmentOf({ PATH, LANG, TZ, TMPDIR }: NodeJS.Dict<string>): HostEnvironment {
+  return { PATH, LANG, TZ, TMPDIR };
 }
 
 export interface EnvironmentOptions {

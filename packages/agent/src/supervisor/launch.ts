@@ -6,12 +6,13 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { SupervisorClient, SupervisorHungError, SupervisorProtocolError, type SupervisorListener } from "./client.ts";
+import { hostEnvironmentOf } from "./environment.ts";
 import { supervisorSocketPath } from "./socket-path.ts";
 
 /** A supervisor first reads its journal and ends what its predecessor left; that can take some seconds. */
 const START_TIMEOUT_MS = 60_000;
 const RETRY_MS = 10;
-/** The script's environment comes from these, not from the agent's, which holds its credentials. */
+/** What the supervisor gets of the agent's environment, which holds its credentials. */
 const PASSED_ON = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "SHELL", "TZ", "TMPDIR"];
 
 export interface ConnectSupervisorOptions {
@@ -33,7 +34,8 @@ export interface ConnectSupervisorOptions {
  * @throws when it cannot be started: `<stateDir>/supervisor.log` says why
  */
 export async function connectSupervisor(options: ConnectSupervisorOptions): Promise<SupervisorClient> {
-  const { stateDir, session, answerLimitMs, listener, signal } = options;
+  const { stateDir, env, session, answerLimitMs, listener, signal } = options;
+  const environment = hostEnvironmentOf(env);
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const socketPath = supervisorSocketPath(stateDir);
   let launched: LaunchedSupervisor | undefined;
@@ -43,7 +45,7 @@ export async function connectSupervisor(options: ConnectSupervisorOptions): Prom
     const socket = await tryConnect(socketPath);
     if (socket !== undefined) {
       try {
-        return await SupervisorClient.greet(socket, { session, answerLimitMs }, listener);
+        return await SupervisorClient.greet(socket, { session, environment, answerLimitMs }, listener);
       } catch (error) {
         const isFinal = error instanceof SupervisorProtocolError || error instanceof SupervisorHungError;
         if (isFinal || performance.now() > giveUpAtMs) throw error;

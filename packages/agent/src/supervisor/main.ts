@@ -1,5 +1,6 @@
 import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { hostEnvironmentOf } from "./environment.ts";
 import { adoptOrphans } from "./leaders.ts";
 import { Supervisor } from "./supervisor.ts";
 
@@ -10,11 +11,10 @@ if (stateDir === undefined) {
   process.exit(64);
 }
 const idleExitMs = values["idle-exit-ms"];
-const { PATH, LANG, TZ, TMPDIR } = process.env;
 const supervisor = new Supervisor({
   stateDir,
   generation: process.env["JOBS_GENERATION"] ?? "development",
-  environment: { PATH, LANG, TZ, TMPDIR },
+  environment: hostEnvironmentOf(process.env),
   ...(idleExitMs === undefined ? {} : { idleExitMs: Number(idleExitMs) }),
   log,
 });

@@ -132,8 +132,22 @@ export interface AttemptStatus {
   readonly log: AttemptLog;
 }
 
+/** What scripts get of the newest agent's environment; before one said it, of what the supervisor was started with. */
+export interface HostEnvironment {
+  readonly PATH?: string | undefined;
+  readonly LANG?: string | undefined;
+  readonly TZ?: string | undefined;
+  readonly TMPDIR?: string | undefined;
+}
+
 export type AgentToSupervisor =
-  | { readonly type: "hello"; readonly protocol: number; readonly session: string }
+  | {
+      readonly type: "hello";
+      readonly protocol: number;
+      readonly session: string;
+      /** What scripts get from now on; an older agent does not say it, and an older supervisor goes on with what it was started with. */
+      readonly environment?: HostEnvironment;
+    }
   | { readonly type: "start"; readonly spec: AttemptSpec }
   | { readonly type: "refuse"; readonly attempt: AttemptKey; readonly fence: Fence; readonly refusal: Refusal }
   /** An attempt that never came is refused now (`cancelled`), so that its `start` finds that when it comes late. */

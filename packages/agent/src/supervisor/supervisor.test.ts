@@ -1,7 +1,7 @@
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import koffi from "koffi";
@@ -196,6 +196,21 @@ describe("contact", () => {
     const lines = (await host.log("run-1.1")).toString().split("\r\n");
     expect(lines).toEqual([...Array.from({ length: 2000 }, (_, index) => `line ${index + 1}`), "the end", ""]);
     expect(log.sha256).toBe(sha256(await host.log("run-1.1")));
+  });
+
+  test("of an agent whose environment has changed lets the scripts from then on have the new one", async () => {
+    await using host = await SupervisedHost.open();
+    const { pid } = host.client.hello;
+    const folder = join(host.stateDir, "programs");
+    await mkdir(folder);
+    await symlink(process.execPath, join(folder, "new-node"));
+    const PATH = `${folder}:${process.env["PATH"]}`;
+    const { hello } = await host.connect("session-1", { ...process.env, PATH, TZ: "Asia/Tokyo", TOKEN: "secret" });
+    expect(hello.pid).toBe(pid);
+    const script = "console.log([process.env.PATH, process.env.TZ, process.env.TOKEN].join())";
+    const { exit } = await host.run({ interpreter: ["new-node"], script });
+    expect(exit).toEqual({ exitCode: 0 });
+    expect((await host.log("run-1.1")).toString().trim()).toBe(`${PATH},Asia/Tokyo,`);
   });
 
   test("by a newer agent ends the older one", async () => {

@@ -6,8 +6,7 @@ import { attemptName } from "./attempt-record.ts";
 import { AttemptTable } from "./attempt-table.ts";
 import { bootClockMs, bootId } from "./boot-clock.ts";
 import { Deadline } from "./deadline.ts";
-import type { HostEnvironment } from "./environment.ts";
-import { SUPERVISOR_PROTOCOL, type AttemptSpec } from "./protocol.ts";
+import { SUPERVISOR_PROTOCOL, type AttemptSpec, type HostEnvironment } from "./protocol.ts";
 import { supervisorSocketPath } from "./socket-path.ts";
 import { takeStateLock } from "./state-lock.ts";
 
@@ -20,6 +19,7 @@ export interface SupervisorOptions {
   readonly stateDir: string;
   /** Version of the package it runs from. */
   readonly generation: string;
+  /** Until an agent says another one. */
   readonly environment: HostEnvironment;
   /** With no attempt alive and no agent connected for so long, it stops by itself. */
   readonly idleExitMs?: number;
@@ -40,6 +40,7 @@ export class Supervisor {
   readonly #bootId = bootId();
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  #environment: HostEnvironment;
   #table: AttemptTable | undefined;
   #lock: Server | undefined;
   #connection: AgentConnection | undefined;
@@ -49,6 +50,7 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#environment = options.environment;
     this.#stateDir = resolve(options.stateDir);
     this.#server = createServer((socket) => this.#serve(socket));
     this.stopped = new Promise((resolveStopped) => (this.#resolveStopped = resolveStopped));
@@ -62,7 +64,7 @@ export class Supervisor {
     this.#table = await AttemptTable.open({
       stateDir: this.#stateDir,
       bootId: this.#bootId,
-      environment: this.#options.environment,
+      environment: () => this.#environment,
       onStatus: (status) => this.#connection?.send({ type: "status", status }),
       onOutput: ({ key: { run, attempt } }, { lengthBytes, bytes }) =>
         this.#connection?.send({
@@ -116,7 +118,10 @@ export class Supervisor {
     this.#sockets.add(socket);
     socket.on("close", () => this.#sockets.delete(socket));
     serveAgentSocket(socket, {
-      onHello: (session) => this.#welcome(new AgentConnection(socket, session)),
+      onHello: ({ session, environment }) => {
+        if (environment !== undefined) this.#environment = environment;
+        return this.#welcome(new AgentConnection(socket, session));
+      },
       onMessage: (connection, message) => {
         if (connection !== this.#connection) return;
         this.#take(message).catch((error: unknown) => this.#options.log(`${message.type}: ${String(error)}`));

@@ -61,10 +61,10 @@ export class SupervisedHost {
   }
 
   /** Connects a further agent; it is the one that is heard from now on. */
-  async connect(session = "session-1"): Promise<SupervisorClient> {
+  async connect(session = "session-1", env: NodeJS.ProcessEnv = process.env): Promise<SupervisorClient> {
     const client = await connectSupervisor({
       stateDir: this.stateDir,
-      env: process.env,
+      env,
       session,
       listener: {
         onHello: () => undefined,
