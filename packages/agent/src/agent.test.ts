@@ -6,9 +6,10 @@ import { join } from "node:path";
 import type { Beat } from "@jobs/core";
 import { AgentBeats, connectNats, ensureTopology, type NatsLink } from "@jobs/core/jetstream";
 import { startNats, type NatsFixture } from "@jobs/core/testing";
+import { pino } from "pino";
 import { beforeAll, expect, test, vi } from "vitest";
 import { startAgent, type RunningAgent } from "./agent.ts";
-import { buildSupervisorBundle } from "./supervisor/testing/supervised-host.ts";
+import { buildSupervisorBundle, findSupervisor } from "./supervisor/testing/supervised-host.ts";
 
 beforeAll(buildSupervisorBundle, 30_000);
 
@@ -28,6 +29,22 @@ test.skipIf(process.getuid?.() !== 0)("an agent on a full disk starts, and beats
     execFileSync("umount", ["--lazy", host.stateDir]);
   }
 });
+
+test("a host whose supervisor hangs sends no beats until it goes on", async () => {
+  await using host = await Host.open();
+  const { agent, session } = await host.start();
+  const pid = findSupervisor(host.stateDir)!;
+  process.kill(pid, "SIGSTOP");
+  try {
+    await vi.waitFor(() => expect(host.said).toContainEqual(expect.stringContaining("does not answer")), 40_000);
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  const number = await host.numberOf(session);
+  await host.beatOf(session, number + 1);
+  expect(host.said).toContainEqual(expect.stringContaining("answers again"));
+  await agent.end(0);
+}, 90_000);
 
 test("an agent does not start on the state folder of another one, whose supervisor it leaves alone", async () => {
   await using host = await Host.open();
@@ -64,6 +81,8 @@ function fill(path: string): void {
 /** A state folder and a nats-server with the streams of Jobs. */
 class Host {
   readonly stateDir: string;
+  /** What its agents logged. */
+  readonly said: string[] = [];
   readonly #nats: NatsFixture;
   readonly #link: NatsLink;
   readonly #beats: AgentBeats;
@@ -85,8 +104,15 @@ class Host {
   /** An agent that has beaten once. */
   async start(id = "agent-a"): Promise<{ readonly agent: RunningAgent; readonly session: string }> {
     const { stateDir } = this;
-    const agent = await startAgent({ nats: { url: this.#nats.url }, id, stateDir, env: process.env });
+    const log = pino({ level: "info" }, { write: (line: string) => this.said.push(line) });
+    const agent = await startAgent({ nats: { url: this.#nats.url }, id, stateDir, env: process.env, log });
     return { agent, session: (await this.#last())!.session };
+  }
+
+  async numberOf(session: string): Promise<number> {
+    const last = await this.#last();
+    expect(last?.session).toBe(session);
+    return last!.number;
   }
 
   /** Waits until this session has sent so many beats. */

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -7,10 +6,9 @@ import { pino } from "pino";
 import { beforeAll, expect, test, vi } from "vitest";
 import { SupervisorLink } from "./supervisor-link.ts";
 import { bootClockMs } from "./supervisor/boot-clock.ts";
-import { listPids } from "./supervisor/process-table.ts";
 import { SUPERVISOR_PROTOCOL } from "./supervisor/protocol.ts";
 import { supervisorSocketPath } from "./supervisor/socket-path.ts";
-import { buildSupervisorBundle } from "./supervisor/testing/supervised-host.ts";
+import { buildSupervisorBundle, findSupervisor } from "./supervisor/testing/supervised-host.ts";
 
 beforeAll(buildSupervisorBundle, 30_000);
 
@@ -52,7 +50,7 @@ test("a supervisor that is killed while it starts is started again", async () =>
   const started = link.start();
   await vi.waitFor(
     () => {
-      const pid = listPids().find((one) => isSupervisorOf(one, stateDir));
+      const pid = findSupervisor(stateDir);
       if (pid === undefined) throw new Error("it has not been spawned yet");
       process.kill(pid, "SIGKILL");
       killed = pid;
@@ -157,13 +155,4 @@ function linkTo(stateDir: string, said: string[] = []): SupervisorLink {
     answerLimitMs: ANSWER_LIMIT_MS,
     log: pino({ level: "info" }, { write: (line: string) => said.push(line) }),
   });
-}
-
-/** A process whose command line is that of a supervisor already: a fork that has not become one yet has its parent's. */
-function isSupervisorOf(pid: number, stateDir: string): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`--state-dir\0${stateDir}\0`);
-  } catch {
-    return false; // it has ended
-  }
 }

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { EventEmitter } from "node:events";
+import { readFileSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -8,7 +9,7 @@ import { promisify } from "node:util";
 import { bootClockMs } from "../boot-clock.ts";
 import type { SupervisorClient } from "../client.ts";
 import { connectSupervisor, supervisorBundlePath } from "../launch.ts";
-import { findProcess } from "../process-table.ts";
+import { findProcess, listPids } from "../process-table.ts";
 import type { AttemptSpec, AttemptStatus } from "../protocol.ts";
 import { supervisorSocketPath } from "../socket-path.ts";
 
@@ -173,4 +174,18 @@ export class SupervisedHost {
 /** A process that is no child of ours tells nobody that it ends, so it is looked for. */
 export async function processGone(pid: number): Promise<void> {
   while (findProcess(pid) !== undefined) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+/** The supervisor's process id, from when it is spawned. */
+export function findSupervisor(stateDir: string): number | undefined {
+  return listPids().find((pid) => isSupervisorOf(pid, stateDir));
+}
+
+/** A process whose command line is that of a supervisor already: a fork that has not become one yet has its parent's. */
+function isSupervisorOf(pid: number, stateDir: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`--state-dir\0${stateDir}\0`);
+  } catch {
+    return false; // it has ended
+  }
 }
