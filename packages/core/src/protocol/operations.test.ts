@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import type { Attempt } from "../domain/attempt.ts";
 import { runningRun } from "../testing/sample-runs.ts";
 import { operations, streams } from "./operations.ts";
 import { SubmitInput } from "./submit-input.ts";
@@ -82,4 +83,15 @@ test("the view of a run is what the operations promise, without its inner parts"
   const view = viewOfRun(runningRun({ cancel: { requestedAt: "2026-03-01T12:00:00.000Z", by: "bob" } }));
   expect(z.strictObject(operations.getRun.output.shape).parse(view)).toEqual(view);
   expect(view).toMatchObject({ run: "run00001", state: "running", on: "host-a", attempt: 1, cancelRequestedBy: "bob" });
+});
+
+test("a run whose last attempt was refused ended as the script did before it", () => {
+  const [first] = runningRun().attempts as [Attempt];
+  const refusal = { code: "no-room", message: "No room." } as const;
+  const attempts = [
+    { ...first, exit: { exitCode: 3 }, retryAt: first.assignedAt },
+    { ...first, number: 2, refusal },
+  ];
+  const view = viewOfRun(runningRun({ state: "failed", reason: "exit", attempts }));
+  expect(view).toMatchObject({ attempt: 2, exitCode: 3, sentence: expect.stringContaining("exit code 3") as string });
 });

@@ -148,6 +148,8 @@ export interface LiveFacts extends RunFacts {
 /** The public view of a record; of a live run with what is known beside it. */
 export function viewOfRun(run: Run, live?: LiveFacts): RunView {
   const attempt = currentAttempt(run) ?? run.attempts.at(-1);
+  // What its host refused left nothing: how the script ended, an earlier one tells.
+  const exit = run.attempts.findLast(({ refusal }) => refusal === undefined)?.exit;
   const { submittedAt, dueAt, pendingAt, runningAt, endedAt, settledAt } = run.times;
   return {
     run: run.run,
@@ -166,8 +168,8 @@ export function viewOfRun(run: Run, live?: LiveFacts): RunView {
     parameters: run.parameters,
     times: { submittedAt, dueAt, pendingAt, runningAt, endedAt, settledAt },
     attempt: attempt?.number,
-    exitCode: attempt?.exit?.exitCode,
-    signal: attempt?.exit?.signal,
+    exitCode: exit?.exitCode,
+    signal: exit?.signal,
     cancelRequestedBy: run.cancel?.by,
     replacedBy: run.cancel?.replacedBy,
     after: run.after === undefined ? undefined : afterOf(run.after, live?.dependencies),

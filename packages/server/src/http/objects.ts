@@ -38,15 +38,14 @@ export function registerObjectRoutes(app: FastifyInstance, options: ObjectRoutes
     async (request, reply) => {
       auth.fromHeaders(request.headers);
       const view = await runs.get(request.params.run);
-      const attempt = request.query.attempt === undefined ? undefined : Number(request.query.attempt);
-      const artifact = (await runs.artifacts(view.run, attempt)).find(({ name }) => name === request.params["*"]);
+      const asked = request.query.attempt === undefined ? undefined : Number(request.query.attempt);
+      const { attempt, artifacts: files } = await runs.artifacts(view.run, asked);
+      const artifact = files.find(({ name }) => name === request.params["*"]);
       if (artifact === undefined) {
         const message = `Run ${view.run} has no artifact “${request.params["*"]}”${view.times.settledAt === undefined ? " yet: it is not settled" : ""}.`;
         throw new JobsError("artifact-unknown", message, { field: "artifact" });
       }
-      const bytes = await artifacts.get(
-        artifactKey({ job: view.job, run: view.run, attempt: attempt ?? view.attempt ?? 0 }, artifact.name),
-      );
+      const bytes = await artifacts.get(artifactKey({ job: view.job, run: view.run, attempt }, artifact.name));
       return reply
         .type("application/octet-stream")
         .header("content-length", artifact.sizeBytes)

@@ -120,7 +120,8 @@ function runHandlers(options: OperationsOptions): RunHandlers {
     listOverdue: () => Promise.resolve({ runs: [...runs.overdue()] }),
     async listArtifacts({ run, attempt }) {
       const view = await runs.get(run);
-      return { settled: view.times.settledAt !== undefined, artifacts: [...(await runs.artifacts(run, attempt))] };
+      const { artifacts: files } = await runs.artifacts(run, attempt);
+      return { settled: view.times.settledAt !== undefined, artifacts: [...files] };
     },
   };
 }

@@ -1,38 +1,9 @@
-import type { Run } from "@jobs/core";
 import { entryOf } from "@jobs/core/jetstream";
 import { expect, test } from "vitest";
 import { AT, finishedRun, sampleAttempt, sampleRun } from "../testing/sample-run.ts";
-import { Dependents } from "./dependents.ts";
-import { FinishedRecords } from "./finished-records.ts";
+import { runsWith } from "../testing/sample-runs.ts";
 import { HistoryIndex } from "./history-index.ts";
 import { JobsProjection } from "./jobs-projection.ts";
-import { RunPresenter } from "./run-presenter.ts";
-import { Runs } from "./runs.ts";
-
-function runsWith(
-  catchUp: () => Promise<void>,
-  {
-    history = new HistoryIndex(),
-    jobs = new JobsProjection({ monotonicMs: () => 0 }),
-    nowMs = 0,
-    read = () => Promise.resolve<Run | undefined>(undefined),
-  } = {},
-): Runs {
-  const presenter = new RunPresenter({
-    jobs,
-    dependents: new Dependents(jobs),
-    stateOf: () => undefined,
-    silence: { sinceHeardMs: () => 0 },
-    nowMs: () => nowMs,
-  });
-  return new Runs({
-    jobs,
-    history,
-    presenter,
-    records: new FinishedRecords({ read }),
-    catchUp,
-  });
-}
 
 test("a run that is not there is unknown once all that is stored was seen", async () => {
   await expect(runsWith(() => Promise.resolve()).get("r")).rejects.toMatchObject({ code: "run-unknown" });

@@ -17,6 +17,12 @@ export interface PageOf {
   readonly after?: string | undefined;
 }
 
+export interface ArtifactsOfAttempt {
+  /** Its number; 0: there is none. */
+  readonly attempt: number;
+  readonly artifacts: readonly Artifact[];
+}
+
 export interface RunsOptions {
   readonly jobs: JobsProjection;
   readonly history: HistoryIndex;
@@ -123,19 +129,22 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
   /** The whole record of a run. Throws `run-unknown`. */
   async getRecord(id: string): Promise<Run> {
     const { job } = await this.get(id);
-    const record = this.#options.jobs.find(id)?.run ?? (await this.#options.records.find(job, id));
+    // What it left is in HISTORY alone.
+    const live = this.isSettled(id) ? undefined : this.#options.jobs.find(id)?.run;
+    const record = live ?? (await this.#options.records.find(job, id));
     if (record === undefined) throw unknown(id, "run");
     return record;
   }
 
-  /** What an attempt left, the last one if none is named; nothing before the run is settled. Throws `run-unknown`, `invalid-request`. */
-  async artifacts(id: string, attempt?: number): Promise<readonly Artifact[]> {
-    const view = await this.get(id);
-    if (attempt === undefined || attempt === view.attempt) return view.output?.artifacts ?? [];
+  /**
+   * The files that an attempt left; if none is named, the last one that its host did not refuse. None before the run is
+   * settled. Throws `run-unknown`, `invalid-request`.
+   */
+  async artifacts(id: string, attempt?: number): Promise<ArtifactsOfAttempt> {
     const { attempts, output } = await this.getRecord(id);
-    if (attempts.some(({ number }) => number === attempt))
-      return output?.attempts.find((one) => one.attempt === attempt)?.artifacts ?? [];
-    throw attemptUnknown(id, attempt);
+    if (attempt === undefined) return output?.attempts.at(-1) ?? { attempt: 0, artifacts: [] };
+    if (attempts.every(({ number }) => number !== attempt)) throw attemptUnknown(id, attempt);
+    return output?.attempts.find((one) => one.attempt === attempt) ?? { attempt, artifacts: [] };
   }
 
   /** A page of runs, the newest first. Throws `invalid-request` when `after` is no place in a list. */

@@ -1,0 +1,33 @@
+import type { Run } from "@jobs/core";
+import { Dependents } from "../projection/dependents.ts";
+import { FinishedRecords } from "../projection/finished-records.ts";
+import { HistoryIndex } from "../projection/history-index.ts";
+import { JobsProjection } from "../projection/jobs-projection.ts";
+import { RunPresenter } from "../projection/run-presenter.ts";
+import { Runs } from "../projection/runs.ts";
+
+/** All runs that a server knows of, which waits for what it does not with `catchUp`. */
+export function runsWith(
+  catchUp: () => Promise<void>,
+  {
+    history = new HistoryIndex(),
+    jobs = new JobsProjection({ monotonicMs: () => 0 }),
+    nowMs = 0,
+    read = () => Promise.resolve<Run | undefined>(undefined),
+  } = {},
+): Runs {
+  const presenter = new RunPresenter({
+    jobs,
+    dependents: new Dependents(jobs),
+    stateOf: () => undefined,
+    silence: { sinceHeardMs: () => 0 },
+    nowMs: () => nowMs,
+  });
+  return new Runs({
+    jobs,
+    history,
+    presenter,
+    records: new FinishedRecords({ read }),
+    catchUp,
+  });
+}
