@@ -89,7 +89,14 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
   const stateOf = runStates(jobs, finished);
   const presenter = new RunPresenter({ jobs, dependents, stateOf, silence, nowMs });
   const records = new FinishedRecords({ read: (job, run) => store.history.find(job, run) });
-  const runs = new Runs({ jobs, history: finished, presenter, records, catchUp: () => mark.confirm() });
+  const runs = new Runs({
+    jobs,
+    history: finished,
+    presenter,
+    records,
+    catchUp: () => mark.confirm(),
+    mayDecide: () => mayDecide(),
+  });
   trackAttempts(jobs, silence);
 
   let gainedAtMs = Number.POSITIVE_INFINITY; // while it does not decide
@@ -243,7 +250,6 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
   undo.push(() => Promise.resolve(contact.stop()));
   const app = createApp({
     commands,
-    mayDecide,
     runs,
     jobs,
     presenter,

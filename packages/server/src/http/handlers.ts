@@ -12,8 +12,6 @@ import type { AcceptOptions } from "../submission/accept.ts";
 
 export interface OperationsOptions extends AcceptOptions {
   readonly commands: Commands;
-  /** True while this server decides: then its view has all that anybody was told to be stored. */
-  readonly mayDecide: () => boolean;
   readonly runs: Runs;
   readonly jobs: JobsProjection;
   readonly presenter: RunPresenter;

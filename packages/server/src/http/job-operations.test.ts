@@ -37,7 +37,7 @@ async function startServers() {
   const presenter = new RunPresenter({ jobs, dependents, stateOf: () => undefined, silence, nowMs });
   const records = new FinishedRecords({ read: () => Promise.resolve(undefined) });
   const history = new HistoryIndex();
-  const runs = new Runs({ jobs, history, presenter, records, catchUp });
+  const runs = new Runs({ jobs, history, presenter, records, catchUp, mayDecide: () => false });
   const deleted: string[] = [];
   const define = (change: object) => decider.define(JOB, { by: "ada", ...change });
   const commands = {
@@ -47,7 +47,7 @@ async function startServers() {
   };
   // What these operations do not come to is left out.
   const agents = sampleAgents(sampleAgent("alpha"));
-  const served = { commands, runs, jobs, agents, presenter, mayDecide: () => false, nowMs };
+  const served = { commands, runs, jobs, agents, presenter, nowMs };
   const options = served as unknown as OperationsOptions;
   return {
     clock,

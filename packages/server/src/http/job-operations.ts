@@ -44,7 +44,7 @@ const AGAIN_MS = 100;
 const NEXT_SLOTS = 3;
 
 export function jobHandlers(options: OperationsOptions): JobHandlers {
-  const { commands, runs, jobs, presenter, mayDecide, nowMs } = options;
+  const { commands, runs, jobs, presenter, nowMs } = options;
   const viewOf = async (job: string, definition = jobs.findDefinition(job)): Promise<JobView> => {
     const { runs: live } = jobs.view(job);
     const { policy = {}, paused, appliedFrom, updatedAt, updatedBy } = definition ?? {};
@@ -72,7 +72,7 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
     throw new JobsError("job-unknown", `There is no job “${job}”: nothing of that name has run.`, { field: "name" });
   };
   const getTask = async (job: string): Promise<Task> => {
-    if (!mayDecide()) await runs.catchUp(); // another server may have saved it just now
+    await runs.seeAccepted(); // another server may have saved it just now
     const task = jobs.findDefinition(job)?.task;
     if (task !== undefined) return task;
     const message = `The job “${job}” has no task: save one, or submit a script.`;

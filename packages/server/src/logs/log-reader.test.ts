@@ -45,7 +45,7 @@ async function open() {
     nowMs: () => Date.parse(AT),
   });
   const records = new FinishedRecords({ read: () => Promise.resolve(undefined) });
-  const runs = new Runs({ jobs, history, presenter, records, catchUp: () => Promise.resolve() });
+  const runs = new Runs({ jobs, history, presenter, records, catchUp: () => Promise.resolve(), mayDecide: () => true });
   const [hostLogs, logs] = [new LogStore(host), new LogStore(link)];
   const log = pino({ level: "silent" });
   const reader = new LogReader({ logs, artifacts, runs, jobs, log, patienceMs: PATIENCE_MS });

@@ -30,6 +30,8 @@ export interface RunsOptions {
   readonly records: FinishedRecords;
   /** Resolves once everything that was stored when it was called has been seen. */
   readonly catchUp: () => Promise<void>;
+  /** True while this server decides: then it has seen all that anybody was told to be stored. */
+  readonly mayDecide: () => boolean;
 }
 
 /**
@@ -124,6 +126,11 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
       const message = "This server does not hear from NATS, and cannot tell whether there is such a thing: try again.";
       throw new JobsError("store-unavailable", message, { cause });
     }
+  }
+
+  /** Resolves once this server has seen all that anybody was told to be stored before; `store-unavailable` when it cannot. */
+  async seeAccepted(): Promise<void> {
+    if (!this.#options.mayDecide()) await this.catchUp();
   }
 
   /** The whole record of a run. Throws `run-unknown`. */

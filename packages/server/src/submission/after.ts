@@ -11,11 +11,12 @@ const LOOK_BACK = 100;
 /** Throws `run-unknown` or `job-unknown` with the field that names it. Cycles cannot be: a run can only name earlier ones. */
 export async function dependenciesOf(
   after: NonNullable<z.output<typeof SubmitInput>["after"]>,
-  runs: Pick<Runs, "get" | "latestOf" | "catchUp">,
+  runs: Pick<Runs, "get" | "latestOf" | "seeAccepted">,
 ): Promise<Dependencies> {
+  if (after.jobs.length > 0) await runs.seeAccepted(); // another server may have accepted a later run just now
   const named = [
     ...(await Promise.all(after.runs.map((run) => runOf(run, runs)))),
-    ...(await Promise.all(after.jobs.map((job) => latestOf(job, runs)))),
+    ...after.jobs.map((job) => latestOf(job, runs)),
   ];
   if (named.length === 0) {
     throw new JobsError("invalid-request", "`after` names no run and no job to wait for.", { field: "after" });
@@ -33,15 +34,9 @@ async function runOf(run: string, runs: Pick<Runs, "get">): Promise<Named> {
   }
 }
 
-async function latestOf(job: string, runs: Pick<Runs, "latestOf" | "catchUp">): Promise<Named> {
-  const find = (): Named | undefined => {
-    const latest = runs.latestOf(job, LOOK_BACK);
-    return latest.find(({ state }) => state !== "submitted" && state !== "skipped") ?? latest[0];
-  };
-  const known = find();
-  if (known !== undefined) return known;
-  await runs.catchUp(); // another server may have accepted it just now
-  const found = find();
+function latestOf(job: string, runs: Pick<Runs, "latestOf">): Named {
+  const latest = runs.latestOf(job, LOOK_BACK);
+  const found = latest.find(({ state }) => state !== "submitted" && state !== "skipped") ?? latest[0];
   if (found !== undefined) return found;
   throw new JobsError("job-unknown", `There is no run of “${job}” to wait for.`, { field: "after.jobs" });
 }

@@ -14,7 +14,7 @@ function desk() {
     artifacts: {},
     runs: {
       latestOf: (job: string) => [{ job, run: `latest of ${job} after ${events.ended}`, state: "pending" }],
-      catchUp: () => Promise.resolve(),
+      seeAccepted: () => Promise.resolve(),
       erasedAt: () => 0,
     },
     nowMs: () => 0,

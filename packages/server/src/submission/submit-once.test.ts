@@ -36,7 +36,7 @@ async function startServers() {
   const silence = { sinceHeardMs: () => 0 };
   const presenter = new RunPresenter({ jobs, dependents, stateOf: () => undefined, silence, nowMs });
   const records = new FinishedRecords({ read: (job, run) => history.find(job, run) });
-  const runs = new Runs({ jobs, history: index, presenter, records, catchUp });
+  const runs = new Runs({ jobs, history: index, presenter, records, catchUp, mayDecide: () => false });
   const commands = { submit: (...args: Parameters<typeof decider.submit>) => decider.submit(...args) };
   const agents = sampleAgents(sampleAgent("a1", { name: "web-1", labels: { role: "web" } }));
   const syntax = { check: () => Promise.resolve() };

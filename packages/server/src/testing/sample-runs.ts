@@ -13,6 +13,7 @@ export function runsWith(
     history = new HistoryIndex(),
     jobs = new JobsProjection({ monotonicMs: () => 0 }),
     nowMs = 0,
+    mayDecide = true,
     read = () => Promise.resolve<Run | undefined>(undefined),
   } = {},
 ): Runs {
@@ -29,5 +30,6 @@ export function runsWith(
     presenter,
     records: new FinishedRecords({ read }),
     catchUp,
+    mayDecide: () => mayDecide,
   });
 }

@@ -1,0 +1,31 @@
+import { entryOf } from "@jobs/core/jetstream";
+import { expect, test } from "vitest";
+import { JobsProjection } from "../projection/jobs-projection.ts";
+import { AT, sampleRun } from "../testing/sample-run.ts";
+import { runsWith } from "../testing/sample-runs.ts";
+import { dependenciesOf } from "./after.ts";
+
+/** Depends on the latest run of `nightly`, of which this server knows an older one until it catches up. */
+async function latest(mayDecide: boolean): Promise<{ run: string | undefined; catchUps: number }> {
+  const jobs = new JobsProjection({ monotonicMs: () => 0 });
+  let catchUps = 0;
+  const catchUp = (): Promise<void> => {
+    catchUps++;
+    jobs.apply(entryOf({ kind: "run", run: sampleRun({ run: "newer001", nth: 2 }) }, 2));
+    return Promise.resolve();
+  };
+  jobs.apply(
+    entryOf(
+      { kind: "run", run: sampleRun({ run: "older001", times: { submittedAt: "2026-03-01T11:00:00.000Z" } }) },
+      1,
+    ),
+  );
+  const runs = runsWith(catchUp, { jobs, mayDecide });
+  const dependencies = await dependenciesOf({ runs: [], jobs: ["nightly"], on: "ended", otherwise: "run" }, runs);
+  return { run: dependencies.runs[0]?.run, catchUps };
+}
+
+test("the latest run of a job is that which was accepted last, also by another server; the one that decides knows it", async () => {
+  expect(await latest(false)).toEqual({ run: "newer001", catchUps: 1 });
+  expect(await latest(true)).toEqual({ run: "older001", catchUps: 0 });
+});
