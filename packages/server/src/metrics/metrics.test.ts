@@ -171,6 +171,16 @@ test("lateness is observed once, at the write that lets a run begin; again when 
   ]);
 });
 
+test("a next try is late from its own time on: the backoff before it is none", async () => {
+  const { metrics, figures } = server();
+  const times = { submittedAt: AT, pendingAt: later(5_000) };
+  const tried = { ...attempt, exit: { exitCode: 1 }, retryAt: later(305_000) };
+  const refused = { ...attempt, number: 2, refusal: { code: "no-room", message: "No room." } as const };
+  const before = run({ times, attempts: [tried, refused, { ...attempt, number: 3, assignedAt: later(306_000) }] });
+  metrics.onStored({ ...before, state: "running", times: { ...times, runningAt: later(307_000) } }, before);
+  expect((await figures()).get("jobs_start_lateness_seconds_sum")).toBe("2");
+});
+
 test("each slot that is skipped is counted once, as the range of them grows; a run that came due before anybody decided is late since then", async () => {
   const { metrics, figures } = server();
   const skipped = run({ state: "skipped", reason: "missed", slot: { schedule: "night", at: AT, count: 3 } });

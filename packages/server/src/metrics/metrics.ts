@@ -2,7 +2,15 @@
  * What this server tells Prometheus. Gauges are measured at each scrape from what the server holds in memory anyway;
  * counters and histograms count what passes. Each server has a registry of its own: several may live in one process.
  */
-import { currentAttempt, ERROR_CODES, type ErrorCode, type Reason, type Run, type RunState } from "@jobs/core";
+import {
+  currentAttempt,
+  ERROR_CODES,
+  isGivenUp,
+  type ErrorCode,
+  type Reason,
+  type Run,
+  type RunState,
+} from "@jobs/core";
 import { Counter, Histogram, Registry } from "prom-client";
 import type { HistoryIndex } from "../projection/history-index.ts";
 import { measureAgents, type AgentFiguresOptions } from "./agent-figures.ts";
@@ -102,7 +110,7 @@ export class Metrics {
     if (runningAt === undefined || before?.times.runningAt !== undefined) return;
     // What came due while no server decided was due earlier than it began to wait; what is tried again, or is a part whose turn came, later.
     const isFirst = run.attempts.length <= 1 && run.partOf === undefined;
-    const wasDueAt = isFirst ? (dueAt ?? pendingAt) : pendingAt;
+    const wasDueAt = isFirst ? (dueAt ?? pendingAt) : (retryAtOf(run) ?? pendingAt);
     this.#lateness.observe(secondsBetween(wasDueAt, runningAt));
     const assignedAt = currentAttempt(run)?.assignedAt;
     if (assignedAt !== undefined) this.#handover.observe(secondsBetween(assignedAt, runningAt));
@@ -153,6 +161,11 @@ export class Metrics {
 /** Not below 0: the clock of a server may be set back, and another server's may differ. */
 function secondsBetween(from: string, to: string): number {
   return Math.max(0, Date.parse(to) - Date.parse(from)) / 1000;
+}
+
+/** When the last attempt was due that takes the place of a failed one; undefined when there was none, or a lost one after it. */
+function retryAtOf({ attempts }: Run): string | undefined {
+  return attempts.slice(0, -1).findLast(isGivenUp)?.retryAt;
 }
 
 /** How many slots of a schedule a record stands for. */
