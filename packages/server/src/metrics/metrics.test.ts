@@ -148,6 +148,27 @@ test("finished runs are those in HISTORY: each once, and never fewer than were s
   expect((await figures()).get(series)).toBe("3");
 });
 
+test("what finishes once HISTORY was read again is counted, however many of those before are gone with their job", async () => {
+  const { finished, figures } = server();
+  const series = 'jobs_runs_finished_total{state="failed",reason="lost"}';
+  const lost = (id: string, job: string): Run => run({ run: id, job, state: "failed", reason: "lost", times: ended });
+  for (const [at, id] of ["run00001", "run00002", "run00003"].entries()) finished.add(lost(id, "deleted"), 1 + at);
+  finished.add(lost("run00004", "kept"), 4);
+  finished.erase("deleted", 5);
+  finished.erased("deleted", 5);
+  expect((await figures()).get(series)).toBe("4");
+  for (let times = 1; times <= 2; times++) {
+    finished.reset();
+    finished.add(lost("run00004", "kept"), 4);
+    finished.erased("deleted", 5);
+    expect((await figures()).get(series)).toBe("4");
+    finished.onReady();
+    expect((await figures()).get(series)).toBe("4");
+  }
+  finished.add(lost("run00005", "kept"), 6);
+  expect((await figures()).get(series)).toBe("5");
+});
+
 test("lateness is observed once, at the write that lets a run begin; again when it begins again after a loss", async () => {
   const { metrics, figures } = server();
   const assigned = run({ attempts: [{ ...attempt, assignedAt: later(2_000) }] });

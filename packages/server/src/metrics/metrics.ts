@@ -137,7 +137,7 @@ export class Metrics {
   /**
    * Counted from the index of HISTORY, which every server has all of: the same on each of them, and the same after a
    * restart. While the index is filled anew, after a break of its watch, it has fewer than before; a counter that went
-   * down would be taken for one that began again, so what was shown stays until there are more.
+   * down would be taken for one that began again, so what was shown stays until all of it is there again.
    */
   #showFinished(): void {
     for (const { state, reason = "", count } of this.#options.finished.endings()) {

@@ -18,8 +18,16 @@ export class Endings {
   }
 
   add({ state, reason }: Ending, count: number): void {
-    const key = `${state} ${reason ?? ""}`;
-    this.#counts.set(key, { state, reason, count: (this.#counts.get(key)?.count ?? 0) + count });
+    this.#counts.set(keyOf({ state, reason }), { state, reason, count: this.count({ state, reason }) + count });
+  }
+
+  count(ending: Ending): number {
+    return this.#counts.get(keyOf(ending))?.count ?? 0;
+  }
+
+  /** Adds so many as `now` has fewer than `before`. */
+  addLost(before: Endings, now: Endings): void {
+    for (const one of before.counts()) this.add(one, Math.max(0, one.count - now.count(one)));
   }
 
   counts(): Iterable<EndingCount> {
@@ -29,4 +37,8 @@ export class Endings {
   clear(): void {
     this.#counts.clear();
   }
+}
+
+function keyOf({ state, reason }: Ending): string {
+  return `${state} ${reason ?? ""}`;
 }

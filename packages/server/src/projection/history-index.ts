@@ -2,13 +2,14 @@
 import { RunState, type Forgotten, type KeptFor, type Run } from "@jobs/core";
 import { isPastRetention, isPromised } from "@jobs/core/decide";
 import { unreadableRun } from "@jobs/core/jetstream";
+import { candidatesOf } from "./candidate-rows.ts";
 import { Durations } from "./durations.ts";
 import { Endings, type Ending, type EndingCount } from "./endings.ts";
 import { Erasures, type ErasedRun, type Erasure } from "./erasures.ts";
 import { finishedAttempt, type FinishedAttempt } from "./finished-attempt.ts";
-import { HistoryRows, type JobRows, type Place, type Row } from "./history-rows.ts";
+import { HistoryRows, type Place, type Row } from "./history-rows.ts";
 import { Parts } from "./parts.ts";
-import { isNameLike, type RunSelection } from "./run-matches.ts";
+import type { RunSelection } from "./run-matches.ts";
 import { selectRows } from "./select-rows.ts";
 
 export interface FinishedRun {
@@ -46,10 +47,6 @@ export interface ListedRun extends Place {
   readonly state: RunState;
 }
 
-/** Up to so many runs those of some jobs are looked through by themselves. */
-const FEW_RUNS = 5_000;
-const FEW_JOBS = 20_000;
-
 export class HistoryIndex {
   readonly durations = new Durations();
   #rows = new HistoryRows();
@@ -60,6 +57,10 @@ export class HistoryIndex {
   readonly #parts = new Parts();
   readonly #erasures = new Erasures();
   readonly #endings = new Endings();
+  /** Those that were counted, and were not in HISTORY any more when it was read anew: of jobs whose history was deleted. */
+  readonly #goneEndings = new Endings();
+  /** While HISTORY is read anew: all that were counted before. */
+  readonly #endingsBefore = new Endings();
   readonly #onErased: (runs: readonly ErasedRun[]) => void;
   #said = NOTHING_SAID;
 
@@ -153,6 +154,7 @@ export class HistoryIndex {
   }
 
   reset(): void {
+    this.#endingsBefore.addLost(this.#allEndings(), this.#endingsBefore);
     this.#rows = new HistoryRows();
     this.durations.clear();
     this.#attempts.clear();
@@ -166,14 +168,21 @@ export class HistoryIndex {
   /** All that was in HISTORY when it was begun to be read has been told. */
   onReady(): void {
     this.#erasures.onReady();
+    this.#goneEndings.addLost(this.#endingsBefore, this.#allEndings());
+    this.#endingsBefore.clear();
   }
 
   /** How all runs have ended that ever were in HISTORY, also those that were removed. */
   endings(): Iterable<EndingCount> {
+    return this.#allEndings().counts();
+  }
+
+  #allEndings(): Endings {
     const all = new Endings(this.#endings.counts());
+    for (const one of this.#goneEndings.counts()) all.add(one, one.count);
     for (const one of this.#said.forgotten.endings) all.add(one, one.count);
     for (const { run } of this.removing()) all.add(this.#endOf(this.#rows.rowOf(run)), -1);
-    return all.counts();
+    return all;
   }
 
   get said(): Said {
@@ -246,7 +255,7 @@ export class HistoryIndex {
   list(filter: RunSelection, { limit, after }: { limit: number; after?: Place | undefined }): ListedRun[] {
     const listed: ListedRun[] = [];
     const rows = this.#rows;
-    const candidates = this.#candidates(filter);
+    const candidates = candidatesOf(rows, filter);
     selectRows(rows, { candidates, filter, after }, (row) => {
       listed.push({ ...rows.placeOf(row), job: rows.jobOf(row).name, state: rows.stateOf(row) });
       return listed.length < limit;
@@ -259,30 +268,11 @@ export class HistoryIndex {
     const rows = this.#rows;
     const found = new Uint32Array(RunState.options.length + 1);
     const { states } = rows;
-    selectRows(rows, { candidates: this.#candidates(filter), filter }, (row) => {
+    selectRows(rows, { candidates: candidatesOf(rows, filter), filter }, (row) => {
       const state = states[row] ?? 0;
       found[state] = (found[state] ?? 0) + 1;
       return true;
     });
     for (const [index, state] of RunState.options.entries()) count(state, found[index + 1] ?? 0);
-  }
-
-  /** Rows, the oldest submission first, among which all are that the filter lets through. */
-  #candidates({ job, name }: RunSelection): ArrayLike<Row> {
-    const jobs = job === undefined ? this.#jobsLike(name) : [this.#rows.job(job)].filter((one) => one !== undefined);
-    const count = jobs?.reduce((sum, one) => sum + one.count, 0) ?? Number.POSITIVE_INFINITY;
-    return jobs === undefined || count > FEW_RUNS ? this.#rows.order() : this.#rowsOf(jobs);
-  }
-
-  /** Undefined when there are too many jobs to look at each beforehand. */
-  #jobsLike(name: string | undefined): JobRows[] | undefined {
-    if (name === undefined || this.#rows.jobNumberEnd > FEW_JOBS) return undefined;
-    const isLike = isNameLike(name);
-    return [...this.#rows.jobs()].filter((job) => isLike(job.name));
-  }
-
-  #rowsOf(jobs: readonly JobRows[]): Row[] {
-    const rows = jobs.flatMap(({ name }) => [...this.#rows.rowsOf(name)]);
-    return rows.sort((one, other) => this.#rows.compare(one, other));
   }
 }
