@@ -45,6 +45,8 @@ interface Events {
   defined: [string];
   /** What holds for all jobs has changed. */
   settings: [];
+  /** All of it was forgotten. */
+  reset: [];
 }
 
 export class JobsProjection extends EventEmitter<Events> {
@@ -155,6 +157,7 @@ export class JobsProjection extends EventEmitter<Events> {
     this.#waiting.clear();
     this.#announced.clear();
     this.#generation++;
+    this.emit("reset");
   }
 
   view(job: string): GuardedView {

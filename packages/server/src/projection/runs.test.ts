@@ -1,4 +1,5 @@
-import { entryOf } from "@jobs/core/jetstream";
+import type { Run } from "@jobs/core";
+import { entryOf, MARKER_TTL_SECONDS } from "@jobs/core/jetstream";
 import { expect, test } from "vitest";
 import { AT, finishedRun, sampleAttempt, sampleRun } from "../testing/sample-run.ts";
 import { runsWith } from "../testing/sample-runs.ts";
@@ -44,4 +45,51 @@ test("of a run for several hosts the part is overdue whose host does not start i
   for (const [at, run] of [whole, part].entries()) jobs.apply(entryOf({ kind: "run", run }, at + 1));
   const runs = runsWith(() => Promise.resolve(), { jobs, nowMs: Date.parse(AT) + 600_000 });
   expect(runs.overdue()).toMatchObject([{ run: part.run, partOf: whole.run, next: { who: "alpha" } }]);
+});
+
+test("a run is in lists and counts once, whichever of its marker and its record in HISTORY is seen first", async () => {
+  const jobs = new JobsProjection({ monotonicMs: () => 0 });
+  const history = new HistoryIndex();
+  const read = (): Promise<Run> => Promise.resolve(finishedRun());
+  const runs = runsWith(() => Promise.resolve(), { jobs, history, read });
+  const listed = async (): Promise<readonly unknown[]> => {
+    const { runs: page } = await runs.list({ job: "nightly" }, { limit: 10 });
+    return [page.map(({ run }) => run), runs.count({}).total, runs.latestOf("nightly", 1).length];
+  };
+  const marked = (sequence: number): void => jobs.apply(entryOf({ kind: "marker", run: sampleRun() }, sequence));
+  const there = [["run00001"], 1, 1];
+  jobs.apply(entryOf({ kind: "run", run: finishedRun() }, 1));
+  expect(await listed()).toEqual(there);
+  marked(2);
+  expect(await listed()).toEqual(there);
+  runs.onFinished(finishedRun(), 1);
+  expect(await listed()).toEqual(there);
+  history.erase("nightly", 2);
+  expect(await listed()).toEqual([[], 0, 0]);
+
+  jobs.apply(entryOf({ kind: "run", run: finishedRun() }, 3));
+  runs.onFinished(finishedRun(), 3);
+  expect(await listed()).toEqual(there);
+  history.erase("nightly", 4); // before the marker is seen
+  marked(4);
+  expect(await listed()).toEqual([[], 0, 0]);
+
+  jobs.apply(entryOf({ kind: "run", run: finishedRun() }, 5));
+  marked(6);
+  expect(await listed()).toEqual(there);
+  history.erase("nightly", 6);
+  expect(await listed()).toEqual([[], 0, 0]);
+});
+
+test("a run on its way into HISTORY is waited for as long as its marker stands", async () => {
+  const clock = { ms: 0 };
+  const jobs = new JobsProjection({ monotonicMs: () => clock.ms });
+  const runs = runsWith(() => Promise.resolve(), { jobs });
+  jobs.apply(entryOf({ kind: "run", run: finishedRun() }, 1));
+  jobs.apply(entryOf({ kind: "marker", run: sampleRun() }, 2));
+  clock.ms = MARKER_TTL_SECONDS * 1_000;
+  expect(runs.count({}).total).toBe(1);
+  clock.ms++;
+  jobs.view("nightly");
+  expect(runs.count({}).total).toBe(0);
 });

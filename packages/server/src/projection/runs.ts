@@ -6,6 +6,7 @@ import type { FinishedRecords } from "./finished-records.ts";
 import type { HistoryIndex, ListedRun } from "./history-index.ts";
 import type { Place } from "./history-rows.ts";
 import type { JobsProjection } from "./jobs-projection.ts";
+import { LeavingRuns } from "./leaving-runs.ts";
 import { compareRuns, cursorOf, NewestRuns, placeOf } from "./newest-runs.ts";
 import { runTest, type RunSelection } from "./run-matches.ts";
 import type { RunPresenter } from "./run-presenter.ts";
@@ -43,11 +44,13 @@ const LOOKS = 3;
 /** Emits, under a run's id, each new view of it. */
 export class Runs extends EventEmitter<Record<string, [RunView]>> {
   readonly #options: RunsOptions;
+  readonly #leaving: LeavingRuns;
 
   constructor(options: RunsOptions) {
     super();
     this.setMaxListeners(0);
     this.#options = options;
+    this.#leaving = new LeavingRuns(options);
     options.jobs.on("run", (run) => this.#emitLive(run));
   }
 
@@ -80,6 +83,7 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
   /** A run came into HISTORY. */
   onFinished(run: Run, sequence: number): void {
     this.#options.history.add(run, sequence);
+    this.#leaving.onFinished(run);
     this.#options.records.note(run);
     if (this.listenerCount(run.run) > 0) this.emit(run.run, viewOfRun(run));
   }
@@ -193,6 +197,7 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
     const { jobs, history } = this.#options;
     const runs = filter.job === undefined ? jobs.runs() : jobs.view(filter.job).runs.map((run) => ({ run }));
     for (const { run } of runs) if (isWanted(run) && !history.has(run.run)) yield run;
+    for (const run of this.#leaving.runs()) if (isWanted(run) && !history.has(run.run)) yield run;
   }
 
   async #viewOf({ job, run, live }: ListedLive): Promise<RunView | undefined> {
