@@ -78,6 +78,39 @@ test("a marker is forgotten when its time is over, and with it the job, by a ser
   expect(jobs.view("kept").guard).toBe(4);
 });
 
+test("a marker that a newer one, or a record, has taken the place of is forgotten in its own time", () => {
+  const { jobs, clock } = projection();
+  const ttlMs = MARKER_TTL_SECONDS * 1000;
+  jobs.apply(marker(2));
+  jobs.apply({ ...marker(3), subject: subjectOfRun(run({ run: "run00002" })) });
+  clock.ms = ttlMs / 2;
+  jobs.apply(marker(4));
+  jobs.apply(stored(5, run({ run: "run00002" })));
+  clock.ms = ttlMs + 1;
+  expect(jobs.view("nightly")).toMatchObject({ guard: 5, runs: [{ run: "run00002" }] });
+  expect(jobs.isRemoved(run())).toBe(true);
+  clock.ms += ttlMs / 2;
+  jobs.view("nightly");
+  expect(jobs.isRemoved(run())).toBe(false);
+  jobs.apply(marker(6));
+  jobs.reset();
+  jobs.apply(marker(7));
+  clock.ms += ttlMs + 1;
+  expect(jobs.view("nightly").guard).toBe(0);
+});
+
+test("a view of a job does not look at each marker of it", () => {
+  const { jobs, clock } = projection();
+  const count = 20_000;
+  for (let at = 1; at <= count; at++) jobs.apply({ ...marker(at), subject: subjectOfRun(run({ run: `run${at}` })) });
+  jobs.view("nightly");
+  const before = process.cpuUsage();
+  for (let times = 0; times < 5_000; times++) jobs.view("nightly");
+  expect(process.cpuUsage(before).user / 1_000).toBeLessThan(500); // with a look at each of them: some seconds
+  clock.ms = MARKER_TTL_SECONDS * 1000 + 1;
+  expect(jobs.view("nightly").guard).toBe(0);
+});
+
 test("attempts count for their agent while they are not known to have ended, and waiting runs for the agent they wait for", () => {
   const { jobs } = projection();
   const waiting = (): string[] =>

@@ -15,8 +15,9 @@ import {
 } from "@jobs/core/jetstream";
 import { Announced } from "./announced.ts";
 import { viewOf, type Entry, type GuardedView } from "./guarded-view.ts";
+import { Markers } from "./markers.ts";
 import { Occupancy } from "./occupancy.ts";
-import { whyUncomputable } from "./uncomputable.ts";
+import { isComputable } from "./uncomputable.ts";
 import { WaitingLines } from "./waiting-lines.ts";
 
 const NOTHING: ReadonlyMap<string, Entry> = new Map();
@@ -32,10 +33,14 @@ interface JobState {
   view: GuardedView | undefined;
 }
 
-export interface LiveRun {
+export interface FoundRun {
   readonly run: Run;
   /** Sequence of the record. */
   readonly sequence: number;
+}
+
+export interface LiveRun extends FoundRun {
+  readonly submittedAtMs: number;
 }
 
 interface Events {
@@ -61,6 +66,7 @@ export class JobsProjection extends EventEmitter<Events> {
   #turn = this.#jobs.keys();
   #settings: { readonly settings: Settings; readonly sequence: number } = NO_SETTINGS;
   readonly #announced = new Announced();
+  readonly #markers = new Markers<JobState>();
   #generation = 0;
   #sweptAtMs = Number.NEGATIVE_INFINITY;
 
@@ -156,6 +162,7 @@ export class JobsProjection extends EventEmitter<Events> {
     this.occupancy.clear();
     this.#waiting.clear();
     this.#announced.clear();
+    this.#markers.clear();
     this.#generation++;
     this.emit("reset");
   }
@@ -164,7 +171,7 @@ export class JobsProjection extends EventEmitter<Events> {
     const state = this.#jobs.get(job);
     const generation = this.#generation;
     if (state === undefined) return viewOf(job, NOTHING, generation);
-    this.#forgetExpiredMarkers(state);
+    this.#forgetExpiredMarkers();
     return (state.view ??= viewOf(job, state.entries, generation));
   }
 
@@ -173,7 +180,7 @@ export class JobsProjection extends EventEmitter<Events> {
     return this.#jobs.get(run.job)?.entries.get(subjectOfRun(run))?.kind === "marker";
   }
 
-  find(run: string): LiveRun | undefined {
+  find(run: string): FoundRun | undefined {
     const known = this.#runs.get(run);
     const announced = this.#announced.findRun(run);
     return announced !== undefined && announced.sequence > (known?.sequence ?? 0) ? announced : known;
@@ -232,22 +239,21 @@ export class JobsProjection extends EventEmitter<Events> {
     const { run: before, definition } = state.entries.get(entry.subject) ?? {};
     if (before !== undefined) this.#unindex(before);
     this.#announced.delivered(entry);
-    const isComputable = entry.definition === undefined || whyUncomputable(entry.definition) === undefined;
-    state.entries.set(entry.subject, {
-      kind: isComputable ? entry.kind : "unreadable",
+    const seen: Entry = {
+      kind: isComputable(entry.definition) ? entry.kind : "unreadable",
       sequence: entry.sequence,
       seenAtMs: this.#monotonicMs(),
       run: entry.run,
       definition: entry.definition,
-    });
+    };
+    state.entries.set(entry.subject, seen);
+    if (seen.kind === "marker") this.#markers.add({ state, subject: entry.subject, entry: seen });
     state.view = undefined;
     if (entry.kind === "definition" || definition !== undefined) this.emit("defined", entry.job);
-    if (entry.run === undefined) {
-      if (before !== undefined) this.emit("removed", before);
-      return;
-    }
-    this.#index(entry.run, entry.sequence);
-    this.emit("run", entry.run);
+    if (entry.run !== undefined) {
+      this.#index(entry.run, entry.sequence);
+      this.emit("run", entry.run);
+    } else if (before !== undefined) this.emit("removed", before);
   }
 
   #drop(state: JobState, subject: string): void {
@@ -261,8 +267,9 @@ export class JobsProjection extends EventEmitter<Events> {
   }
 
   #index(run: Run, sequence: number): void {
-    this.#runs.set(run.run, { run, sequence });
-    if (hasEnded(run) || run.attempts.length > 0) this.#handed.set(run.run, { run, sequence });
+    const live = { run, sequence, submittedAtMs: Date.parse(run.times.submittedAt) };
+    this.#runs.set(run.run, live);
+    if (hasEnded(run) || run.attempts.length > 0) this.#handed.set(run.run, live);
     this.#waiting.add(run);
     this.occupancy.add(run);
   }
@@ -277,16 +284,15 @@ export class JobsProjection extends EventEmitter<Events> {
   /** Forgets the jobs of which nothing is left but markers that have gone by themselves. */
   #sweep(): void {
     this.#sweptAtMs = this.#monotonicMs();
-    for (const [job, state] of this.#jobs) {
-      this.#forgetExpiredMarkers(state);
-      if (state.entries.size === 0) this.#jobs.delete(job);
-    }
+    this.#forgetExpiredMarkers();
+    for (const [job, state] of this.#jobs) if (state.entries.size === 0) this.#jobs.delete(job);
   }
 
-  #forgetExpiredMarkers(state: JobState): void {
-    const before = this.#monotonicMs() - MARKER_TTL_SECONDS * 1000;
-    for (const [subject, entry] of state.entries) {
-      if (entry.kind !== "marker" || entry.seenAtMs >= before) continue;
+  #forgetExpiredMarkers(): void {
+    const beforeMs = this.#monotonicMs() - MARKER_TTL_SECONDS * 1000;
+    for (let one = this.#markers.takeOlderThan(beforeMs); one; one = this.#markers.takeOlderThan(beforeMs)) {
+      const { state, subject, entry } = one;
+      if (state.entries.get(subject) !== entry) continue; // something else has taken its place
       state.view = undefined;
       state.entries.delete(subject);
     }

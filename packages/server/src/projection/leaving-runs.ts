@@ -5,14 +5,14 @@
 import type { Run } from "@jobs/core";
 import type { HistoryIndex } from "./history-index.ts";
 import type { JobsProjection } from "./jobs-projection.ts";
+import { submittedRun, type SubmittedRun } from "./run-matches.ts";
 
 export interface LeavingRunsOptions {
   readonly jobs: JobsProjection;
   readonly history: Pick<HistoryIndex, "erasedAt">;
 }
 
-interface Leaving {
-  readonly run: Run;
+interface Leaving extends SubmittedRun {
   /** Where its job's history was last deleted when it left. */
   readonly erasedAt: number;
 }
@@ -29,7 +29,7 @@ export class LeavingRuns {
     jobs.on("removed", (run) => {
       if (this.#arrived.delete(run.run) || !jobs.isRemoved(run)) return;
       this.#forgetGone();
-      this.#leaving.set(run.run, { run, erasedAt: history.erasedAt(run.job) });
+      this.#leaving.set(run.run, { erasedAt: history.erasedAt(run.job), ...submittedRun(run) });
     });
     jobs.on("reset", () => {
       this.#leaving.clear();
@@ -43,8 +43,8 @@ export class LeavingRuns {
     if (this.#options.jobs.find(run) !== undefined) this.#arrived.add(run);
   }
 
-  *runs(): Generator<Run> {
-    for (const one of this.#leaving.values()) if (this.#isLeaving(one)) yield one.run;
+  *runs(): Generator<SubmittedRun> {
+    for (const one of this.#leaving.values()) if (this.#isLeaving(one)) yield one;
   }
 
   /** Not once its job's history was deleted, nor when its marker is over: then there is nothing to wait for. */

@@ -19,14 +19,24 @@ export type RunSelection = Omit<RunFilter, "agent" | "labels"> & {
   readonly agents?: readonly string[] | undefined;
 };
 
+/** A run's record, and its place in lists. */
+export interface SubmittedRun {
+  readonly run: Run;
+  readonly submittedAtMs: number;
+}
+
+export function submittedRun(run: Run): SubmittedRun {
+  return { run, submittedAtMs: Date.parse(run.times.submittedAt) };
+}
+
 /** Whether a run's record is one that the filter lets through. The parts of a run are found through it alone. */
-export function runTest(filter: RunSelection): (run: Run) => boolean {
+export function runTest(filter: RunSelection): (run: SubmittedRun) => boolean {
   const { job, name, state, reason, submittedBy, since, until } = filter;
   const agents = filter.agents === undefined ? undefined : new Set(filter.agents);
   const isNamed = name === undefined ? undefined : isNameLike(name);
   const sinceMs = since === undefined ? undefined : Date.parse(since);
   const untilMs = until === undefined ? undefined : Date.parse(until);
-  return (run) =>
+  return ({ run, submittedAtMs }) =>
     run.partOf === undefined &&
     (job === undefined || run.job === job) &&
     (state === undefined || state.includes(run.state)) &&
@@ -35,8 +45,8 @@ export function runTest(filter: RunSelection): (run: Run) => boolean {
       hostsThatHad(run).some(({ agent, name: host }) => agents.has(agent) || agents.has(host))) &&
     (submittedBy === undefined || run.submittedBy === submittedBy) &&
     (isNamed === undefined || isNamed(run.job)) &&
-    (sinceMs === undefined || Date.parse(run.times.submittedAt) >= sinceMs) &&
-    (untilMs === undefined || Date.parse(run.times.submittedAt) < untilMs);
+    (sinceMs === undefined || submittedAtMs >= sinceMs) &&
+    (untilMs === undefined || submittedAtMs < untilMs);
 }
 
 /** Whether a text is in the name of a job, in capitals or not. */

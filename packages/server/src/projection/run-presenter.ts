@@ -12,7 +12,7 @@ import {
 import { hostCountsOf, lastBlocker, ownerOf, placeInLine, type Ownership } from "@jobs/core/decide";
 import { CONTACT_MS } from "./agents-projection.ts";
 import type { Dependents } from "./dependents.ts";
-import type { JobsProjection, LiveRun } from "./jobs-projection.ts";
+import type { JobsProjection } from "./jobs-projection.ts";
 import type { StateOf } from "./run-states.ts";
 import type { Silence } from "./silence.ts";
 
@@ -74,7 +74,7 @@ export class RunPresenter {
   /** The first of the runs that it depends on that has not ended. */
   #awaitedBy({ waitingFor, after }: Run): string | undefined {
     if (waitingFor !== "dependency") return undefined;
-    const isOpen = (live: LiveRun | undefined): boolean => live !== undefined && !hasEnded(live.run);
+    const isOpen = (live: { readonly run: Run } | undefined): boolean => live !== undefined && !hasEnded(live.run);
     return after?.runs.find(({ run }) => isOpen(this.#options.jobs.find(run)))?.run;
   }
 }

@@ -1,6 +1,6 @@
 import type { Run } from "@jobs/core";
 import { entryOf, MARKER_TTL_SECONDS } from "@jobs/core/jetstream";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { AT, finishedRun, sampleAttempt, sampleRun } from "../testing/sample-run.ts";
 import { runsWith } from "../testing/sample-runs.ts";
 import { HistoryIndex } from "./history-index.ts";
@@ -92,4 +92,17 @@ test("a run on its way into HISTORY is waited for as long as its marker stands",
   clock.ms++;
   jobs.view("nightly");
   expect(runs.count({}).total).toBe(0);
+});
+
+test("a list of very many live runs reads no instant of each", async () => {
+  const jobs = new JobsProjection({ monotonicMs: () => 0 });
+  const count = 200;
+  for (let at = 1; at <= count; at++)
+    jobs.apply(entryOf({ kind: "run", run: sampleRun({ run: `run${at}`, job: `job ${at}` }) }, at));
+  const runs = runsWith(() => Promise.resolve(), { jobs });
+  const parse = vi.spyOn(Date, "parse");
+  onTestFinished(() => parse.mockRestore());
+  expect((await runs.list({ since: AT }, { limit: 1 })).runs).toHaveLength(1);
+  expect(runs.count({ since: AT, until: AT }).total).toBe(0);
+  expect(parse.mock.calls.length).toBeLessThan(count / 10);
 });

@@ -8,7 +8,7 @@ import type { Place } from "./history-rows.ts";
 import type { JobsProjection } from "./jobs-projection.ts";
 import { LeavingRuns } from "./leaving-runs.ts";
 import { compareRuns, cursorOf, NewestRuns, placeOf } from "./newest-runs.ts";
-import { runTest, type RunSelection } from "./run-matches.ts";
+import { runTest, submittedRun, type RunSelection, type SubmittedRun } from "./run-matches.ts";
 import type { RunPresenter } from "./run-presenter.ts";
 
 /** Which part of a list. */
@@ -177,7 +177,7 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
   count(filter: RunSelection): RunCounts {
     const states = Object.fromEntries(RunState.options.map((state) => [state, 0])) as Record<RunState, number>;
     this.#options.history.count(filter, (state, runs) => (states[state] += runs));
-    for (const { state } of this.#live(filter)) states[state]++;
+    for (const { run } of this.#live(filter)) states[run.state]++;
     return { total: Object.values(states).reduce((sum, runs) => sum + runs, 0), states };
   }
 
@@ -192,12 +192,12 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
   }
 
   /** Those that are not in HISTORY yet. */
-  *#live(filter: RunSelection): Generator<Run> {
+  *#live(filter: RunSelection): Generator<SubmittedRun> {
     const isWanted = runTest(filter);
     const { jobs, history } = this.#options;
-    const runs = filter.job === undefined ? jobs.runs() : jobs.view(filter.job).runs.map((run) => ({ run }));
-    for (const { run } of runs) if (isWanted(run) && !history.has(run.run)) yield run;
-    for (const run of this.#leaving.runs()) if (isWanted(run) && !history.has(run.run)) yield run;
+    const live = filter.job === undefined ? jobs.runs() : jobs.view(filter.job).runs.map(submittedRun);
+    for (const runs of [live, this.#leaving.runs()])
+      for (const one of runs) if (isWanted(one) && !history.has(one.run.run)) yield one;
   }
 
   async #viewOf({ job, run, live }: ListedLive): Promise<RunView | undefined> {
@@ -241,7 +241,7 @@ interface ListedLive extends ListedRun {
   readonly live?: Run;
 }
 
-function listedRun(live: Run): ListedLive {
-  const { job, run, state, times } = live;
-  return { job, run, state, submittedAtMs: Date.parse(times.submittedAt), live };
+function listedRun({ run: live, submittedAtMs }: SubmittedRun): ListedLive {
+  const { job, run, state } = live;
+  return { job, run, state, submittedAtMs, live };
 }

@@ -13,3 +13,7 @@ export function whyUncomputable({ schedules = [] }: Pick<JobDefinition, "schedul
   }
   return undefined;
 }
+
+export function isComputable(definition: JobDefinition | undefined): boolean {
+  return definition === undefined || whyUncomputable(definition) === undefined;
+}
