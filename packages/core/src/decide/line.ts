@@ -66,12 +66,12 @@ export function isPassed({ hold, waitingFor }: Run): boolean {
 /** Of a view's runs those that wait, in line, by their ids. Many are asked of one view. */
 const lines = new WeakMap<JobView["runs"], ReadonlyMap<string, number>>();
 
-/** A run's place among those of its job that wait, from 1; undefined when it does not wait. */
+/** A run's place among those of its job that wait, from 1; undefined when it does not wait, or the view has not seen it yet. */
 export function placeInLine({ runs }: JobView, run: Run): number | undefined {
   if (!waitsInLine(run)) return undefined;
-  if (runs.length === 1) return runs[0]?.run === run.run ? 1 : 0;
+  if (runs.length === 1) return runs[0]?.run === run.run ? 1 : undefined;
   const line = lines.get(runs) ?? lineOf(runs);
-  return line.get(run.run) ?? 0;
+  return line.get(run.run);
 }
 
 function lineOf(runs: JobView["runs"]): ReadonlyMap<string, number> {

@@ -44,6 +44,7 @@ describe("priority", () => {
 
   test("a more urgent run overtakes those that wait, never the one that runs", () => {
     expect([low, first, urgent].map((run) => placeInLine(view, run))).toEqual([3, 2, 1]);
+    for (const behind of [viewOf(LIVE), viewOf(LIVE, low)]) expect(placeInLine(behind, first)).toBeUndefined(); // not seen yet
     expect(blockers(view, urgent)).toEqual([LIVE]);
     expect(blockers(view, first)).toEqual([LIVE, urgent]);
     const runs = settle(viewOf(low, first, urgent), contextOf());

@@ -20,4 +20,6 @@ test("the silence of hosts is measured of earlier attempts, too, by a server tha
   for (; nowMs <= 100_000; nowMs += 1_000) silence.onOwnBeat(nowMs);
   const silentMs = (agent: string, attempt: number): number => silence.silentMs({ agent, run: "run00001", attempt });
   expect([silentMs("alpha", 1), silentMs("beta", 2), silentMs("gamma", 3)]).toEqual([100_000, 0, 100_000]);
+  jobs.reset();
+  expect([silentMs("alpha", 1), silentMs("gamma", 3)]).toEqual([0, 0]);
 });

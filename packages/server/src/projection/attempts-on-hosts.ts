@@ -48,4 +48,5 @@ export function trackAttempts(jobs: JobsProjection, silence: Silence): void {
   jobs.on("removed", (run) => {
     for (const { agent, number } of run.attempts) silence.forget({ agent, run: run.run, attempt: number });
   });
+  jobs.on("reset", () => silence.forgetAll());
 }

@@ -160,6 +160,20 @@ test("how long runs of a job took is known while one of them is in HISTORY; each
   expect(known()).toEqual([undefined, undefined]);
 });
 
+test("a record that comes later under the id of one that was removed is the run's, whether the removal was seen or not", () => {
+  const index = new HistoryIndex();
+  const sample = { job: 1, agent: 1, by: 1, afterMs: 0 } as const;
+  const first = runOf({ ...sample, state: "failed", reason: "exit" }, 1);
+  const again = { ...first, state: "completed" as const, times: { ...first.times, submittedAt: instant(5) } };
+  index.add(first, 3);
+  index.add(again, 2);
+  expect(index.find(first.run)?.state).toBe("failed");
+  index.add(again, 7);
+  expect(index.find(first.run)?.state).toBe("completed");
+  expect(index.list({}, { limit: 9 })).toMatchObject([{ submittedAtMs: AT_MS + 5 }]);
+  expect([...index.endings()].filter(({ count }) => count > 0)).toMatchObject([{ state: "completed", count: 1 }]);
+});
+
 test("what is no place in a list is refused by name", () => {
   for (const cursor of ["", "x", "0-", "0-short", "zzzzzzzzzzzz-abcdefgh", "0-ABCDEFGH"])
     expect(() => placeOf(cursor)).toThrow(

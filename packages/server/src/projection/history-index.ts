@@ -69,9 +69,15 @@ export class HistoryIndex {
     this.#onErased = onErased;
   }
 
-  /** A record in HISTORY does not change: one that is known is as it was. `sequence`: of the record. */
+  /**
+   * A record in HISTORY does not change: one that is known is as it was. A later one with its id took the place of the marker
+   * that had removed it. `sequence`: of the record.
+   */
   add(run: Run, sequence: number): void {
-    if (this.has(run.run) || this.#erasures.isDeleted(run.job, sequence)) return;
+    const known = this.#rows.rowOf(run.run);
+    const isKnown = known !== 0 && (this.#rows.sequences[known] ?? 0) >= sequence;
+    if (isKnown || this.#erasures.isDeleted(run.job, sequence)) return;
+    this.remove(run.run);
     this.#endings.add(run, 1);
     this.#rows.add(run, sequence);
     this.durations.note(run);

@@ -56,6 +56,12 @@ export class Silence {
     this.#ofAgent.set(held.agent, (this.#ofAgent.get(held.agent) ?? new Set()).add(key));
   }
 
+  /** The records were forgotten, and are read anew. */
+  forgetAll(): void {
+    this.#attempts.clear();
+    this.#ofAgent.clear();
+  }
+
   forget(held: LiveOnHost): void {
     const key = keyOf(held);
     this.#attempts.delete(key);
