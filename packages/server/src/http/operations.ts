@@ -101,12 +101,19 @@ function runHandlers(options: OperationsOptions): RunHandlers {
     submitRun: (input, by) => submit(input, by),
     submitRuns: async ({ runs: inputs }, by) => ({ results: await submitAll(inputs, by, options) }),
     getRun: ({ run }) => runs.get(run),
-    listPending({ agent, ...filter }) {
+    async listPending({ agent, ...filter }) {
+      await runs.seeAccepted();
       const on = agent === undefined ? {} : { agent: agents.resolveName(agent, "agent").id };
-      return Promise.resolve({ pending: listPending(options, { ...filter, ...on }) });
+      return { pending: listPending(options, { ...filter, ...on }) };
     },
-    listRuns: ({ limit, after, ...filter }) => runs.list(selectionOf(filter, agents), { limit, after }),
-    countRuns: (filter) => Promise.resolve(runs.count(selectionOf(filter, agents))),
+    async listRuns({ limit, after, ...filter }) {
+      await runs.seeAccepted();
+      return runs.list(selectionOf(filter, agents), { limit, after });
+    },
+    async countRuns(filter) {
+      await runs.seeAccepted();
+      return runs.count(selectionOf(filter, agents));
+    },
     listHosts: async ({ run }) => ({ hosts: [...(await hostsOf(await runs.getRecord(run), options))] }),
     cancelRun: ({ run }, by) => act("cancel", { run, by }),
     holdRun: ({ run }, by) => act("hold", { run, by }),

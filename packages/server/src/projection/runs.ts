@@ -10,6 +10,7 @@ import { LeavingRuns } from "./leaving-runs.ts";
 import { compareRuns, cursorOf, NewestRuns, placeOf } from "./newest-runs.ts";
 import { runTest, submittedRun, type RunSelection, type SubmittedRun } from "./run-matches.ts";
 import type { RunPresenter } from "./run-presenter.ts";
+import { shared } from "./shared.ts";
 
 /** Which part of a list. */
 export interface PageOf {
@@ -45,12 +46,14 @@ const LOOKS = 3;
 export class Runs extends EventEmitter<Record<string, [RunView]>> {
   readonly #options: RunsOptions;
   readonly #leaving: LeavingRuns;
+  readonly #catchUp: () => Promise<void>;
 
   constructor(options: RunsOptions) {
     super();
     this.setMaxListeners(0);
     this.#options = options;
     this.#leaving = new LeavingRuns(options);
+    this.#catchUp = shared(options.catchUp);
     options.jobs.on("run", (run) => this.#emitLive(run));
   }
 
@@ -125,7 +128,7 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
   /** Resolves once this server has seen all that was stored when it was called; `store-unavailable` when it cannot. */
   async catchUp(): Promise<void> {
     try {
-      await this.#options.catchUp();
+      await this.#catchUp();
     } catch (cause) {
       const message = "This server does not hear from NATS, and cannot tell whether there is such a thing: try again.";
       throw new JobsError("store-unavailable", message, { cause });
