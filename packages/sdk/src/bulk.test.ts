@@ -168,6 +168,25 @@ test("two requests are under way at once, but not two of one job, nor one that w
   expect((await submission).every((one) => !(one instanceof JobsError))).toBe(true);
 });
 
+test("a job gets no later run while one that waits for its latest is not answered", async () => {
+  const answers: (() => void)[] = [];
+  await using server = await startContractServer({
+    answer: (request) => new Promise((resolve) => answers.push(() => resolve(acceptAll(request)))),
+  });
+  await using others = await startContractServer({ answer: acceptAll });
+  const before = Array.from({ length: 499 }, (_, index) => named(`before ${index}`));
+  const inputs = [...before, named("report", { after: { jobs: ["weekly"] } }), named("weekly")];
+  const submission = connect(server).submitJobs(inputs);
+  await expect.poll(() => answers.length).toBe(1);
+  // One that is sent too soon comes before so many others are answered.
+  for (let count = 0; count < 20; count++) await connect(others).submitJobs([named("other")]);
+  expect(answers.length).toBe(1);
+  answers[0]?.();
+  await expect.poll(() => answers.length).toBe(2);
+  answers[1]?.();
+  expect((await submission).every((one) => !(one instanceof JobsError))).toBe(true);
+});
+
 test("what no submission alone is to blame for is thrown, as is the reason of a signal", async () => {
   await using server = await startContractServer({
     answer: () => ({ status: 401, body: failed("unauthenticated") }),

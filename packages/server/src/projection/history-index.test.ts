@@ -160,6 +160,34 @@ test("how long runs of a job took is known while one of them is in HISTORY; each
   expect(known()).toEqual([undefined, undefined]);
 });
 
+test("parts that were removed do not count among the newest of their job", () => {
+  const index = new HistoryIndex();
+  const some = { job: 0, agent: 0, by: 0, state: "completed", reason: "exit", afterMs: 0 } as const;
+  const whole = runOf(some, 1);
+  const [part, ...runs] = [2, 3, 4].map((nth) => runOf(some, nth)) as [Run, Run, Run];
+  for (const [at, run] of [whole, { ...part, partOf: whole.run }, ...runs].entries()) index.add(run, at + 1);
+  index.remove(part.run);
+  index.remove(whole.run);
+  const rule = { keptFor: () => ({ days: null, runs: 1 }), isNeeded: () => false, nowMs: AT_MS + 50 * 86_400_000 };
+  expect([...index.pastRetention(rule)].map(({ run }) => run)).toEqual([runs[0]?.run]);
+});
+
+test("the room of runs that were removed is each given to one run", () => {
+  const index = new HistoryIndex();
+  const some = { job: 0, agent: 0, by: 0, state: "completed", reason: "exit", afterMs: 0 } as const;
+  const [old, later] = [0, 2_000].map((from) => Array.from({ length: 2_000 }, (_, at) => runOf(some, from + at)));
+  for (const [at, run] of (old ?? []).entries()) index.add(run, at + 1);
+  for (const { run } of old ?? []) index.remove(run);
+  for (const [at, run] of (later ?? []).entries()) index.add(run, 2_001 + at);
+  const expected = (later ?? []).map(({ run }) => run).toSorted();
+  expect(
+    index
+      .list({}, { limit: 5_000 })
+      .map(({ run }) => run)
+      .toSorted(),
+  ).toEqual(expected);
+});
+
 test("a record that comes later under the id of one that was removed is the run's, whether the removal was seen or not", () => {
   const index = new HistoryIndex();
   const sample = { job: 1, agent: 1, by: 1, afterMs: 0 } as const;

@@ -146,6 +146,7 @@ test("a run that another server has stored is found, and raises no guard before 
   jobs.apply(stored(9, run({ run: "run00003" })));
   expect(jobs.view("nightly").guard).toBe(9);
   jobs.apply({ ...marker(11), subject: subjectOfRun(run({ run: "run00003" })) });
+  jobs.announce({ kind: "run", run: run({ run: "run00003" }) }, 9); // it comes late
   expect(jobs.find("run00003")).toBeUndefined();
 });
 
@@ -160,6 +161,8 @@ test("a definition that another server has deleted is gone at once, and its mark
   expect(jobs.findDefinition("nightly")).toBeUndefined();
   expect(jobs.view("nightly").definition).toBeDefined();
   jobs.apply(entryOf({ kind: "definition-marker", job: "nightly" }, 5));
+  jobs.announce({ kind: "definition", definition }, 4);
+  expect(jobs.findDefinition("nightly")).toBeUndefined();
   expect(jobs.view("nightly")).toMatchObject({ definition: undefined, guard: 5 });
   expect(defined).toEqual(["nightly", "nightly"]);
   clock.ms += MARKER_TTL_SECONDS * 1_000 + 1;

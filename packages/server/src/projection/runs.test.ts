@@ -94,6 +94,24 @@ test("a run on its way into HISTORY is waited for as long as its marker stands",
   expect(runs.count({}).total).toBe(0);
 });
 
+test("runs of the same millisecond, live ones and those in HISTORY, are each on one page", async () => {
+  const jobs = new JobsProjection({ monotonicMs: () => 0 });
+  const read = (job: string, run: string): Promise<Run> => Promise.resolve(finishedRun({ job, run }));
+  const runs = runsWith(() => Promise.resolve(), { jobs, read });
+  const ids = Array.from({ length: 9 }, (_, at) => `run0000${at}`);
+  for (const [at, run] of ids.entries())
+    if (at % 3 === 0) jobs.apply(entryOf({ kind: "run", run: sampleRun({ run }) }, at + 1));
+    else runs.onFinished(finishedRun({ run }), at);
+  const listed: string[] = [];
+  let after: string | undefined;
+  do {
+    const page = await runs.list({}, { limit: 2, after });
+    listed.push(...page.runs.map(({ run }) => run));
+    after = page.next;
+  } while (after !== undefined && listed.length < ids.length * 2);
+  expect(listed).toEqual(ids.toReversed());
+});
+
 test("a list of very many live runs reads no instant of each", async () => {
   const jobs = new JobsProjection({ monotonicMs: () => 0 });
   const count = 200;

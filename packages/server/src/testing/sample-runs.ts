@@ -1,10 +1,11 @@
-import type { Run } from "@jobs/core";
 import { Dependents } from "../projection/dependents.ts";
-import { FinishedRecords } from "../projection/finished-records.ts";
+import { FinishedRecords, type FinishedRecordsOptions } from "../projection/finished-records.ts";
 import { HistoryIndex } from "../projection/history-index.ts";
 import { JobsProjection } from "../projection/jobs-projection.ts";
 import { RunPresenter } from "../projection/run-presenter.ts";
 import { Runs } from "../projection/runs.ts";
+
+const readNothing: FinishedRecordsOptions["read"] = () => Promise.resolve(undefined);
 
 /** All runs that a server knows of, which waits for what it does not with `catchUp`. */
 export function runsWith(
@@ -14,7 +15,7 @@ export function runsWith(
     jobs = new JobsProjection({ monotonicMs: () => 0 }),
     nowMs = 0,
     mayDecide = true,
-    read = () => Promise.resolve<Run | undefined>(undefined),
+    read = readNothing,
   } = {},
 ): Runs {
   const presenter = new RunPresenter({
