@@ -1,11 +1,9 @@
 /** Commands go to the deciding server, wherever they came in. */
-import { randomUUID } from "node:crypto";
 import {
   Command,
   CommandAnswer,
   JobsError,
   type AgentRecord,
-  type AuditEntry,
   type JobDefinition,
   type Pause,
   type Run,
@@ -22,6 +20,7 @@ import {
 } from "@jobs/core/decide";
 import { requestCommand, serveCommands, type AuditStore, type NatsLink } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
+import { changeOf, entryOf, noteOf, type AuditedChange, type AuditedCommand } from "./audit.ts";
 import { isNobodyDeciding, type Decided } from "./duties/decided.ts";
 import type { Decider } from "./duties/decider.ts";
 import type { DecidingLease } from "./duties/deciding-lease.ts";
@@ -34,9 +33,9 @@ import type { JobsProjection } from "./projection/jobs-projection.ts";
 export interface CommandsOptions {
   readonly link: NatsLink;
   readonly server: string;
-  readonly lease: DecidingLease;
+  readonly lease: Pick<DecidingLease, "holder" | "whileHeldBy">;
   readonly decider: Decider;
-  readonly eraser: HistoryEraser;
+  readonly eraser: Pick<HistoryEraser, "erase">;
   readonly settings: SettingsKeeper;
   readonly audit: AuditStore;
   readonly jobs: JobsProjection;
@@ -91,6 +90,13 @@ export class Commands implements Service {
     return decidedOf(await this.#ask({ v: 1, kind: action, ...about }));
   }
 
+  /** That a run was cancelled, of one that has ended: it may be asked for again because the first answer was lost. */
+  async auditCancellation(run: Run, by: string): Promise<void> {
+    const command = { v: 1, kind: "cancel", job: run.job, run: run.run, by } as const;
+    const change = changeOf(command, { isNew: false, sequence: 0, run }, this.#options.now());
+    if (change !== undefined) await this.#audit(command, change);
+  }
+
   /** The definition with the change; undefined when the job has none. */
   async define(job: string, { schedules, ...change }: DefinitionChange): Promise<JobDefinition | undefined> {
     const given = schedules === undefined ? {} : { schedules: [...schedules] };
@@ -99,7 +105,8 @@ export class Commands implements Service {
 
   /** Nothing is said of the job any more. */
   async delete(job: string, by: string): Promise<void> {
-    await this.#ask({ v: 1, kind: "delete", job, by });
+    const lastChange = this.#options.jobs.findDefinition(job)?.lastChange?.id;
+    await this.#ask({ v: 1, kind: "delete", job, by, lastChange });
   }
 
   /** None of the job's finished runs is known any more. */
@@ -168,15 +175,15 @@ export class Commands implements Service {
     return this.#decideAudited(command);
   }
 
-  async #decideAudited(command: Exclude<Command, { kind: "submit" }>): Promise<CommandAnswer> {
+  async #decideAudited(command: AuditedCommand): Promise<CommandAnswer> {
     const answer = await this.#carryOut(command);
+    const change = changeOf(command, answer, this.#options.now());
     // Before it is answered: what is not in AUDIT was not said to be done.
-    if (command.kind === "resolve") await this.#auditResolution(command, answer.run);
-    else if (answer.isNew) await this.#audit(command, randomUUID());
+    if (change !== undefined) await this.#audit(command, change);
     return answer;
   }
 
-  async #carryOut(command: Exclude<Command, { kind: "submit" }>): Promise<CommandAnswer> {
+  async #carryOut(command: AuditedCommand): Promise<CommandAnswer> {
     const { decider, eraser, settings } = this.#options;
     switch (command.kind) {
       case "cancel":
@@ -208,64 +215,14 @@ export class Commands implements Service {
     }
   }
 
-  /** A run is resolved once, by whoever its record names: an answer that comes again finds the entry, or writes it. */
-  async #auditResolution(command: Extract<Command, { kind: "resolve" }>, run: Run | undefined): Promise<void> {
-    if (run?.resolved === undefined) return;
-    const { at, by, note } = run.resolved;
-    await this.#audit({ ...command, by, note }, run.run, at);
-  }
-
-  async #audit(command: Exclude<Command, { kind: "submit" }>, id: string, at = this.#options.now()): Promise<void> {
-    const { by } = command;
-    const entry: AuditEntry = { v: 1, at, by, action: actionOf(command), ...subjectOf(command) };
+  async #audit(command: AuditedCommand, change: AuditedChange): Promise<void> {
     try {
-      await this.#options.audit.write(id, entry);
+      await this.#options.audit.write(change.id, entryOf(command, change));
     } catch (cause) {
       const message = "It was done, but the audit entry could not be stored: NATS does not answer.";
       throw new JobsError("store-unavailable", message, { cause });
     }
   }
-}
-
-function actionOf(command: Exclude<Command, { kind: "submit" }>): AuditEntry["action"] {
-  if (command.kind !== "define") return command.kind;
-  if (command.pause !== undefined) return "pause";
-  return command.resume === true ? "resume" : "define";
-}
-
-/** What an act was about, and what was said with it. */
-function subjectOf(
-  command: Exclude<Command, { kind: "submit" }>,
-): Pick<AuditEntry, "job" | "run" | "agent" | "note" | "policy"> {
-  switch (command.kind) {
-    case "cancel":
-    case "hold":
-    case "release":
-      return { job: command.job, run: command.run };
-    case "resolve":
-      return { job: command.job, run: command.run, ...noteOf(command.note) };
-    case "define":
-      return {
-        job: command.job,
-        ...noteOf(command.pause?.note),
-        ...(command.policy === undefined ? {} : { policy: command.policy }),
-      };
-    case "delete":
-    case "delete-history":
-      return { job: command.job };
-    case "pause-all":
-      return noteOf(command.note);
-    case "resume-all":
-      return {};
-    case "drain":
-      return { agent: command.agent, ...noteOf(command.note) };
-    case "undrain":
-      return { agent: command.agent };
-  }
-}
-
-function noteOf(note: string | undefined): Pick<AuditEntry, "note"> {
-  return note === undefined ? {} : { note };
 }
 
 /** As it is when it is so already. */

@@ -77,6 +77,7 @@ export function decideDefine(
       : { schedules: [...schedules], cursors: cursorsOf(schedules, before, context.now) }),
     updatedAt: context.now,
     updatedBy: change.by,
+    lastChange: { id: context.writeId, action: actionOf(change) },
   };
   return { kind: "define", definition };
 }
@@ -95,6 +96,12 @@ export function beforeChange(view: JobView, change: DefinitionChange, context: D
     schedules.some((one) => one.id === before.id && startsOf(one) !== startsOf(before));
   const putOff = slotsPutOff(view, (view.definition?.schedules ?? []).filter(isChanged), context);
   return putOff.kind === "nothing" ? undefined : putOff;
+}
+
+/** What a change is called. */
+export function actionOf({ pause, resume }: DefinitionChange): "define" | "pause" | "resume" {
+  if (pause !== undefined) return "pause";
+  return resume === true ? "resume" : "define";
 }
 
 /** Of an instant, however it is written. */

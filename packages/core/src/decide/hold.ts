@@ -1,4 +1,4 @@
-import { hasEnded, hostOf, isAhead, isWaiting } from "../domain/run.ts";
+import { hasEnded, hostOf, isAhead, isWaiting, type Run } from "../domain/run.ts";
 import { JobsError } from "../errors.ts";
 import { assign } from "./assign.ts";
 import { onLiveRun } from "./live-run.ts";
@@ -22,10 +22,11 @@ export function decideHold(view: JobView, { run: id, by }: HoldRequest, context:
 }
 
 /** Lets a held run go on: it has its old place in line, and waits anew. */
-export function decideRelease(view: JobView, { run: id }: HoldRequest, context: DecisionContext): Decision {
+export function decideRelease(view: JobView, { run: id, by }: HoldRequest, context: DecisionContext): Decision {
   return onLiveRun(view, id, (run) => {
     if (hasEnded(run) || run.hold === undefined) return { kind: "known", run };
-    const { hold: _, waitingFor: _waitingFor, ...rest } = run;
+    const { hold: _, waitingFor: _waitingFor, ...kept } = run;
+    const rest: Run = { ...kept, released: { at: context.now, by } };
     if (isAhead(run)) return write(rest, context);
     return write(assign(view, { ...rest, times: { ...run.times, pendingAt: context.now } }, context), context);
   });

@@ -1,5 +1,5 @@
 export { decideCancel, type Cancellation } from "./cancel.ts";
-export { beforeChange, decideDefine, type DefinitionChange } from "./define.ts";
+export { actionOf, beforeChange, decideDefine, type DefinitionChange } from "./define.ts";
 export { decideDelete, findHistoryObstacle, type Awaited } from "./delete.ts";
 export { inOrder, nextDueMs } from "./due.ts";
 export { dueMs } from "./early.ts";

@@ -52,6 +52,8 @@ export const JobDefinition = z.looseObject({
   appliedFrom: z.string().optional(),
   updatedAt: Instant,
   updatedBy: z.string(),
+  /** Names the change that was made then, and says what it was; definitions of older servers lack it. */
+  lastChange: z.looseObject({ id: z.string(), action: z.enum(["define", "pause", "resume"]) }).optional(),
 });
 export type JobDefinition = z.infer<typeof JobDefinition>;
 

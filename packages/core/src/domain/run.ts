@@ -111,6 +111,8 @@ export const Run = z.looseObject({
   nth: z.int().optional(),
   /** It does not start before it is released. */
   hold: z.looseObject({ at: Instant, by: z.string() }).optional(),
+  /** When it was last released, and by whom. */
+  released: z.looseObject({ at: Instant, by: z.string() }).optional(),
   /** The instant or instants of a schedule that it stands for. */
   slot: Slot.optional(),
   /** What must have ended before it starts. */

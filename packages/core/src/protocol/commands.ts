@@ -42,7 +42,8 @@ export const Command = z.discriminatedUnion("kind", [
     resume: z.boolean().optional(),
     ifUpdatedAt: Instant.nullable().optional(),
   }),
-  OfJob.extend({ kind: z.literal("delete") }),
+  /** `lastChange`: of what the server that asks knows to be said of the job. */
+  OfJob.extend({ kind: z.literal("delete"), lastChange: z.string().optional() }),
   OfJob.extend({ kind: z.literal("delete-history") }),
   Base.extend({ kind: z.literal("pause-all"), note: Note }),
   Base.extend({ kind: z.literal("resume-all") }),
@@ -60,6 +61,8 @@ export const CommandAnswer = z.looseObject({
   definition: JobDefinition.optional(),
   settings: Settings.optional(),
   agent: AgentRecord.optional(),
+  /** Names the last change of what was said of a job and is deleted. */
+  deleted: z.string().optional(),
 });
 export type CommandAnswer = z.infer<typeof CommandAnswer>;
 

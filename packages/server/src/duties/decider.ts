@@ -153,14 +153,14 @@ export class Decider {
   }
 
   /** Nothing is said of the job any more. Throws `job-busy` while a run of it lives. */
-  async delete(job: string): Promise<Omit<Settled, "record">> {
-    let isAsked = false;
+  async delete(job: string): Promise<Omit<Settled, "record"> & { deleted?: string | undefined }> {
+    let asked: JobDefinition | undefined;
     const settled = await this.#decide(job, (view) => {
       const decision = decideDelete(view);
-      isAsked ||= decision.kind === "delete"; // gone after a conflict: by our write, or by another one like it
+      if (decision.kind === "delete") asked = view.definition; // gone after a conflict: by our write, or by another one like it
       return decision;
     });
-    return { isNew: isAsked, sequence: settled?.sequence ?? 0 };
+    return { isNew: asked !== undefined, sequence: settled?.sequence ?? 0, deleted: asked?.lastChange?.id };
   }
 
   /** Does something while nothing of the job is decided here; it is read first. */

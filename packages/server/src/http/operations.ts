@@ -85,14 +85,18 @@ function runHandlers(options: OperationsOptions): RunHandlers {
   };
   const act = async (action: RunAction, { run, by, note }: { run: string; by: string; note?: string | undefined }) => {
     const view = await runs.get(run);
+    const asItIs = async () => {
+      if (action === "cancel") await commands.auditCancellation(await runs.getRecord(run), by);
+      return runs.get(run);
+    };
     // What has ended stays as it is; only what it left over may still be resolved.
-    if (view.times.endedAt !== undefined && action !== "resolve") return view;
+    if (view.times.endedAt !== undefined && action !== "resolve") return asItIs();
     try {
       return presenter.present((await commands.act(action, { job: view.job, run, by, note })).run);
     } catch (error) {
       // It ended and went to HISTORY between the look and the decision, or long before.
       if (!(error instanceof JobsError) || error.code !== "run-unknown") throw error;
-      if (action !== "resolve") return runs.get(run);
+      if (action !== "resolve") return asItIs();
       const message = `There is nothing to resolve in run ${run}. It has ended, and nothing of it is left over.`;
       throw new JobsError("nothing-to-resolve", message, { field: "run", details: { run } });
     }
