@@ -1,13 +1,51 @@
 import { JobsError } from "@jobs/core";
 import { decideCancel, decideHold, decideRelease } from "@jobs/core/decide";
-import { AuditStore, connectNats } from "@jobs/core/jetstream";
+import { AuditStore, connectNats, serveCommands, type NatsLink } from "@jobs/core/jetstream";
 import { startNats } from "@jobs/core/testing";
 import { pino } from "pino";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Commands, type RunAction } from "./commands.ts";
 import { SettingsKeeper } from "./duties/settings-keeper.ts";
 import { AT } from "./testing/sample-run.ts";
 import { sampleSubmission, startStaleServer } from "./testing/stale-server.ts";
+
+type Server = Awaited<ReturnType<typeof startStaleServer>>;
+
+interface Asker {
+  readonly link: NatsLink;
+  readonly server: string;
+  readonly deciding: () => string | undefined;
+  readonly parts: Server;
+  readonly monotonicMs?: () => number;
+}
+
+/** A server's commands, as it knows who decides. */
+function commandsOf({ link, server, deciding, parts, monotonicMs = () => performance.now() }: Asker): Commands {
+  const { decider, jobs, agents, store } = parts;
+  const assertMayDecide = (): void => undefined;
+  const notAsked = (): Promise<never> => Promise.reject(new JobsError("internal", "not asked here"));
+  return new Commands({
+    link,
+    server,
+    lease: {
+      get holder() {
+        return deciding();
+      },
+      whileHeldBy: (_, asked) => asked,
+    },
+    decider,
+    eraser: { erase: notAsked },
+    enroller: { change: notAsked },
+    settings: new SettingsKeeper({ store, jobs, assertMayDecide }),
+    audit: new AuditStore(link),
+    jobs,
+    agents,
+    assertMayDecide,
+    now: () => AT,
+    monotonicMs,
+    log: pino({ level: "silent" }),
+  });
+}
 
 /** Two servers on one NATS: what is asked of the parts of `died` is stored and not audited, as by one that was killed then. */
 async function startTakeOver() {
@@ -15,30 +53,13 @@ async function startTakeOver() {
   const link = await connectNats({ url: nats.url, name: "test" });
   const died = await startStaleServer(link);
   const next = await startStaleServer(link);
-  const audit = new AuditStore(link);
-  const assertMayDecide = (): void => undefined;
-  const notAsked = (): Promise<never> => Promise.reject(new JobsError("internal", "not asked here"));
-  const commands = new Commands({
-    link,
-    server: "next",
-    lease: { holder: "next", whileHeldBy: notAsked },
-    decider: next.decider,
-    eraser: { erase: notAsked },
-    enroller: { change: notAsked },
-    settings: new SettingsKeeper({ store: next.store, jobs: next.jobs, assertMayDecide }),
-    audit,
-    jobs: next.jobs,
-    agents: next.agents,
-    assertMayDecide,
-    now: () => AT,
-    monotonicMs: () => performance.now(),
-    log: pino({ level: "silent" }),
-  });
+  const commands = commandsOf({ link, server: "next", deciding: () => "next", parts: next });
   return {
     commands,
     died,
     next,
-    entries: () => audit.list(100),
+    link,
+    entries: () => new AuditStore(link).list(100),
     async [Symbol.asyncDispose]() {
       await link.connection.close();
       await nats[Symbol.asyncDispose]();
@@ -108,4 +129,46 @@ test("a pause of all jobs by a server that died before it was audited gets its o
   next.jobs.applySettings(settings, 1);
   for (let times = 0; times < 2; times++) await commands.pauseAll("ada", "upgrade");
   expect(await entries()).toEqual([{ v: 1, at: AT, by: "ada", action: "pause-all", note: "upgrade" }]);
+});
+
+test("a command that comes again while the deciding server is busy with it is decided once, and answered", async () => {
+  await using servers = await startTakeOver();
+  const { commands: deciding, next, died: asking, link } = servers;
+  await using served = deciding;
+  await served.start();
+  let copies = 0;
+  link.connection.subscribe("cmd.next", { callback: () => void copies++ });
+  const decided = vi.spyOn(next.decider, "define");
+  let goOn = (): void => undefined;
+  const busy = next.decider.alone("nightly", () => new Promise<void>((resolve) => (goOn = resolve)));
+  const asker = commandsOf({ link, server: "asking", deciding: () => "next", parts: asking });
+  const asked = asker.define("nightly", { by: "ada", pause: {} });
+  await expect.poll(() => copies, { timeout: 5_000 }).toBe(2);
+  goOn();
+  await busy;
+  expect(await asked).toMatchObject({ paused: { by: "ada" } });
+  expect(decided).toHaveBeenCalledTimes(1);
+});
+
+test("of a command that was sent and not answered the outcome is said to be unknown, whatever comes after", async () => {
+  await using servers = await startTakeOver();
+  const { died: asking, link } = servers;
+  let isAsked = false;
+  serveCommands(link, "silent", () => {
+    isAsked = true;
+    return new Promise(() => undefined);
+  });
+  const monotonicMs = (): number => performance.now() * 6; // it gives up after two tries
+  const deciding = (): string | undefined => (isAsked ? undefined : "silent");
+  const asker = commandsOf({ link, server: "asking", deciding, parts: asking, monotonicMs });
+  await expect(asker.delete("nightly", "ada")).rejects.toMatchObject({
+    code: "no-deciding-server",
+    message: expect.stringContaining("it is not known whether this was done") as string,
+    details: { outcome: "unknown" },
+  });
+  const without = commandsOf({ link, server: "asking", deciding: () => undefined, parts: asking, monotonicMs });
+  await expect(without.delete("nightly", "ada")).rejects.toMatchObject({
+    code: "no-deciding-server",
+    details: undefined,
+  });
 });

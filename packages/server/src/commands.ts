@@ -1,4 +1,5 @@
 /** Commands go to the deciding server, wherever they came in. */
+import { randomUUID } from "node:crypto";
 import {
   Command,
   CommandAnswer,
@@ -18,7 +19,7 @@ import {
   type DefinitionChange,
   type Submission,
 } from "@jobs/core/decide";
-import { requestCommand, serveCommands, type AuditStore, type NatsLink } from "@jobs/core/jetstream";
+import { isUnanswered, requestCommand, serveCommands, type AuditStore, type NatsLink } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import { changeOf, entryOf, noteOf, type AuditedChange, type AuditedCommand } from "./audit.ts";
 import { isNobodyDeciding, type Decided } from "./duties/decided.ts";
@@ -58,6 +59,8 @@ export type RunAction = "cancel" | "hold" | "release" | "resolve";
 export class Commands implements Service {
   readonly #options: CommandsOptions;
   #served: { stop(): void } | undefined;
+  /** By the id of the command. */
+  readonly #underWay = new Map<string, Promise<CommandAnswer>>();
 
   constructor(options: CommandsOptions) {
     this.#options = options;
@@ -65,7 +68,7 @@ export class Commands implements Service {
 
   start(): Promise<void> {
     const { link, server } = this.#options;
-    this.#served = serveCommands(link, server, (command) => this.#decide(Command.parse(command)));
+    this.#served = serveCommands(link, server, (command) => this.#decideOnce(Command.parse(command)));
     return Promise.resolve();
   }
 
@@ -136,24 +139,30 @@ export class Commands implements Service {
   async #ask(command: Command): Promise<CommandAnswer> {
     const { monotonicMs, log } = this.#options;
     const startedMs = monotonicMs();
+    const id = randomUUID();
+    let unknown: JobsError | undefined;
     for (;;) {
       try {
-        return await this.#askOnce(command);
+        return await this.#askOnce(command, id);
       } catch (error) {
         const waitedMs = Math.round(monotonicMs() - startedMs);
-        if (!isNobodyDeciding(error) || waitedMs > WAIT_MS) throw error;
+        if (!isNobodyDeciding(error)) throw error;
+        if (isUnanswered(error)) unknown = error;
+        if (waitedMs > WAIT_MS) throw unknown ?? error;
         log.debug({ err: error, waitedMs }, "a command waits for a server that decides");
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       }
     }
   }
 
-  async #askOnce(command: Command): Promise<CommandAnswer> {
+  async #askOnce(command: Command, id: string): Promise<CommandAnswer> {
     const { lease, server, link } = this.#options;
     const holder = lease.holder;
     if (holder === undefined) throw new JobsError("no-deciding-server", "No server decides just now: try again.");
     if (holder === server) return this.#decide(command);
-    const answer = CommandAnswer.parse(await lease.whileHeldBy(holder, requestCommand(link, holder, command)));
+    const answer = CommandAnswer.parse(
+      await lease.whileHeldBy(holder, requestCommand(link, holder, { id, ...command })),
+    );
     this.#takeOver(command, answer);
     return answer;
   }
@@ -167,6 +176,15 @@ export class Commands implements Service {
     if (definition !== undefined) jobs.announce({ kind: "definition", definition }, sequence);
     if (settings !== undefined) jobs.applySettings(settings, sequence);
     if (agent !== undefined) agents.onRecord(agent, sequence);
+  }
+
+  /** One that comes again while it is decided gets the same answer. */
+  #decideOnce(command: Command): Promise<CommandAnswer> {
+    const { id } = command;
+    if (id === undefined) return this.#decide(command); // a server of an older version asks
+    const deciding = this.#underWay.get(id) ?? this.#decide(command).finally(() => this.#underWay.delete(id));
+    this.#underWay.set(id, deciding);
+    return deciding;
   }
 
   #decide(command: Command): Promise<CommandAnswer> {

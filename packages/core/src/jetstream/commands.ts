@@ -1,5 +1,5 @@
 /** Commands from a server to the deciding one: a plain request and its answer, kept nowhere. Each may be sent again. */
-import type { Subscription } from "@nats-io/transport-node";
+import { errors, type Subscription } from "@nats-io/transport-node";
 import { JobsError } from "../errors.ts";
 import { subjects } from "../protocol/subjects.ts";
 import type { NatsLink } from "./connection.ts";
@@ -32,7 +32,7 @@ export function serveCommands(
   return { stop: () => subscription.unsubscribe() };
 }
 
-/** Asks `server`; throws its {@link JobsError}, or `no-deciding-server` when it does not answer: the outcome is then unknown. */
+/** Asks `server`; throws its {@link JobsError}, `no-deciding-server` when it is not there, or {@link unanswered}. */
 export async function requestCommand(link: NatsLink, server: string, command: unknown): Promise<unknown> {
   const asked = link.connection.request(subjects.server.command(server), JSON.stringify(command), {
     timeout: TIMEOUT_MS,
@@ -40,10 +40,24 @@ export async function requestCommand(link: NatsLink, server: string, command: un
   const answer = await asked.then(
     (message) => message.json<{ result?: unknown }>(),
     (cause: unknown) => {
-      throw new JobsError("no-deciding-server", "The deciding server does not answer: try again.", { cause });
+      if (cause instanceof errors.RequestError && cause.isNoResponders())
+        throw new JobsError("no-deciding-server", "The deciding server is not there: try again.", { cause });
+      throw unanswered(cause);
     },
   );
   const error = JobsError.fromBody(answer);
   if (error !== undefined) throw error;
   return answer.result;
+}
+
+/** The error for a command that may have reached a server, which did not answer: nobody knows what came of it. */
+export function unanswered(cause?: unknown): JobsError {
+  const message =
+    "The deciding server was asked and does not answer, it is not known whether this was done: look, and try again.";
+  return new JobsError("no-deciding-server", message, { cause, details: { outcome: "unknown" } });
+}
+
+/** True of what {@link unanswered} made. */
+export function isUnanswered({ details }: JobsError): boolean {
+  return details?.["outcome"] === "unknown";
 }

@@ -2,7 +2,7 @@ export { AgentStore } from "./agent-store.ts";
 export { AuditStore } from "./audit-store.ts";
 export { AgentBeats, BeatStore } from "./beat-store.ts";
 export { connectNats, watchContact, watchReconnects, type NatsLink, type NatsOptions } from "./connection.ts";
-export { serveCommands, requestCommand } from "./commands.ts";
+export { isUnanswered, requestCommand, serveCommands, unanswered } from "./commands.ts";
 export { EvidenceStore } from "./evidence-store.ts";
 export { HistoryStore, unreadableRun } from "./history-store.ts";
 export { AgentInbox, InboxStore } from "./inbox-store.ts";

@@ -7,7 +7,8 @@ import { PolicySettings } from "../domain/policy.ts";
 import { Run } from "../domain/run.ts";
 import { StoredSchedule } from "../domain/schedule.ts";
 
-const Base = z.looseObject({ v: z.literal(1), by: z.string() });
+/** `id`: the same of one that is sent again. */
+const Base = z.looseObject({ v: z.literal(1), by: z.string(), id: z.string().optional() });
 const OfJob = Base.extend({ job: z.string() });
 const OfRun = OfJob.extend({ run: z.string() });
 const Note = z.string().max(1_000).optional();

@@ -56,6 +56,6 @@ export function levelOf(error: unknown): "debug" | "warn" {
   return isNobodyDeciding(error) ? "debug" : "warn";
 }
 
-export function isNobodyDeciding(error: unknown): boolean {
+export function isNobodyDeciding(error: unknown): error is JobsError {
   return error instanceof JobsError && error.code === "no-deciding-server";
 }

@@ -9,8 +9,8 @@
  *
  * The lease is for economy: one view, one queue an agent, no conflicts. Safety is the guard of each write alone.
  */
-import { JobsError, type Lease, type Service } from "@jobs/core";
-import type { BeatStore } from "@jobs/core/jetstream";
+import type { Lease, Service } from "@jobs/core";
+import { unanswered, type BeatStore } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 
 /** A server that NATS hears but that hears nothing itself keeps the others away for one renewal more. */
@@ -64,8 +64,7 @@ export class DecidingLease implements Service {
   async whileHeldBy<T>(server: string, asked: Promise<T>): Promise<T> {
     let onHolder = (_by: string | undefined): void => undefined;
     const replaced = new Promise<never>((_, reject) => {
-      const error = new JobsError("no-deciding-server", "That server decides no more: try again.");
-      onHolder = (by) => void (by !== server && setTimeout(() => reject(error), LAST_WORDS_MS));
+      onHolder = (by) => void (by !== server && setTimeout(() => reject(unanswered()), LAST_WORDS_MS));
     });
     this.#onHolder.add(onHolder);
     try {
