@@ -45,7 +45,8 @@ function isAwaited(job: string, { run, by }: Awaited): JobsError {
 function lives(run: Run): JobsError {
   const { job, run: id, state, times, submittedBy } = run;
   const how = hasEnded(run) ? `has ended, and is not settled yet` : `of ${submittedBy} is ${state}`;
-  const message = `“${job}” cannot be deleted now: run ${id} ${how}. ${describeRun(run)}`;
+  const passes = hasEnded(run) && !isBusy(run) ? " That passes by itself: ask again in a while." : "";
+  const message = `“${job}” cannot be deleted now: run ${id} ${how}. ${describeRun(run)}${passes}`;
   const since = times.endedAt ?? times.runningAt ?? times.pendingAt ?? times.submittedAt;
   const details = { run: id, state, since, submittedBy, link: `/v1/runs/${id}` };
   return new JobsError("job-busy", message, { field: "name", details });
