@@ -32,6 +32,16 @@ test("a server that stops in the middle of its answer is waited for no longer th
   await expect(server.jobs.getRun("abcdefgh12345678", { timeoutMs: 100 })).rejects.toMatchObject(late);
 });
 
+test.each([Infinity, 30 * 24 * 3_600_000])("an answer may be waited for %s ms", async (timeoutMs) => {
+  let answer: (() => void) | undefined;
+  await using server = await startServer((response) => (answer = () => response.end(JSON.stringify(viewOf()))));
+  const called = server.jobs.getRun(viewOf().run, { timeoutMs });
+  called.catch(() => undefined); // it is looked at below
+  await expect.poll(() => answer).toBeDefined();
+  answer?.();
+  expect(await called).toEqual(viewOf());
+});
+
 test("a signal ends a call in the middle of its answer, too, with its reason", async () => {
   const controller = new AbortController();
   await using server = await startServer((response) =>

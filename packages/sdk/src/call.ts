@@ -66,7 +66,7 @@ interface SendOptions<T> extends CallOptions {
 export async function send<T>(connection: Connection, path: string, options: SendOptions<T>): Promise<T> {
   const { method, body, take, signal, timeoutMs = TIMEOUT_MS } = options;
   const timeLimit = new AbortController();
-  const timer = setTimeout(() => timeLimit.abort(), timeoutMs);
+  const timer = setTimeout(() => timeLimit.abort(), timerMs(timeoutMs));
   try {
     const response = await connection.transport.fetch(connection.url + path, {
       method,
@@ -87,6 +87,11 @@ export async function send<T>(connection: Connection, path: string, options: Sen
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What a timer can wait: one that is to wait longer, or for ever, fires at once. */
+export function timerMs(ms: number): number {
+  return Math.min(ms, 2 ** 31 - 1);
 }
 
 /** The error for a server that gave no answer, or a broken one. */

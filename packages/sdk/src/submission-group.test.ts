@@ -136,6 +136,17 @@ test("of those that share a request each is given up when its own time is over, 
   expect(server.requests.map(jobsOf)).toEqual([["hasty", "patient"]]);
 });
 
+test.each([Infinity, 30 * 24 * 3_600_000])("those that share a request may be waited for %s ms", async (timeoutMs) => {
+  const { answer, answerAll } = answersLater();
+  await using server = await startContractServer({ answer });
+  const jobs = connect(server);
+  const submitted = Promise.all(names(2).map((name) => jobs.submitJob(named(name), { timeoutMs })));
+  submitted.catch(() => undefined); // it is looked at below
+  await expect.poll(() => server.requests.length).toBe(1);
+  answerAll();
+  expect((await submitted).map(({ job }) => job)).toEqual(names(2));
+});
+
 test("more than go into one request go in two at once", async () => {
   const { answer, answerAll } = answersLater();
   await using server = await startContractServer({ answer });

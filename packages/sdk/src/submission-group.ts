@@ -5,7 +5,7 @@
  */
 import { JobsError, type SubmitInput } from "@jobs/core";
 import { requestsOf, tryOnce, type Pending, type Submitted } from "./bulk.ts";
-import { unreachable } from "./call.ts";
+import { timerMs, unreachable } from "./call.ts";
 import type { Connection } from "./connection.ts";
 import { givenUp, keyed, submit, textOf, TIMEOUT_MS, TRY_MS, type SubmitOptions } from "./submission.ts";
 
@@ -86,7 +86,7 @@ export class SubmissionGroup {
       text: one.text,
       settle: (result) => settle(one, result),
     }));
-    const timers = group.map((one) => setTimeout(() => this.#giveUp(one), leftMs(one)));
+    const timers = group.map((one) => setTimeout(() => this.#giveUp(one), timerMs(leftMs(one))));
     try {
       const left = await tryOnce(this.#connection, pending, { signal: undefined, timeoutMs: TRY_MS });
       for (const [at, one] of group.entries()) if (left.pending.includes(pending[at]!)) this.#goOn(one, left.error);
