@@ -71,6 +71,7 @@ export {
   encodeLogFrame,
   encodeLogFrameHeader,
   FOLLOW_PROTOCOL,
+  isLogFrame,
   ServerFrame,
   TOKEN_PROTOCOL_PREFIX,
   type LogFrame,

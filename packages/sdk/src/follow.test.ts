@@ -34,6 +34,21 @@ test("logs({ live: false }) ends where the log may still grow, and says how it e
   expect(await endOf(whole)).toEqual(end);
 });
 
+test("a frame of bytes that is of another kind, or too short to be one, is left alone", async () => {
+  await using server = await startContractServer({
+    ...answer(settled),
+    follow: (socket) => {
+      for (const frame of [new Uint8Array(16), new Uint8Array(3), new Uint8Array()]) socket.sendBytes(frame);
+      socket.sendLog(0, Buffer.from("log"), 1);
+      socket.send({ type: "log-end", lengthBytes: 3, complete: true });
+    },
+  });
+  const logs = (await connect(server).run(running.run)).logs();
+  expect((await logs.next()).value).toMatchObject({ offset: 0, text: "log" });
+  expect(await logs.next()).toMatchObject({ done: true, value: { complete: true } });
+  expect(server.sockets).toHaveLength(1);
+});
+
 test("an attempt that never was is an error that names what is wrong", async () => {
   const error = { code: "invalid-request", message: "Run x has no attempt 9.", field: "attempt" };
   await using server = await startContractServer({

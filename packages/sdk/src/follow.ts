@@ -19,6 +19,7 @@ import {
   decodeLogFrame,
   FOLLOW_PROTOCOL,
   httpStatusOf,
+  isLogFrame,
   JobsError,
   ServerFrame,
   streams,
@@ -158,7 +159,7 @@ export class Follow {
   }
 
   #receiveBytes(content: Uint8Array): void {
-    if (this.log === undefined || this.#logEnded) return;
+    if (this.log === undefined || this.#logEnded || !isLogFrame(content)) return;
     const frame = decodeLogFrame(content);
     this.log.begin(frame.attempt);
     const reached = this.log.nextOffset;

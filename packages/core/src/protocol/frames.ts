@@ -64,9 +64,18 @@ export function encodeLogFrame({ bytes, ...position }: LogFrame): Uint8Array {
   return frame;
 }
 
+/** False of a frame of another kind, as a newer server may send. */
+export function isLogFrame(frame: Uint8Array): boolean {
+  return frame.byteLength >= HEADER_BYTES && viewOf(frame).getUint32(0) === LOG_KIND;
+}
+
 /** Throws a RangeError when it is not a frame of a log. */
 export function decodeLogFrame(frame: Uint8Array): LogFrame {
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  if (view.getUint32(0) !== LOG_KIND) throw new RangeError("a frame of an unknown kind");
+  if (!isLogFrame(frame)) throw new RangeError("a frame of an unknown kind");
+  const view = viewOf(frame);
   return { attempt: view.getUint32(4), offset: Number(view.getBigUint64(8)), bytes: frame.subarray(HEADER_BYTES) };
+}
+
+function viewOf(frame: Uint8Array): DataView {
+  return new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
 }

@@ -26,6 +26,8 @@ export interface FollowSocket {
   send(frame: ServerFrame): void;
   /** Of the first attempt, unless another one is named. */
   sendLog(offset: number, bytes: Uint8Array, attempt?: number): void;
+  /** A frame as it is, of whatever kind. */
+  sendBytes(frame: Uint8Array): void;
   close(code: number): void;
   /** Breaks the connection without a closing handshake. */
   cut(): void;
@@ -119,6 +121,7 @@ function followSocket(request: IncomingMessage, socket: WebSocket): FollowSocket
     attempt: of === null ? undefined : Number(of),
     send: (frame) => socket.send(JSON.stringify(frame)),
     sendLog: (offset, bytes, attempt = 1) => socket.send(encodeLogFrame({ attempt, offset, bytes })),
+    sendBytes: (frame) => socket.send(frame),
     close: (code) => socket.close(code),
     cut: () => socket.terminate(),
     bufferedBytes: () => socket.bufferedAmount,
