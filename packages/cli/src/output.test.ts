@@ -37,6 +37,19 @@ test("names of others cannot drive the terminal", () => {
   expect(read()).toBe("\uFFFD]0;gotcha\uFFFD two lines\n");
 });
 
+test("names of others cannot turn the reading direction round", () => {
+  const { output, read } = outputTo({});
+  output.line("a\u202Ebc\u2066d\u2069\u200E\u200F\u061Ce");
+  expect(read()).toBe("abcde\n");
+});
+
+test("a tab is shown as spaces, and a return so that it can be seen", () => {
+  const { output, read } = outputTo({});
+  output.line("+ \tif true; then\r");
+  output.line("two\r\n\tlines");
+  expect(read()).toBe("+   if true; then␍\ntwo lines\n");
+});
+
 test("bytes wait for a slow reader, and an interrupt ends the wait", async () => {
   const { output, stdout, interrupt } = outputTo({});
   const big = Buffer.alloc(stdout.writableHighWaterMark * 4);

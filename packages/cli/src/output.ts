@@ -94,9 +94,14 @@ export class Output {
   }
 }
 
-/** Text on one line that cannot drive a terminal: names and messages come from other people and other hosts. */
+/** Text on one line that cannot drive a terminal, nor turn it round: names and messages come from other people and other hosts. */
 function printable(text: string): string {
-  return text.replaceAll(/\s*\n\s*/g, " ").replaceAll(/\p{Cc}/gu, "\uFFFD");
+  return text
+    .replaceAll(/\s*\n\s*/g, " ")
+    .replaceAll("\t", "  ")
+    .replaceAll("\r", "␍")
+    .replaceAll(/\p{Cc}/gu, "\uFFFD")
+    .replaceAll(/\p{Bidi_Control}/gu, "");
 }
 
 /** Columns that a text takes, as far as characters tell: some take two. */
