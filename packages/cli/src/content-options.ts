@@ -43,8 +43,8 @@ export async function scriptOf(
 }
 
 /** The script in a file; `-`: on standard input. */
-export async function readScript(file: string, { stdin }: CliIo): Promise<string> {
-  const bytes = file === "-" ? await readAll(stdin) : await readScriptFile(file);
+export async function readScript(file: string, io: CliIo): Promise<string> {
+  const bytes = file === "-" ? await readAll(io) : await readScriptFile(file);
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
@@ -65,7 +65,19 @@ async function readScriptFile(file: string): Promise<Uint8Array> {
   }
 }
 
-async function readAll(stdin: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+/** Rejects with the reason of an interrupt: what is read may never end. */
+function readAll({ stdin, interrupt }: CliIo): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const onInterrupt = (): void => reject(interrupt.reason as Error);
+    interrupt.addEventListener("abort", onInterrupt, { once: true });
+    if (interrupt.aborted) onInterrupt();
+    joined(stdin)
+      .finally(() => interrupt.removeEventListener("abort", onInterrupt))
+      .then(resolve, reject);
+  });
+}
+
+async function joined(stdin: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   for await (const part of stdin) parts.push(part);
   return Buffer.concat(parts);

@@ -39,7 +39,7 @@ export class RunArtifact {
 
   /**
    * Its content as a stream. Throws {@link JobsError} `artifact-unknown`, `unauthenticated`, `server-unreachable`; the
-   * stream ends with `server-unreachable` when the connection breaks, with `internal` when the content is not the file's.
+   * stream ends with `server-unreachable` when the connection breaks, with `artifact-mismatch` when the content is not the file's.
    *
    * @example
    * await (await artifact.open()).pipeTo(destination);

@@ -2,7 +2,7 @@ import { Writable } from "node:stream";
 import { runCli } from "../run-cli.ts";
 
 interface CommandOptions {
-  readonly stdin?: string;
+  readonly stdin?: string | AsyncIterable<Uint8Array>;
   readonly env?: Readonly<Record<string, string>>;
   readonly interrupt?: AbortSignal;
   /** Width of the terminal; left out: no terminal. */
@@ -15,17 +15,19 @@ interface CommandOptions {
 export async function runCommand(argv: readonly string[], options: CommandOptions = {}) {
   const stdout = collector(options.columns, options.onStdout);
   const stderr = collector(options.columns);
-  async function* stdin() {
-    yield Buffer.from(options.stdin ?? "");
-  }
+  const { stdin = "" } = options;
   const exitCode = await runCli(argv, {
-    stdin: stdin(),
+    stdin: typeof stdin === "string" ? bytesOf(stdin) : stdin,
     stdout: stdout.stream,
     stderr: stderr.stream,
     env: { HOME: "/nowhere", ...options.env },
     interrupt: options.interrupt ?? new AbortController().signal,
   });
   return { exitCode, stdout: stdout.text(), stderr: stderr.text(), stdoutBytes: stdout.bytes() };
+}
+
+async function* bytesOf(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
 }
 
 function collector(columns: number | undefined, onWrite?: (text: string) => void) {
