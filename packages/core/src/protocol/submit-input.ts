@@ -20,7 +20,7 @@ export const Content = {
   on: TargetInput.optional(),
   /** Command line in front of the script file; left out: the script's `#!` line, else bash. */
   interpreter: Interpreter.optional(),
-  /** Environment of the script: up to 128 KiB each and 1 MiB in all; names that begin with `JOBS_` are not allowed. */
+  /** Environment of the script: up to 1,000 variables, of 128 KiB each and 1 MiB in all; names that begin with `JOBS_` are not allowed. */
   env: Environment.optional(),
 };
 

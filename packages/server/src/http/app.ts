@@ -31,10 +31,15 @@ export function createApp(options: AppOptions): FastifyInstance {
     forceCloseConnections: true,
   });
   const parseJson = app.getDefaultJsonParser("error", "error");
-  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body: string, done) => {
+  app.removeAllContentTypeParsers();
+  // Whatever it is called: `fetch` says text/plain of a text.
+  app.addContentTypeParser("*", { parseAs: "string" }, (request, body: string, done) => {
     const { isBodyOptional } = request.routeOptions.config as { isBodyOptional?: boolean };
-    if (body === "" && isBodyOptional === true) done(null, undefined); // some clients name the type and send nothing
-    else void parseJson(request, body, done);
+    if (body === "" && isBodyOptional === true) return done(null, undefined); // some clients name a type and send nothing
+    void parseJson(request, body, (error, parsed) => {
+      if (error === null && isObject(parsed)) done(null, parsed);
+      else done(new JobsError("body-not-json", "The body is not JSON: send one JSON object.", { cause: error }));
+    });
   });
   app.setErrorHandler((thrown, request, reply) => {
     const error = fromFastify(thrown, request.routeOptions.url === operations.submitRuns.path);
@@ -51,7 +56,10 @@ export function createApp(options: AppOptions): FastifyInstance {
   });
   const handlers = operationHandlers(options);
   for (const name of Object.keys(operations) as OperationName[]) registerOperation(app, name, { ...options, handlers });
-  registerObjectRoutes(app, options);
+  void app.register((objects, _, done) => {
+    registerObjectRoutes(objects, options);
+    done();
+  });
   app.get("/healthz", (_request, reply) => {
     const health = options.health();
     return reply.code(health.status === "ok" ? 200 : 503).send(health);
@@ -86,6 +94,10 @@ function registerOperation(
   });
 }
 
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 function fromFastify(thrown: unknown, isBulk: boolean): JobsError {
   const { code, statusCode, message } = thrown as { code?: string; statusCode?: number; message?: string };
   if (thrown instanceof JobsError) return thrown;
@@ -96,16 +108,6 @@ function fromFastify(thrown: unknown, isBulk: boolean): JobsError {
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE") {
     return new JobsError("script-too-large", "The request is too large: a script may have 1 MiB.", {
       field: "script",
-      cause: thrown,
-    });
-  }
-  if (
-    code === "FST_ERR_CTP_INVALID_JSON_BODY" ||
-    code === "FST_ERR_CTP_EMPTY_JSON_BODY" ||
-    code === "FST_ERR_CTP_INVALID_MEDIA_TYPE" ||
-    thrown instanceof SyntaxError
-  ) {
-    return new JobsError("body-not-json", "The body is not JSON: send one JSON object as application/json.", {
       cause: thrown,
     });
   }

@@ -19,6 +19,21 @@ test.each([
   expect(faultOf(() => parseInput(SubmitInput, given))).toMatchObject({ code, field });
 });
 
+const many = Array.from({ length: 1_001 }, (_, index) => index);
+
+test.each([
+  ["env", { env: Object.fromEntries(many.map((one) => [`1 ${one}`, "x"])) }],
+  ["interpreter", { interpreter: many }],
+  ["after.runs", { after: { runs: many } }],
+  ["retry.exitCodes", { retry: { count: 1, exitCodes: many } }],
+])("what has very many entries is refused before each of them is looked at: %s", (field, change) => {
+  expect(faultOf(() => parseInput(SubmitInput, { ...good, ...change }))).toMatchObject({
+    code: "invalid-request",
+    field,
+    message: expect.stringContaining("more than 1000 entries") as string,
+  });
+});
+
 test.each([
   [{ task: {} }, "invalid-request", "task.script"],
   [{ task: { script: 7 } }, "invalid-request", "task.script"],

@@ -1,19 +1,44 @@
 import { JobsError, type ErrorCode } from "@jobs/core";
 import type { z } from "zod";
 
+/** What a list or an object may have: each wrong entry costs zod an error of its own, a million of them half a minute. */
+const ENTRIES_MAX = 1_000;
+/** No schema looks deeper into what is sent. */
+const DEPTH_MAX = 6;
+
 /** Parses what a client sent; throws a {@link JobsError} that names the first field that is wrong, as `retry.count`. */
 export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const crowded = findCrowded(value);
+  if (crowded !== undefined) throw faultIn(value, crowded, notRight(crowded, `more than ${ENTRIES_MAX} entries`));
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const unrecognised = issue?.code === "unrecognized_keys" ? issue.keys.slice(0, 1) : [];
-  const field = [...(issue?.path ?? []), ...unrecognised].join(".");
-  const message = `${field === "" ? "The request" : `\`${field}\``} is not right: ${issue?.message ?? "unknown"}`;
-  throw new JobsError(
-    codeOf(field, value),
-    issue?.code === "custom" ? issue.message : message,
-    field === "" ? {} : { field },
-  );
+  const path = [...(issue?.path ?? []), ...unrecognised];
+  const why = unrecognised.length > 0 ? "there is no such field" : (issue?.message ?? "unknown");
+  throw faultIn(value, path, issue?.code === "custom" ? issue.message : notRight(path, why));
+}
+
+/** The path of a list or an object that has too many entries. */
+function findCrowded(value: unknown, path: readonly string[] = []): readonly string[] | undefined {
+  if (typeof value !== "object" || value === null || path.length > DEPTH_MAX) return undefined;
+  const keys = Array.isArray(value) ? value.keys() : Object.keys(value);
+  let count = 0;
+  for (const key of keys) {
+    if (++count > ENTRIES_MAX) return path;
+    const crowded = findCrowded((value as Record<string, unknown>)[key], [...path, String(key)]);
+    if (crowded !== undefined) return crowded;
+  }
+  return undefined;
+}
+
+function notRight(path: readonly PropertyKey[], why: string): string {
+  return `${path.length === 0 ? "The request" : `\`${path.join(".")}\``} is not right: ${why}`;
+}
+
+function faultIn(value: unknown, path: readonly PropertyKey[], message: string): JobsError {
+  const field = path.join(".");
+  return new JobsError(codeOf(field, value), message, field === "" ? {} : { field });
 }
 
 function codeOf(field: string, value: unknown): ErrorCode {

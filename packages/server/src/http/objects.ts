@@ -14,9 +14,11 @@ export interface ObjectRoutesOptions {
   readonly nowMs: () => number;
 }
 
+/** On a part of the app of its own: what is sent here is bytes. */
 export function registerObjectRoutes(app: FastifyInstance, options: ObjectRoutesOptions): void {
   const { artifacts, secret, auth, runs, nowMs } = options;
-  app.addContentTypeParser("application/octet-stream", (_request, payload, done) => done(null, payload));
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
 
   app.put<{ Params: { "*": string }; Querystring: Record<string, string> }>("/v1/objects/*", async (request, reply) => {
     const grant = verifyGrant(secret, { method: "PUT", key: request.params["*"], query: request.query }, nowMs());

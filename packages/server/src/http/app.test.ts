@@ -1,0 +1,70 @@
+/** A server on a real nats-server, asked over HTTP. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startNats, type NatsFixture } from "@jobs/core/testing";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startServer, type RunningServer } from "../server.ts";
+
+const TOKEN = "test-token";
+
+type Body = string | Uint8Array<ArrayBuffer>;
+
+let nats: NatsFixture;
+let directory: string;
+let server: RunningServer;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "jobs-server-"));
+  nats = await startNats();
+  server = await startServer({
+    nats: { url: nats.url },
+    host: "127.0.0.1",
+    port: 0,
+    tokens: [{ name: "tester", token: TOKEN }],
+    secret: "0123456789abcdef",
+    artifacts: { directory },
+  });
+});
+afterAll(async () => {
+  await server.stop();
+  await nats[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** What a POST is answered, and with how many bytes. */
+async function post(path: string, body: Body, type?: string) {
+  const response = await fetch(server.url + path, {
+    method: "POST",
+    body,
+    headers: { authorization: `Bearer ${TOKEN}`, ...(type === undefined ? {} : { "content-type": type }) },
+  });
+  const text = await response.text();
+  const { error } = JSON.parse(text) as { error?: { code: string; field?: string; message: string } };
+  return { status: response.status, sizeBytes: text.length, ...error };
+}
+
+test.each<[string, Body, string]>([
+  ["a text", "x".repeat(100_000), "text/plain"],
+  ["a JSON text", JSON.stringify("x".repeat(100_000)), "application/json"],
+  ["a list", JSON.stringify(Array.from({ length: 100_000 }, () => 1)), "application/json"],
+  ["nothing, as JSON", "null", "application/json"],
+  ["a number", "7", "application/json"],
+  ["bytes", new Uint8Array(100_000), "application/octet-stream"],
+  ["a form", "note=x", "application/x-www-form-urlencoded"],
+])("a body that is %s is no JSON object: a short answer says so", async (_, body, type) => {
+  const answer = await post("/v1/pause", body, type);
+  expect(answer).toMatchObject({ status: 400, code: "body-not-json" });
+  expect(answer.sizeBytes).toBeLessThan(300);
+});
+
+test("a JSON object is taken whatever the client calls it", async () => {
+  expect(await post("/v1/pause", JSON.stringify({ note: "as fetch sends a text" }))).toMatchObject({ status: 200 });
+  expect(await post("/v1/resume", new TextEncoder().encode("{}"))).toMatchObject({ status: 200 }); // of no type
+});
+
+test("of several fields that are not known only the first is named", async () => {
+  const wrong = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`field${index}`, 1]));
+  const answer = await post("/v1/pause", JSON.stringify(wrong));
+  expect(answer).toMatchObject({ status: 400, code: "invalid-request", field: "field0" });
+  expect(answer.sizeBytes).toBeLessThan(300);
+});
