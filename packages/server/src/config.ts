@@ -25,18 +25,18 @@ export interface ServerOptions {
   readonly slowReaderMs?: number | undefined;
 }
 
+const Word = z.string().regex(/^[\w-]+$/, "names and tokens have letters, digits, - and _, and at least one of them");
+
 /** `name:token` pairs, comma-separated; a token alone is named `token`. */
 const Tokens = z
   .string()
-  .min(1)
   .transform((text) =>
-    text.split(",").map((pair): AccessToken => {
+    text.split(",").map((pair) => {
       const colon = pair.indexOf(":");
-      return colon < 0
-        ? { name: "token", token: pair.trim() }
-        : { name: pair.slice(0, colon).trim(), token: pair.slice(colon + 1).trim() };
+      return { name: colon < 0 ? "token" : pair.slice(0, colon).trim(), token: pair.slice(colon + 1).trim() };
     }),
-  );
+  )
+  .pipe(z.array(z.object({ name: Word, token: Word })));
 
 const Environment = z.object({
   NATS_URL: z.string().min(1),

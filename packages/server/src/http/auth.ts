@@ -31,7 +31,7 @@ export class Auth {
   }
 
   #nameOf(token: string | undefined): string {
-    if (token === undefined) {
+    if (token === undefined || token === "") {
       throw new JobsError(
         "unauthenticated",
         "A token is needed: send it as `Authorization: Bearer <token>` (JOBS_TOKEN).",
