@@ -1,5 +1,7 @@
 /** A server on a real nats-server, asked over HTTP. */
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startNats, type NatsFixture } from "@jobs/core/testing";
@@ -16,7 +18,16 @@ let server: RunningServer;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "jobs-server-"));
   nats = await startNats();
-  server = await startServer({
+  server = await start();
+});
+afterAll(async () => {
+  await server.stop();
+  await nats[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const start = (): Promise<RunningServer> =>
+  startServer({
     nats: { url: nats.url },
     host: "127.0.0.1",
     port: 0,
@@ -24,12 +35,15 @@ beforeAll(async () => {
     secret: "0123456789abcdef",
     artifacts: { directory },
   });
-});
-afterAll(async () => {
-  await server.stop();
-  await nats[Symbol.asyncDispose]();
-  await rm(directory, { recursive: true, force: true });
-});
+
+/** A connection that keeps its own end open until it is ended here. */
+async function dial({ url }: RunningServer): Promise<{ socket: Socket; received: Promise<string> }> {
+  const socket = connect({ port: Number(new URL(url).port), host: "127.0.0.1", allowHalfOpen: true });
+  await once(socket, "connect");
+  let answer = "";
+  socket.setEncoding("utf8").on("data", (part: string) => void (answer += part));
+  return { socket, received: once(socket, "end").then(() => answer) };
+}
 
 /** What a POST is answered, and with how many bytes. */
 async function post(path: string, body: Body, type?: string) {
@@ -38,9 +52,9 @@ async function post(path: string, body: Body, type?: string) {
     body,
     headers: { authorization: `Bearer ${TOKEN}`, ...(type === undefined ? {} : { "content-type": type }) },
   });
-  const text = await response.text();
-  const { error } = JSON.parse(text) as { error?: { code: string; field?: string; message: string } };
-  return { status: response.status, sizeBytes: text.length, ...error };
+  const answer = await response.text();
+  const { error } = JSON.parse(answer) as { error?: { code: string; field?: string; message: string } };
+  return { status: response.status, sizeBytes: answer.length, ...error };
 }
 
 test.each<[string, Body, string]>([
@@ -67,4 +81,13 @@ test("of several fields that are not known only the first is named", async () =>
   const answer = await post("/v1/pause", JSON.stringify(wrong));
   expect(answer).toMatchObject({ status: 400, code: "invalid-request", field: "field0" });
   expect(answer.sizeBytes).toBeLessThan(300);
+});
+
+test("an upgrade that is refused ends its connection, though the client keeps its own end open", async () => {
+  const own = await start();
+  const { socket, received } = await dial(own);
+  socket.write("GET /v1/runs/x/follow HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  expect(await received).toContain("401 Unauthorized");
+  await own.stop(); // it waits for every connection
+  socket.destroy();
 });

@@ -213,6 +213,7 @@ function refuse(socket: Duplex, error: JobsError): void {
       : error.code === "operation-unknown"
         ? "404 Not Found"
         : "400 Bad Request";
+  socket.once("finish", () => socket.destroy()); // the other end may never end its own half
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
