@@ -33,7 +33,8 @@ export class DataLock implements Service {
     if (this.#server !== undefined) return;
     const server = createServer((socket) => {
       socket.on("error", () => undefined);
-      socket.end(JSON.stringify({ pid: process.pid, url: this.url } satisfies Holder));
+      const holder = JSON.stringify({ pid: process.pid, url: this.url } satisfies Holder);
+      socket.end(holder, () => socket.destroy()); // the other end may never end its own half
     });
     try {
       await new Promise<void>((resolve, reject) => {
