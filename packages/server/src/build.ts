@@ -264,6 +264,7 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
     syntax: new ShellSyntax(checker),
     version: VERSION,
     log,
+    bodyTimeoutMs: options.bodyTimeoutMs,
   });
   follow.attach(app.server);
   undo.push(() => app.close());

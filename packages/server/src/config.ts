@@ -23,6 +23,8 @@ export interface ServerOptions {
   readonly log?: Logger | undefined;
   /** A follower that takes nothing for this long is cut off, milliseconds; 30 s if not given. */
   readonly slowReaderMs?: number | undefined;
+  /** A request whose body has not come whole after this long is refused, milliseconds; 60 s if not given. */
+  readonly bodyTimeoutMs?: number | undefined;
 }
 
 const Word = z.string().regex(/^[\w-]+$/, "names and tokens have letters, digits, - and _, and at least one of them");

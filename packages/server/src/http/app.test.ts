@@ -1,11 +1,12 @@
 /** A server on a real nats-server, asked over HTTP. */
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startNats, type NatsFixture } from "@jobs/core/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ServerOptions } from "../config.ts";
 import { startServer, type RunningServer } from "../server.ts";
 
 const TOKEN = "test-token";
@@ -26,7 +27,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-const start = (): Promise<RunningServer> =>
+const start = (change: Partial<ServerOptions> = {}): Promise<RunningServer> =>
   startServer({
     nats: { url: nats.url },
     host: "127.0.0.1",
@@ -34,16 +35,22 @@ const start = (): Promise<RunningServer> =>
     tokens: [{ name: "tester", token: TOKEN }],
     secret: "0123456789abcdef",
     artifacts: { directory },
+    ...change,
   });
 
 /** A connection that keeps its own end open until it is ended here. */
-async function dial({ url }: RunningServer): Promise<{ socket: Socket; received: Promise<string> }> {
+async function dial({ url }: RunningServer) {
   const socket = connect({ port: Number(new URL(url).port), host: "127.0.0.1", allowHalfOpen: true });
   await once(socket, "connect");
   let answer = "";
   socket.setEncoding("utf8").on("data", (part: string) => void (answer += part));
-  return { socket, received: once(socket, "end").then(() => answer) };
+  const ended = Promise.race(["end", "error"].map((event) => once(socket, event)));
+  return { socket, answer: () => answer, ended };
 }
+
+/** The head of a POST of a pause whose body is to have so many bytes. */
+const head = (contentLength: number, token: string): string =>
+  `POST /v1/pause HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Length: ${contentLength}\r\n\r\n`;
 
 /** What a POST is answered, and with how many bytes. */
 async function post(path: string, body: Body, type?: string) {
@@ -85,9 +92,29 @@ test("of several fields that are not known only the first is named", async () =>
 
 test("an upgrade that is refused ends its connection, though the client keeps its own end open", async () => {
   const own = await start();
-  const { socket, received } = await dial(own);
+  const { socket, answer, ended } = await dial(own);
   socket.write("GET /v1/runs/x/follow HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
-  expect(await received).toContain("401 Unauthorized");
+  await ended;
+  expect(answer()).toContain("401 Unauthorized");
   await own.stop(); // it waits for every connection
+  socket.destroy();
+});
+
+test("a wrong token is refused before the body has come", async () => {
+  const { socket, answer } = await dial(server);
+  socket.write(head(1_000_000, "wrong"));
+  await expect.poll(answer).toContain("401 Unauthorized");
+  socket.destroy();
+});
+
+test.each([
+  [TOKEN, "400 Bad Request"],
+  ["wrong", "401 Unauthorized"],
+])("a body that does not come in time costs its sender the connection: token %s", async (token, status) => {
+  await using own = await start({ bodyTimeoutMs: 200 });
+  const { socket, answer, ended } = await dial(own);
+  socket.write(`${head(1_000_000, token)}{`);
+  await ended;
+  expect(answer()).toContain(status);
   socket.destroy();
 });

@@ -1,6 +1,12 @@
 /** The HTTP side of the server: the operations table as routes, and what is beside it. */
 import { httpStatusOf, JobsError, operations, REQUEST_MAX_BYTES, toJobsError, type OperationName } from "@jobs/core";
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import Fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from "fastify";
 import type { Logger } from "pino";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Auth } from "./auth.ts";
@@ -18,8 +24,18 @@ export interface AppOptions extends OperationsOptions, ObjectRoutesOptions {
   readonly health: () => Health;
   readonly metrics: Pick<Metrics, "contentType" | "text" | "onRejected">;
   readonly log: Logger;
+  /** Within this the body of an operation must have come, milliseconds. */
+  readonly bodyTimeoutMs?: number | undefined;
 }
 
+declare module "fastify" {
+  interface FastifyRequest {
+    /** The name that goes with its token. */
+    by: string;
+  }
+}
+
+const BODY_TIMEOUT_MS = 60_000;
 const JSON_TYPE = "application/json; charset=utf-8";
 
 export function createApp(options: AppOptions): FastifyInstance {
@@ -54,6 +70,7 @@ export function createApp(options: AppOptions): FastifyInstance {
       `There is no ${request.method} ${request.url.split("?")[0]}; see /openapi.json.`,
     );
   });
+  app.decorateRequest("by", "");
   const handlers = operationHandlers(options);
   for (const name of Object.keys(operations) as OperationName[]) registerOperation(app, name, { ...options, handlers });
   void app.register((objects, _, done) => {
@@ -84,14 +101,28 @@ function registerOperation(
     method,
     url: path.replaceAll(/\{(\w+)\}/g, ":$1"),
     config: { isBodyOptional: name !== "submitRun" && name !== "submitRuns" },
+    onRequest: async (request, reply) => {
+      limitBody(request, reply, options.bodyTimeoutMs ?? BODY_TIMEOUT_MS);
+      request.by = options.auth.fromHeaders(request.headers); // before the body is read
+    },
     handler: async (request, reply) => {
-      const by = options.auth.fromHeaders(request.headers);
       const given = { ...(request.query as object), ...(request.body as object | null), ...(request.params as object) };
-      const output = await handle(parseInput(input, given), by);
+      const output = await handle(parseInput(input, given), request.by);
       // As bytes: a text is gone through twice more, for its length and as it is written.
       return reply.code(successStatus).type(JSON_TYPE).send(jsonBytes(output));
     },
   });
+}
+
+/** Answers a request whose body takes too long, and ends its connection. */
+function limitBody({ raw }: FastifyRequest, reply: FastifyReply, limitMs: number): void {
+  const timer = setTimeout(() => {
+    if (raw.complete) return;
+    if (reply.sent) return void raw.destroy();
+    const message = `The body did not come within ${limitMs / 1000} s.`;
+    void reply.header("connection", "close").send(new JobsError("invalid-request", message));
+  }, limitMs);
+  for (const event of ["end", "close"]) raw.once(event, () => clearTimeout(timer));
 }
 
 function isObject(value: unknown): boolean {
