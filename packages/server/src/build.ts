@@ -267,14 +267,14 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
     bodyTimeoutMs: options.bodyTimeoutMs,
   });
   follow.attach(app.server);
+  // Begun last, as what it sends to agents has URLs of this server in it; ended after the app: what is in flight is still decided.
+  const duties = [deciding.asStandby(), lease];
+  undo.push(() => stopAll(duties));
   undo.push(() => app.close());
   undo.push(() => Promise.resolve(follow.stop()));
   await app.listen({ host: options.host, port: options.port });
   const { address, port, family } = app.server.address() as AddressInfo;
   url = `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
-  // Last: what it sends to agents has URLs of this server in it.
-  const duties = [deciding.asStandby(), lease];
-  undo.push(() => stopAll(duties));
   await startAll(duties);
   log.info({ url }, "listening");
   return url;

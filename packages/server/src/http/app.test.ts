@@ -118,3 +118,31 @@ test.each([
   expect(answer()).toContain(status);
   socket.destroy();
 });
+
+test("what is in flight is decided and answered although the server stops; a new connection is refused", async () => {
+  await using only = await startNats();
+  await using own = await start({ nats: { url: only.url } });
+  await expect.poll(() => fetch(`${own.url}/healthz`).then((one) => one.json())).toMatchObject({ deciding: own.id });
+  const body = JSON.stringify({ note: "slow" });
+  const { socket, answer, ended } = await dial(own);
+  socket.write(head(body.length, TOKEN).replace("Host: x", "Host: x\r\nExpect: 100-continue"));
+  await expect.poll(answer).toContain("100 Continue");
+  const stopped = own.stop();
+  await expect.poll(() => fetch(own.url).catch((error: Error) => String(error.cause))).toContain("ECONNREFUSED");
+  socket.write(body);
+  await ended;
+  expect(answer()).toMatch(/200 OK[^]*"note":"slow"/);
+  await stopped;
+  socket.destroy();
+});
+
+test("a request that does not end keeps a server from stopping for some seconds only", async () => {
+  const own = await start();
+  const { socket, answer, ended } = await dial(own);
+  socket.write(head(10, TOKEN).replace("Host: x", "Host: x\r\nExpect: 100-continue"));
+  await expect.poll(answer).toContain("100 Continue");
+  await own.stop();
+  await ended;
+  expect(answer()).not.toContain("200 OK");
+  socket.destroy();
+});

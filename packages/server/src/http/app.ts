@@ -12,6 +12,7 @@ import type { Metrics } from "../metrics/metrics.ts";
 import type { Auth } from "./auth.ts";
 import type { OperationsOptions } from "./handlers.ts";
 import type { Health } from "./health.ts";
+import { answerBeforeClose } from "./in-flight.ts";
 import { parseInput } from "./input.ts";
 import { jsonBytes } from "./json-bytes.ts";
 import { registerObjectRoutes, type ObjectRoutesOptions } from "./objects.ts";
@@ -44,8 +45,10 @@ export function createApp(options: AppOptions): FastifyInstance {
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: REQUEST_MAX_BYTES,
     routerOptions: { maxParamLength: 4_096 },
-    forceCloseConnections: true,
+    forceCloseConnections: true, // after what `answerBeforeClose` waits for
+    return503OnClosing: false,
   });
+  answerBeforeClose(app);
   const parseJson = app.getDefaultJsonParser("error", "error");
   app.removeAllContentTypeParsers();
   // Whatever it is called: `fetch` says text/plain of a text.
