@@ -92,7 +92,7 @@ test("the OpenAPI document has the shape of 3.1", () => {
   const ids = all.map(({ operation }) => operation.operationId);
   expect(new Set(ids).size).toBe(ids.length);
   for (const { path, method, operation } of all) {
-    expect(path).toMatch(/^\/v1\//);
+    expect(path).toMatch(/^\/(v1\/|metrics$|healthz$)/);
     expect(["get", "post", "put", "delete"]).toContain(method);
     expect(operation.summary.length).toBeGreaterThan(5);
     const inPath = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);

@@ -12,20 +12,27 @@ export function openApiDocument(version: string): Schema {
       required?: string[];
     };
     const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] as string);
-    const others = Object.keys(input.properties ?? {}).filter((key) => !inPath.includes(key));
+    const { properties = {}, required = [] } = input;
+    const others = Object.keys(properties).filter((key) => !inPath.includes(key));
     const isQuery = operation.method !== "POST";
     const parameters = [...inPath, ...(isQuery ? others : [])].map((key) => ({
       name: key,
       in: inPath.includes(key) ? "path" : "query",
-      required: inPath.includes(key) || (input.required ?? []).includes(key),
-      schema: input.properties?.[key] ?? {},
+      required: inPath.includes(key) || required.includes(key),
+      schema: properties[key] ?? {},
     }));
     const hasBody = !isQuery && others.length > 0;
+    const inBody = required.filter((key) => others.includes(key));
+    const body = {
+      ...input,
+      properties: Object.fromEntries(others.map((key) => [key, properties[key]])),
+      required: inBody,
+    };
     (paths[operation.path] ??= {})[operation.method.toLowerCase()] = {
       operationId: name,
       summary: operation.summary,
       parameters,
-      ...(hasBody ? { requestBody: { required: true, content: json(input) } } : {}),
+      ...(hasBody ? { requestBody: { required: inBody.length > 0, content: json(body) } } : {}),
       responses: {
         [operation.successStatus]: {
           description: "Done.",
@@ -36,6 +43,9 @@ export function openApiDocument(version: string): Schema {
     };
   }
   paths[streams.follow("{run}")] = { get: followOperation() };
+  paths["/v1/runs/{run}/artifacts/{name}"] = { get: artifactOperation() };
+  paths["/metrics"] = { get: metricsOperation() };
+  paths["/healthz"] = { get: healthOperation() };
   return {
     openapi: "3.1.0",
     info: { title: "Jobs", version, description: "Runs scripts on your own servers." },
@@ -57,8 +67,65 @@ function followOperation(): Schema {
       { name: "run", in: "path", required: true, schema: { type: "string" } },
       { name: "log", in: "query", required: false, schema: { type: "integer", minimum: 0 } },
       { name: "attempt", in: "query", required: false, schema: { type: "integer", minimum: 1 } },
+      {
+        name: "only",
+        in: "query",
+        required: false,
+        description: "If given, the log is that of `attempt` alone.",
+        schema: { type: "string" },
+      },
     ],
     responses: { 101: { description: "Switching to WebSocket; see protocol/frames.ts for the frames." } },
+  };
+}
+
+function artifactOperation(): Schema {
+  return {
+    operationId: "getArtifact",
+    summary: "The content of one artifact; of the last attempt if none is named.",
+    parameters: [
+      { name: "run", in: "path", required: true, schema: { type: "string" } },
+      {
+        name: "name",
+        in: "path",
+        required: true,
+        description: "As `listArtifacts` has it; its slashes are slashes of the path.",
+        schema: { type: "string" },
+      },
+      { name: "attempt", in: "query", required: false, schema: { type: "integer", minimum: 1 } },
+    ],
+    responses: {
+      200: {
+        description: "Its bytes; `jobs-sha256` is their hash.",
+        content: { "application/octet-stream": {} },
+      },
+      default: { description: "What went wrong.", content: json({ $ref: "#/components/schemas/Error" }) },
+    },
+  };
+}
+
+function metricsOperation(): Schema {
+  return {
+    operationId: "getMetrics",
+    summary: "What Prometheus is told; see docs/metrics.md.",
+    parameters: [],
+    responses: {
+      200: { description: "In Prometheus' text form.", content: { "text/plain": { schema: { type: "string" } } } },
+      default: { description: "What went wrong.", content: json({ $ref: "#/components/schemas/Error" }) },
+    },
+  };
+}
+
+function healthOperation(): Schema {
+  return {
+    operationId: "getHealth",
+    summary: "How this server stands; it needs no token.",
+    security: [],
+    parameters: [],
+    responses: {
+      200: { description: "It can answer.", content: json({ type: "object" }) },
+      503: { description: "It cannot just now.", content: json({ type: "object" }) },
+    },
   };
 }
 
