@@ -55,6 +55,7 @@ test("--once starts the stack, runs the first job, fetches its file, stops all, 
     expect(output()).toContain(text);
   }
   expect(output()).not.toContain("\u001B");
+  expect(output()).not.toContain("another program"); // any port was asked for
   expect(await readFile(join(folder.path, "first-job/report.txt"), "utf8")).toContain("Primes below 40000: 4203\n");
   await expect.poll(() => folder.pids()).toEqual([]);
 });

@@ -68,7 +68,7 @@ function showPart({ options, screen }: Start, part: LocalPart, line: string): vo
   if (part === "data") {
     screen.line();
     screen.part(part, `${screen.path(line)} (for another one: npm start -- --data DIR, or JOBS_DATA_DIR)`);
-  } else if (part === "server" && !line.endsWith(`:${options.port}`)) {
+  } else if (part === "server" && options.isPortOptional && !line.endsWith(`:${options.port}`)) {
     screen.part(part, `${line} (another program has port ${options.port})`);
   } else screen.part(part, line);
 }
