@@ -1,4 +1,4 @@
-import type { JobView } from "@jobs/core";
+import type { JobsError, JobView } from "@jobs/core";
 import { expect, test } from "vitest";
 import { connect } from "./index.ts";
 import { startContractServer, type Answer, type Request } from "./testing/index.ts";
@@ -90,4 +90,24 @@ test("a dry run writes nothing; without prune what is left of the set is kept", 
   const kept = await server.client.applyJobs({ old: {} });
   expect(kept).toMatchObject([{ job: "old" }, { job: "busy", kind: "kept" }]);
   expect(server.written()).toEqual(["old"]);
+});
+
+test("what is no map of jobs, no job, or no field of one is refused, and nothing is asked or deleted", async () => {
+  await using server = await startServer();
+  const apply = (jobs: unknown) => server.client.applyJobs(jobs as Record<string, object>, { prune: true });
+  const script = { task: { script: "true" } };
+  const error = await apply({
+    a: { ...script, schedule: [], appliedFrom: "x" },
+    b: null,
+    c: [],
+    good: {},
+    d: undefined,
+  }).catch((one: unknown) => one);
+  expect(error).toMatchObject({ code: "invalid-request", field: "jobs.a.schedule" });
+  expect((error as JobsError).details?.["problems"]).toMatchObject(
+    ["jobs.a.schedule", "jobs.a.appliedFrom", "jobs.b", "jobs.c", "jobs.d"].map((field) => ({ field })),
+  );
+  for (const jobs of [[{ name: "a", ...script }], new Map([["a", script]]), null, undefined, "a"])
+    await expect(apply(jobs)).rejects.toMatchObject({ code: "invalid-request", field: "jobs" });
+  expect(server.requests).toEqual([]);
 });

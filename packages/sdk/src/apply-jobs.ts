@@ -24,6 +24,7 @@ export interface ApplyOptions extends CallOptions {
 }
 
 const DEFAULT_SET = "default";
+const FIELDS: ReadonlySet<string> = new Set(["task", "schedules", "policy"] satisfies (keyof JobInput)[]);
 
 interface Named {
   readonly name: string;
@@ -56,7 +57,14 @@ export async function applyJobs(
   return done;
 }
 
+/** Throws `invalid-request`, whose `details.problems` has all that is wrong. */
 function namedOf(jobs: Readonly<Record<string, JobInput>>, appliedFrom: string): readonly Named[] {
+  if (!isMap(jobs)) {
+    const message = "The jobs are a map by their names: { nightly: { task, schedules, policy } }.";
+    throw new JobsError("invalid-request", message, { field: "jobs" });
+  }
+  const problems = Object.entries(jobs).flatMap(([name, job]) => problemsOf(job).map((one) => inSetOf(name, one)));
+  if (problems.length > 0) throw allOf(problems);
   const named = new Map<string, Named>();
   for (const [given, { task, schedules, policy }] of Object.entries(jobs)) {
     const name = normaliseJobName(given);
@@ -68,6 +76,17 @@ function namedOf(jobs: Readonly<Record<string, JobInput>>, appliedFrom: string):
     named.set(name, { name, said });
   }
   return [...named.values()];
+}
+
+/** What is left out of a job is taken from it: so a field that is not known is none that may be passed over. */
+function problemsOf(job: JobInput): readonly JobsError[] {
+  if (!isMap(job)) return [new JobsError("invalid-request", "A job is { task, schedules, policy }.", { field: "" })];
+  const unknown = Object.keys(job).filter((field) => !FIELDS.has(field));
+  return unknown.map((field) => new JobsError("invalid-request", "There is no such field.", { field }));
+}
+
+function isMap(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !(Symbol.iterator in value);
 }
 
 /** What would become of a job, or what is wrong with what is said of it. */
