@@ -107,6 +107,23 @@ test("what is wrong with one, whatever it is, is left to the server to say", asy
   expect(server.requests.flatMap(runsOf)).toMatchObject(inputs);
 });
 
+test("one that is no submission, or that JSON has no word for, has its error in its place, and the others go", async () => {
+  await using server = await startContractServer({ answer: acceptAll });
+  const endless = named("b", { timeoutMs: NaN });
+  const inputs = [null, named("a"), 5, undefined, endless, named("c", { priority: 5n as never }), named("d")];
+  const results = await connect(server).submitJobs(inputs as SubmitInput[]);
+  expect(results.map((one) => (one instanceof JobsError ? [one.code, one.field] : one.job))).toEqual([
+    ["invalid-request", undefined],
+    "a",
+    ["invalid-request", undefined],
+    ["invalid-request", undefined],
+    ["invalid-request", "timeoutMs"],
+    ["invalid-request", "priority"],
+    "d",
+  ]);
+  expect(server.requests.map((request) => runsOf(request).length)).toEqual([2]);
+});
+
 test("once one is not answered no later one is sent, also when another was answered after it", async () => {
   let answerSecond: () => void = () => undefined;
   await using server = await startContractServer({

@@ -13,7 +13,8 @@ import {
 import { Backoff, pause } from "./backoff.ts";
 import { call } from "./call.ts";
 import type { Connection } from "./connection.ts";
-import { givenUp, keyed, REPEATED, textOf, TIMEOUT_MS, type SubmitOptions } from "./submission.ts";
+import { jsonTextOf } from "./json-text.ts";
+import { givenUp, keyed, REPEATED, TIMEOUT_MS, type SubmitOptions } from "./submission.ts";
 
 /** What came of one of them. */
 export type Submitted = Extract<SubmitResult, { run: unknown }>;
@@ -44,7 +45,7 @@ export async function submitAll(
 ): Promise<(Submitted | JobsError)[]> {
   const results: (Submitted | JobsError)[] = [];
   let lost: JobsError | undefined;
-  const copies = inputs.map((input) => keyed(input));
+  const copies = inputs.map((input) => madeOf(() => keyed(input)));
   let underWay: readonly UnderWay[] = [];
   for (const request of requestsOf(pending())) {
     const jobs = jobsOf(request);
@@ -61,8 +62,12 @@ export async function submitAll(
   return results;
 
   function* pending(): Generator<Pending> {
-    for (const [at, input] of copies.entries())
-      yield { input, text: textOf(input), settle: (result) => (results[at] = result) };
+    for (const [at, input] of copies.entries()) {
+      const settle = (result: Submitted | JobsError): void => void (results[at] = result);
+      const one = input instanceof JobsError ? input : madeOf(() => ({ input, text: jsonTextOf(input), settle }));
+      if (one instanceof JobsError) settle(one);
+      else yield one;
+    }
   }
 
   async function send(request: readonly Pending[]): Promise<void> {
@@ -71,6 +76,16 @@ export async function submitAll(
       lost === undefined ? await submitRequest(connection, request, options) : { pending: request, error: lost };
     lost ??= left.error;
     for (const { input, settle } of left.pending) settle(givenUp(left.error ?? unsaid(), input.key));
+  }
+}
+
+/** What is made, or what this one alone is to blame for. */
+function madeOf<Made>(make: () => Made): Made | JobsError {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof JobsError) return error;
+    throw error;
   }
 }
 

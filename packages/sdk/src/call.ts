@@ -8,6 +8,7 @@ import {
   type OperationOutput,
 } from "@jobs/core";
 import type { Connection } from "./connection.ts";
+import { jsonTextOf } from "./json-text.ts";
 
 /** How one call may be ended early. */
 export interface CallOptions {
@@ -40,7 +41,7 @@ export async function call<N extends OperationName>(
     delete rest[name];
     return pathPart(name, value);
   });
-  const body = "body" in request ? request.body : Object.keys(rest).length > 0 ? JSON.stringify(rest) : undefined;
+  const body = "body" in request ? request.body : Object.keys(rest).length > 0 ? jsonTextOf(rest) : undefined;
   const received = await send(connection, method === "POST" ? filled : filled + queryOf(rest), {
     ...options,
     method,

@@ -203,10 +203,11 @@ test("one that is given up before it was sent, or cannot be sent, keeps no later
   const given = jobs.submitJob(named("a"), { signal: stop.signal });
   stop.abort(new Error("enough"));
   await expect(given).rejects.toThrow("enough");
-  await expect(jobs.submitJob({ ...named("b"), env: { N: 1n as unknown as string } })).rejects.toThrow(TypeError);
+  const unsaid = { ...named("b"), env: { N: 1n as unknown as string } };
+  await expect(jobs.submitJob(unsaid)).rejects.toMatchObject({ code: "invalid-request", field: "env.N" });
   const nothing = { ...named("d"), toJSON: () => undefined };
   const beside = jobs.submitJob(named("e"));
-  await expect(jobs.submitJob(nothing)).rejects.toThrow(TypeError);
+  await expect(jobs.submitJob(nothing)).rejects.toMatchObject({ code: "invalid-request" });
   expect((await beside).job).toBe("e");
   expect((await jobs.submitJob(named("c"))).job).toBe("c");
 });

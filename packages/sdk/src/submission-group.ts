@@ -7,7 +7,8 @@ import { JobsError, type SubmitInput } from "@jobs/core";
 import { requestsOf, tryOnce, type Pending, type Submitted } from "./bulk.ts";
 import { timerMs, unreachable } from "./call.ts";
 import type { Connection } from "./connection.ts";
-import { givenUp, keyed, submit, textOf, TIMEOUT_MS, TRY_MS, type SubmitOptions } from "./submission.ts";
+import { jsonTextOf } from "./json-text.ts";
+import { givenUp, keyed, submit, TIMEOUT_MS, TRY_MS, type SubmitOptions } from "./submission.ts";
 
 /** So many requests at once. */
 const UNDER_WAY_MAX = 2;
@@ -38,7 +39,7 @@ export class SubmissionGroup {
     const { signal, timeoutMs = TIMEOUT_MS } = options;
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      const text = textOf(input); // what cannot be sent is told to this one alone
+      const text = jsonTextOf(input); // what cannot be sent is told to this one alone
       const giveUpAt = performance.now() + timeoutMs;
       const onAbort = (): void => reject(signal?.reason as Error);
       signal?.addEventListener("abort", onAbort, { once: true });

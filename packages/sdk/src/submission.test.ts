@@ -78,6 +78,37 @@ test("without address or token the error says what to set", () => {
   expect(() => connect({ url: "x:1", token: "t" })).toThrow(expect.objectContaining({ code: "config-invalid" }));
 });
 
+test.each([
+  [{ timeoutMs: NaN }, "timeoutMs"],
+  [{ retry: { count: 1, backoff: { kind: "fixed" as const, delayMs: -Infinity } } }, "retry.backoff.delayMs"],
+  [{ on: { any: "a", prefer: ["a", Infinity as never] } }, "on.prefer.1"],
+  [{ priority: 5n as never }, "priority"],
+])("a number that JSON has no word for is refused with its field: %o", async (more, field) => {
+  await using server = await startContractServer({ answer: () => accepted });
+  const jobs = connect(server);
+  const refused = { code: "invalid-request", field, message: expect.stringContaining(field) as string };
+  await expect(jobs.submitJob({ ...INPUT, ...more })).rejects.toMatchObject(refused);
+  await expect(jobs.rerunRun("abcdefgh", more as object)).rejects.toMatchObject(refused);
+  await expect(jobs.saveJob("a", { policy: more as object })).rejects.toMatchObject({ field: `policy.${field}` });
+  const problem = { field: `jobs.a.policy.${field.replace(".1", "[1]")}` };
+  await expect(jobs.applyJobs({ a: { policy: more as object } })).rejects.toMatchObject(problem);
+  expect(server.requests.filter(({ method }) => method === "POST")).toEqual([]);
+});
+
+test("null is sent where it is said, and no submission at all is refused", async () => {
+  await using server = await startContractServer({ answer: () => accepted });
+  const jobs = connect(server);
+  const said = { ...INPUT, script: '{"a":null}', lostAfterMs: null };
+  await jobs.submitJob(said);
+  expect(server.requests[0]?.body).toMatchObject(said);
+  const around: { on?: unknown } = {};
+  around.on = around;
+  await expect(jobs.submitJob(around as never)).rejects.toMatchObject({ code: "invalid-request", field: "on.on" });
+  for (const none of [null, undefined, 5, "a"])
+    await expect(jobs.submitJob(none as never)).rejects.toMatchObject({ code: "invalid-request" });
+  expect(server.requests).toHaveLength(1);
+});
+
 test("path and query are filled from the input", async () => {
   const view = viewOf();
   await using server = await startContractServer({

@@ -59,20 +59,16 @@ export function givenUp(error: JobsError, key: string): JobsError {
   return new JobsError(error.code, message, { cause: error, details: { ...error.details, key } });
 }
 
-/** A submission as it is sent. Throws a TypeError when JSON has no word for it. */
-export function textOf(input: object): string {
-  const text = JSON.stringify(input) as string | undefined;
-  if (text === undefined) throw new TypeError("The submission cannot be sent: as JSON it is nothing.");
-  return text;
-}
-
 const KEY_BYTES = 16;
 /** Random bytes for the next keys: to ask for them costs as much for many as for a few. */
 const random = new Uint8Array(256 * KEY_BYTES);
 let used = random.length;
 
-/** The submission with its key: a random one when it has none. */
-export function keyed<Input extends Request["input"]>({ key, ...input }: Input): Input & { readonly key: string } {
+/** The submission with its key: a random one when it has none. Throws `invalid-request` when it is no object. */
+export function keyed<Input extends Request["input"]>(given: Input): Input & { readonly key: string } {
+  if (typeof given !== "object" || (given as unknown) === null)
+    throw new JobsError("invalid-request", "A submission is an object: { name, script, … }.");
+  const { key, ...input } = given;
   return { key: key ?? randomKey(), ...input } as Input & { readonly key: string };
 }
 
