@@ -1,6 +1,7 @@
 /** The command line: names, options, help. What a command does is loaded when it runs, so that help comes at once. */
 import { Command } from "commander";
 import type { GetOptions } from "./commands/artifact-get.ts";
+import type { ArtifactOptions } from "./commands/artifact-list.ts";
 import type { ListOptions } from "./commands/run-list.ts";
 import type { LogsOptions } from "./commands/run-logs.ts";
 import type { SubmitOptions } from "./commands/run-submit.ts";
@@ -31,6 +32,8 @@ Exit codes: of "submit --follow" the script's own, 128+n when signal n ended it,
   117 not all hosts completed it, 119 unknown end, 124 timeout.
   Errors: 64 wrong input, 65 refused script, 66 not found, 69 no answer, 75 job busy or queue full, 77 token refused, 78 configuration.
   130 Ctrl-C: the run goes on.`;
+
+const HOST = "of a run on several hosts: on this one, by its name or id";
 
 /** Builds the program; nothing runs before it is given arguments. */
 export function makeProgram(io: CliIo, execute: Execute): Command {
@@ -85,7 +88,7 @@ function addRunCommands(program: Command, execute: Execute): void {
     .option("-f, --follow", "go on until the run has ended")
     .option("--from <offset>", "begin at this byte", "0")
     .option("--attempt <number>", "of this attempt and no other")
-    .option("--host <agent>", "of a run on several hosts: on this one, by its name or id")
+    .option("--host <agent>", HOST)
     .action((run: string, options: LogsOptions, command: Command) =>
       execute(
         async (context) => (await import("./commands/run-logs.ts")).printRunLog(context, run, options),
@@ -146,7 +149,8 @@ function addArtifactCommands(program: Command, execute: Execute): void {
     .description("List them.")
     .argument("<run>", RUN)
     .option("--attempt <number>", "of an earlier attempt")
-    .action((run: string, options: { attempt?: string }, command: Command) =>
+    .option("--host <agent>", HOST)
+    .action((run: string, options: ArtifactOptions, command: Command) =>
       execute(
         async (context) => (await import("./commands/artifact-list.ts")).listArtifacts(context, run, options),
         command.optsWithGlobals(),
@@ -160,6 +164,7 @@ function addArtifactCommands(program: Command, execute: Execute): void {
     .option("-o, --output <dir>", "folder to write to, - for standard output", ".")
     .option("--force", "replace files that exist")
     .option("--attempt <number>", "of an earlier attempt")
+    .option("--host <agent>", HOST)
     .action((...[run, name, options, command]: [string, string | undefined, GetOptions, Command]) =>
       execute(
         async (context) => (await import("./commands/artifact-get.ts")).getArtifacts(context, { run, name }, options),

@@ -3,15 +3,15 @@ import { dirname, join } from "node:path";
 import { JobsError } from "@jobs/core";
 import type { RunArtifact } from "@jobs/sdk";
 import type { Context } from "../context.ts";
-import { getMeantRun } from "../find-run.ts";
+import type { ArtifactOptions } from "./artifact-list.ts";
+import { getMeantPart } from "./run-hosts.ts";
 import { attemptOf } from "./run-logs.ts";
 
 /** Options of `jobs artifacts get`. */
-export interface GetOptions {
+export interface GetOptions extends ArtifactOptions {
   /** The folder to write to; `-` for standard output. */
   readonly output: string;
   readonly force?: boolean;
-  readonly attempt?: string;
 }
 
 /** What leads elsewhere: on Windows a backslash parts folders, everywhere else it is a character of a name. */
@@ -28,7 +28,7 @@ export async function getArtifacts(context: Context, wish: Wish, options: GetOpt
   const { jobs, output, io } = context;
   const { name } = wish;
   const signal = io.interrupt;
-  const run = await jobs.run((await getMeantRun(context, wish.run)).run, { signal });
+  const run = await jobs.run((await getMeantPart(context, wish.run, options)).run, { signal });
   if (run.view.times.settledAt === undefined)
     output.note(`jobs: ${run.view.sentence} Its files come when it is settled; waiting …`);
   const all = await run.artifacts({ signal, attempt: attemptOf(options) });

@@ -1,15 +1,21 @@
 import type { Context } from "../context.ts";
-import { getMeantRun } from "../find-run.ts";
 import type { Cell } from "../output.ts";
 import { sizeText } from "../view-text.ts";
+import { getMeantPart } from "./run-hosts.ts";
 import { attemptOf } from "./run-logs.ts";
 
 const HEADER = ["SIZE", "SHA-256", "NAME"].map((text): Cell => ({ text, colour: "dim" }));
 
+/** Options of `jobs artifacts`. */
+export interface ArtifactOptions {
+  readonly attempt?: string;
+  readonly host?: string;
+}
+
 /** Prints the files that a run left. */
-export async function listArtifacts(context: Context, meant: string, options: { attempt?: string }): Promise<void> {
+export async function listArtifacts(context: Context, meant: string, options: ArtifactOptions): Promise<void> {
   const { jobs, output, io } = context;
-  const { run } = await getMeantRun(context, meant);
+  const { run } = await getMeantPart(context, meant, options);
   const { settled, artifacts } = await jobs.listArtifacts(run, { signal: io.interrupt, attempt: attemptOf(options) });
   if (output.isJson) return output.json({ run, settled, artifacts });
   if (artifacts.length > 0) {

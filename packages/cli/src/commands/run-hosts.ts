@@ -21,8 +21,23 @@ export async function listHosts(context: Context, meant: string): Promise<void> 
   ]);
 }
 
-/** The part of a run on one of its hosts. */
-export async function getPart({ jobs, io }: Context, { run }: RunView, host: string): Promise<RunView> {
+/**
+ * The run that has a log and files: that which a user means, or its part on a host. Throws `invalid-request` for one on
+ * several hosts of which none is named.
+ */
+export async function getMeantPart(
+  context: Context,
+  meant: string,
+  { host }: { readonly host?: string },
+): Promise<RunView> {
+  const whole = await getMeantRun(context, meant);
+  if (host !== undefined) return await getPart(context, whole, host);
+  if (whole.hosts === undefined) return whole;
+  const message = `Run ${whole.run} is on ${whole.hosts.total} hosts, each of which has a log and files of its own: say which with --host; jobs hosts ${whole.run} lists them.`;
+  throw new JobsError("invalid-request", message, { field: "host" });
+}
+
+async function getPart({ jobs, io }: Context, { run }: RunView, host: string): Promise<RunView> {
   const hosts = await jobs.listHosts(run, { signal: io.interrupt });
   const part = hosts.find(({ agent, name }) => agent === host || name === host);
   if (part?.run !== undefined) return part.run;

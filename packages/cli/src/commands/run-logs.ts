@@ -3,7 +3,7 @@ import type { RunView } from "@jobs/sdk";
 import type { Context } from "../context.ts";
 import { getMeantRun } from "../find-run.ts";
 import { printLog, printState, printToEnd } from "../follow-run.ts";
-import { getPart } from "./run-hosts.ts";
+import { getMeantPart } from "./run-hosts.ts";
 
 /** Options of `jobs logs`. */
 export interface LogsOptions {
@@ -17,9 +17,10 @@ export interface LogsOptions {
 export async function printRunLog(context: Context, meant: string, options: LogsOptions): Promise<void> {
   const from = offsetOf(options.from ?? "0");
   const only = attemptOf(options);
-  const whole = await getMeantRun(context, meant);
-  const part = options.host === undefined ? whole : await getPart(context, whole, options.host);
-  const run = await context.jobs.run(part.run, { signal: context.io.interrupt });
+  // Of one on several hosts it can be followed how they stand.
+  const isWhole = options.follow === true && options.host === undefined;
+  const meantRun = await (isWhole ? getMeantRun(context, meant) : getMeantPart(context, meant, options));
+  const run = await context.jobs.run(meantRun.run, { signal: context.io.interrupt });
   const { output } = context;
   const hadEnded = run.view.times.endedAt !== undefined;
   if (output.isJson || !hadEnded) printState(output, run.view);
