@@ -53,11 +53,11 @@ async function startServer() {
   return Object.assign(server, { run: (...argv: readonly string[]) => runCommand(argv, { env }) });
 }
 
-const COMMANDS = [
+const COMMANDS: string[][] = [
   ["logs", "nightly"],
   ["artifacts", "nightly"],
   ["artifacts", "get", "nightly", "a", "-o", "-"],
-] as const;
+];
 
 test.each(COMMANDS)("%s %s of a run on several hosts says how to ask for one of them", async (...argv) => {
   await using server = await startServer();
