@@ -122,11 +122,11 @@ test("a job that was made by hand is of the set once the file changes it; one of
 const OK = `{ task: { script: "true", on: alpha } }`;
 /** What is wrong, where it is and what is said. */
 const WRONG: readonly [string, { text: string; field?: string; code?: string; line?: number; message?: string }][] = [
-  ["not YAML", { text: "jobs: [", field: "file", message: "line 1" }],
-  ["nothing", { text: "" }],
+  ["not YAML", { text: "jobs: [", field: "file", message: ":1:8: " }],
+  ["nothing", { text: "", field: "jobs" }],
   ["two documents", { text: `jobs: {}\n---\njobs: {}`, field: "file" }],
   ["a tag that nobody knows", { text: `jobs: { a: !secret x }`, field: "file" }],
-  ["a name that comes twice", { text: `jobs:\n  a: ${OK}\n  a: ${OK}`, field: "file", message: "line 3" }],
+  ["a name that comes twice", { text: `jobs:\n  a: ${OK}\n  a: ${OK}`, field: "file", message: ":3:3: " }],
   ["two jobs with one name", { text: `jobs:\n  - { name: a }\n  - { name: a }`, field: "jobs[1]", line: 3 }],
   ["an unknown field", { text: `jobs:\n  ok: ${OK}\n  b:\n    taks: {}`, field: "jobs.b.taks", line: 4 }],
   [

@@ -21,7 +21,9 @@ export async function readJobsFile(file: string, io: CliIo): Promise<ReadJobs> {
   const document = parseDocument(text, { lineCounter: lines, merge: true });
   const [fault] = [...document.errors, ...document.warnings];
   if (fault !== undefined) {
-    const message = `${nameOf(file)} is not YAML as it must be: ${fault.message.split("\n")[0]}`;
+    const { line, col } = lines.linePos(fault.pos[0]);
+    const what = fault.message.split("\n")[0]?.replace(/ at line \d+, column \d+:$/, "");
+    const message = `${nameOf(file)}:${line}:${col}: it is not YAML as it must be: ${what}`;
     throw new JobsError("invalid-request", message, { field: "file", cause: fault });
   }
   const lineAt = (path: FilePath): number | undefined => lineOf(document, lines, path);

@@ -2,7 +2,7 @@ import { exitCodeOf, JobsError } from "@jobs/core";
 import type { FieldDifference, JobDifference } from "@jobs/sdk";
 import type { Context } from "../context.ts";
 import { readJobsFile } from "../jobs-file.ts";
-import type { Cell } from "../output.ts";
+import type { Cell, Output } from "../output.ts";
 
 /** Options of `jobs apply`. */
 export interface ApplyOptions {
@@ -25,22 +25,26 @@ const MARKS = {
 export async function applyFile(context: Context, options: ApplyOptions): Promise<number> {
   const { jobs: client, output, io } = context;
   const { dryRun, prune } = options;
-  const file = await readJobsFile(options.file, io);
+  const file = await readJobsFile(options.file, io).catch((error: unknown) => tellAll(output, error));
   const set = options.set ?? file.set ?? DEFAULT_SET;
   const onPlan = (plan: readonly JobDifference[]): void => void (output.isJson || print(context, plan, options));
   const call = { set, dryRun, prune, onPlan, signal: io.interrupt };
-  const done = await client.applyJobs(file.jobs, call).catch((error: unknown) => {
-    if (!(error instanceof JobsError)) throw error;
-    const located = file.located(error);
-    const [, ...others] = (located.details?.["problems"] as readonly { message: string }[] | undefined) ?? [];
-    for (const { message } of others) output.note(message);
-    throw located;
-  });
+  const done = await client
+    .applyJobs(file.jobs, call)
+    .catch((error: unknown) => tellAll(output, error instanceof JobsError ? file.located(error) : error));
   if (output.isJson) output.json({ set, dryRun: dryRun === true, jobs: done.map(documentOf) });
   const failed = done.filter(({ error }) => error !== undefined);
   for (const { job, error } of failed) output.note(`${job}: ${error?.message ?? ""} (${error?.code ?? ""})`);
   const [first] = failed;
   return first?.error === undefined ? 0 : exitCodeOf(first.error.code);
+}
+
+/** Throws what is wrong; of several faults it says all but the first, which the error is about. */
+function tellAll(output: Output, error: unknown): never {
+  const { details } = error instanceof JobsError ? error : {};
+  const [, ...others] = (details?.["problems"] as readonly { message: string }[] | undefined) ?? [];
+  for (const { message } of others) output.note(message);
+  throw error;
 }
 
 function documentOf({ error, ...difference }: JobDifference): object {
@@ -50,7 +54,7 @@ function documentOf({ error, ...difference }: JobDifference): object {
 function print({ output }: Context, plan: readonly JobDifference[], { dryRun, prune }: ApplyOptions): void {
   for (const { job, kind, fields } of plan) {
     output.table([[MARKS[kind], `${job}: ${TEXTS[kind]}`]]);
-    for (const field of fields) for (const line of linesOf(field, kind)) output.line(`     ${line}`);
+    for (const field of fields) for (const line of linesOf(field, kind)) output.line(`     ${line}`.replace(/\n$/, ""));
   }
   const count = (kind: JobDifference["kind"]): string => `${plan.filter((one) => one.kind === kind).length} ${kind}`;
   const left = prune === true ? count("pruned") : count("kept");
@@ -69,10 +73,15 @@ const TEXTS = {
 /** A field of a new job has no value before; of a text of several lines, those that differ. */
 function linesOf({ field, before, after }: FieldDifference, kind: JobDifference["kind"]): readonly string[] {
   if (isLong(before) || isLong(after)) {
-    const [removed, added] = differingLines(textOf(before), textOf(after));
+    const [removed, added] = differing(linesIn(before), linesIn(after));
     return [`${field}:`, ...removed.map((line) => `  - ${line}`), ...added.map((line) => `  + ${line}`)];
   }
   return [kind === "added" ? `${field}: ${textOf(after)}` : `${field}: ${textOf(before)} → ${textOf(after)}`];
+}
+
+/** Each with the newline that ends it; none of what is not said. */
+function linesIn(value: unknown): readonly string[] {
+  return value === undefined ? [] : textOf(value).split(/(?<=\n)/);
 }
 
 function isLong(value: unknown): boolean {
@@ -85,8 +94,7 @@ function textOf(value: unknown): string {
 }
 
 /** What is left of each when the lines are away that both begin with and both end with. */
-function differingLines(before: string, after: string): readonly [readonly string[], readonly string[]] {
-  const [old, now] = [before.split("\n"), after.split("\n")];
+function differing(old: readonly string[], now: readonly string[]): readonly [readonly string[], readonly string[]] {
   let same = 0;
   while (same < Math.min(old.length, now.length) && old[same] === now[same]) same++;
   let end = 0;

@@ -11,7 +11,7 @@ function problemsOf(value: unknown): unknown {
   } catch (error) {
     const { code, field, details } = error as JobsError;
     const problems = details?.["problems"] as { field: string }[];
-    expect([code, field]).toEqual(["invalid-request", problems[0]?.field || undefined]);
+    expect([code, field]).toEqual(["invalid-request", problems[0]?.field]);
     return problems.map((one) => one.field);
   }
   return "none";
@@ -35,8 +35,8 @@ test("jobs are a map by name or a list with names; names are as everywhere", () 
 });
 
 test.each<[string, unknown, string[]]>([
-  ["nothing", null, [""]],
-  ["no map", ["a"], [""]],
+  ["nothing", null, ["jobs"]],
+  ["no map", ["a"], ["jobs"]],
   ["no jobs", {}, ["jobs"]],
   ["jobs that are none", { jobs: "all" }, ["jobs"]],
   ["an unknown field beside the jobs", { jobs: {}, job: {} }, ["job"]],

@@ -58,6 +58,10 @@ interface Fault {
  * `details.problems` has all of them, each with its `field`, `message` and `path`.
  */
 export function parseJobsFile(value: unknown): JobsFile {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw errorOf([
+      { path: ["jobs"], message: "there are none: a file is a map, with its jobs by name under “jobs”." },
+    ]);
   const frame = Frame.safeParse(value);
   if (!frame.success) throw errorOf(frame.error.issues.flatMap((issue) => faultsOf(issue, [])));
   const faults: Fault[] = [];
@@ -104,11 +108,11 @@ function faultsOf(issue: z.core.$ZodIssue, below: FilePath): readonly Fault[] {
 function errorOf(faults: readonly Fault[]): JobsError {
   const problems = faults.map(({ path, message }) => {
     const field = pathText(path);
-    return { field, message: field === "" ? `The file is not right: ${message}` : `${field}: ${message}`, path };
+    return { field, message: `${field}: ${message}`, path };
   });
   const [first] = problems;
   return new JobsError("invalid-request", first?.message ?? "The file is not right.", {
-    ...(first === undefined || first.field === "" ? {} : { field: first.field }),
+    ...(first === undefined ? {} : { field: first.field }),
     details: { problems },
   });
 }
