@@ -8,6 +8,8 @@ export function parameterOption(): Option {
   );
 }
 
+const NUMBER = /^(-?)(?=\.?\d)(\d*)\.?(\d*)(?:e([+-]?\d+))?$/i;
+
 type Declared = Pick<Parameter, "name" | "type">;
 
 /** The values, as the job declares them; what cannot be one stays a text, which the server refuses by name. */
@@ -21,13 +23,25 @@ export function parametersOf(
       if (at < 1)
         throw new JobsError("invalid-request", `--parameter takes NAME=VALUE, not "${text}".`, { field: "parameters" });
       const name = text.slice(0, at);
-      return [name, valueOf(text.slice(at + 1), declared.find((one) => one.name === name)?.type)];
+      return [name, valueOf(text.slice(at + 1), declared.find((one) => one.name === name) ?? { name })];
     }),
   );
 }
 
-function valueOf(text: string, type: Parameter["type"] | undefined): string | number | boolean {
-  if (type === "number" && /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return Number(text);
+function valueOf(text: string, { name, type }: Partial<Declared>): string | number | boolean {
+  if (type === "number" && NUMBER.test(text)) {
+    if (exactOf(text) === exactOf(String(Number(text)))) return Number(text);
+    const message = `${name} would lose digits: ${text} is no number that a computer has; as a text it could be kept.`;
+    throw new JobsError("parameters-invalid", message, { field: `parameters.${name}` });
+  }
   if (type === "flag" && (text === "true" || text === "false")) return text === "true";
   return text;
+}
+
+/** One text for all that are the same number: sign, digits without zeros around them, power of ten. */
+function exactOf(text: string): string {
+  const [, sign, whole = "", part = "", power = "0"] = NUMBER.exec(text) ?? [];
+  const digits = (whole + part).replace(/^0+/, "");
+  const kept = digits.replace(/0+$/, "");
+  return kept === "" ? "0" : `${sign}${kept}e${Number(power) - part.length + digits.length - kept.length}`;
 }
