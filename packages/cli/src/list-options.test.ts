@@ -50,3 +50,31 @@ test("list sends its filter, says how the next page is shown, and counts", async
     "/v1/run-counts?",
   ]);
 });
+
+test.each<[string[], string | undefined]>([
+  [["--pending", "--state", "failed"], "pending"],
+  [["--after", "place", "--pending"], "pending"],
+  [["--pending", "--since", "2h"], "pending"],
+  [["--counts", "--pending"], "counts"],
+  [["--counts", "--limit", "abc"], "counts"],
+  [["--counts", "--after", "place"], "counts"],
+  [["--wat"], "wat"],
+  [["--limit"], "limit"],
+  [["-x"], undefined],
+])("options that do not go together, or are none, are refused with their field: list %j", async (argv, field) => {
+  await using server = await startContractServer({ answer: () => ({ body: { runs: [], pending: [] } }) });
+  const env = { JOBS_URL: server.url, JOBS_TOKEN: server.token };
+  const done = await runCommand(["list", ...argv, "--json"], { env });
+  expect(done).toMatchObject({ exitCode: 64, stdout: "" });
+  const { error } = JSON.parse(done.stderr) as { error: { code: string; field?: string } };
+  expect([error.code, error.field]).toEqual(["invalid-request", field]);
+  expect(server.requests).toEqual([]);
+});
+
+test("what waits may be asked for by job and agent, with a limit", async () => {
+  await using server = await startContractServer({ answer: () => ({ body: { pending: [] } }) });
+  const env = { JOBS_URL: server.url, JOBS_TOKEN: server.token };
+  const argv = ["list", "--pending", "--job", "nightly", "--agent", "web-1", "--limit", "5"];
+  expect(await runCommand(argv, { env })).toMatchObject({ exitCode: 0 });
+  expect(server.requests[0]?.query.toString()).toBe("job=nightly&agent=web-1&limit=5");
+});

@@ -34,6 +34,20 @@ export function filterOptions(): Option[] {
   ];
 }
 
+/** Which of them are shown, and what of them. */
+export function pageOptions(): Option[] {
+  const filters = filterOptions().map((option) => option.attributeName());
+  return [
+    new Option("--limit <number>", "at most this many, up to 500").default("20"),
+    new Option("--after <place>", "go on where the page before ended: its `next`"),
+    new Option("--counts", "only how many there are in each state").conflicts(["limit", "after", "pending"]),
+    new Option(
+      "--pending",
+      "what waits, in line: for what, and when it is likely to start; with --job, --agent, --limit",
+    ).conflicts(["after", ...filters.filter((name) => name !== "job" && name !== "agent")]),
+  ];
+}
+
 export function filterOf(options: FilterOptions, nowMs: number): RunFilter {
   const { job, text, state, reason, agent, label, by, since, until } = options;
   // What is no state or no reason the server refuses by name.

@@ -1,5 +1,5 @@
 /** Commands about jobs: what a run of one does, when, and how; and a run of it now. */
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import type { JobListOptions } from "./commands/job-list.ts";
 import type { RunJobCliOptions } from "./commands/job-run.ts";
 import type { JobScheduleOptions } from "./commands/job-schedule.ts";
@@ -21,9 +21,10 @@ export function addJobCommands(program: Command, execute: Execute): void {
     .description("Set one schedule of a job that has a task, as a whole; see docs/schedules.md.")
     .argument("<job>", JOB);
   for (const option of scheduleOptions()) schedule.addOption(option);
+  const rule = scheduleOptions().map((option) => option.attributeName());
   schedule
     .option("--preview [count]", "only show its next firings")
-    .option("--remove", "remove it")
+    .addOption(new Option("--remove", "remove it").conflicts(["preview", ...rule.filter((name) => name !== "id")]))
     .action((name: string, options: JobScheduleOptions, command: Command) =>
       execute(
         async (context) => (await import("./commands/job-schedule.ts")).scheduleJob(context, name, options),

@@ -8,7 +8,7 @@ import type { SubmitOptions } from "./commands/run-submit.ts";
 import { contentOptions } from "./content-options.ts";
 import { RUN, type Execute } from "./execute.ts";
 import type { CliIo } from "./io.ts";
-import { filterOptions } from "./list-options.ts";
+import { filterOptions, pageOptions } from "./list-options.ts";
 import { policyOptions } from "./policy-options.ts";
 import { addFileCommands } from "./program-files.ts";
 import { addJobCommands } from "./program-job.ts";
@@ -116,18 +116,13 @@ function addRunCommands(program: Command, execute: Execute): void {
       ),
     );
   const list = program.command("list").description("List runs, the newest first.");
-  for (const option of filterOptions()) list.addOption(option);
-  list
-    .option("--limit <number>", "at most this many, up to 500", "20")
-    .option("--after <place>", "go on where the page before ended: its `next`")
-    .option("--counts", "only how many there are in each state")
-    .option("--pending", "what waits, in line: for what, and when it is likely to start; with --job, --agent, --limit")
-    .action((options: ListOptions, command: Command) =>
-      execute(
-        async (context) => (await import("./commands/run-list.ts")).listRuns(context, options),
-        command.optsWithGlobals(),
-      ),
-    );
+  for (const option of [...filterOptions(), ...pageOptions()]) list.addOption(option);
+  list.action((options: ListOptions, command: Command) =>
+    execute(
+      async (context) => (await import("./commands/run-list.ts")).listRuns(context, options),
+      command.optsWithGlobals(),
+    ),
+  );
   program
     .command("cancel")
     .description("Cancel a run: its whole process tree is ended.")

@@ -29,10 +29,17 @@ async function report(error: unknown, output: Output): Promise<number> {
   const { exitCodeOf, JobsError, toJobsError } = await import("@jobs/core");
   if (error instanceof CommanderError) {
     const message = `${error.message.replace(/^error: /, "")}; see jobs --help`;
-    output.error(new JobsError("invalid-request", message));
+    const field = fieldOf(message);
+    output.error(new JobsError("invalid-request", message, field === undefined ? {} : { field }));
     return USAGE;
   }
   const known = toJobsError(error);
   output.error(known);
   return exitCodeOf(known.code);
+}
+
+/** The option or argument that a message about the command line names first: `queueLimit` of '--queue-limit <number>'. */
+function fieldOf(message: string): string | undefined {
+  const [, name] = /(?:option|argument) '(?:-\w, )?(?:--)?(\w[\w-]*)/.exec(message) ?? [];
+  return name?.replaceAll(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -43,3 +43,15 @@ test("where others change the job all the time it gives up, and says so", async 
   });
   expect(server.saved()).toHaveLength(5);
 });
+
+test.each([
+  ["--cron", "@daily", "--remove", "--preview"],
+  ["--remove", "--cron", "@daily"],
+  ["--remove", "--paused"],
+  ["--remove", "--blackout", "@daily/1h"],
+  ["--cron", "@daily", "--preview=many"],
+])("what does not go together is refused, and nothing asked or saved: %s %s %s %s", async (...options) => {
+  await using server = await startServer(0);
+  expect(await runCommand(["schedule", "nightly", ...options], server)).toMatchObject({ exitCode: 64, stdout: "" });
+  expect(server.requests).toEqual([]);
+});

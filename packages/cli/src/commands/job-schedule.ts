@@ -2,6 +2,7 @@ import { JobsError } from "@jobs/core";
 import type { JobView, Schedule, SlotView } from "@jobs/sdk";
 import { changeJob } from "../change-job.ts";
 import type { Context } from "../context.ts";
+import { numberOf } from "../given.ts";
 import { scheduleOf, type ScheduleOptions } from "../schedule-options.ts";
 import { printJob } from "./job-show.ts";
 
@@ -33,7 +34,7 @@ async function changed({ jobs, io }: Context, name: string, options: JobSchedule
 }
 
 async function preview({ jobs, output, io }: Context, name: string, options: JobScheduleOptions): Promise<void> {
-  const count = options.preview === true ? FIRINGS : Number(options.preview);
+  const count = typeof options.preview === "string" ? numberOf(options.preview, "--preview", "count") : FIRINGS;
   const slots = await jobs.previewSchedule(scheduleOf(options), { name, count }, { signal: io.interrupt });
   if (output.isJson) return output.json({ slots });
   output.table(slots.map((slot) => [slot.wall, slot.at, remarkOf(slot)]));
