@@ -150,6 +150,10 @@ function jobPart(value: unknown): string {
 function queryOf(input: Readonly<Record<string, unknown>>): string {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(input)) {
+    if (Array.isArray(value) && value.length === 0) {
+      const message = `\`${name}\` is an empty list, and nothing is in it: leave it out to ask for all.`;
+      throw new JobsError("invalid-request", message, { field: name });
+    }
     for (const one of [value].flat()) if (one !== undefined) query.append(name, String(one as string | number));
   }
   return query.size === 0 ? "" : `?${query.toString()}`;

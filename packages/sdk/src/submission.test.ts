@@ -128,6 +128,16 @@ test("path and query are filled from the input", async () => {
   ]);
 });
 
+test("an empty list in a filter is refused, not taken for all", async () => {
+  await using server = await startContractServer({ answer: () => ({ body: { runs: [viewOf()] } }) });
+  const jobs = connect(server);
+  const refused = (field: string) => ({ code: "invalid-request", field });
+  await expect(jobs.listRuns({ state: [] })).rejects.toMatchObject(refused("state"));
+  await expect(jobs.countRuns({ job: "a", reason: [] })).rejects.toMatchObject(refused("reason"));
+  await expect(jobs.eachRun({ state: [] }).next()).rejects.toMatchObject(refused("state"));
+  expect(server.requests).toEqual([]);
+});
+
 test("an answer that is not of Jobs is an error, not a run", async () => {
   await using server = await startContractServer({ answer: () => ({ body: { hello: "world" } }) });
   await expect(connect(server).getRun("abcdefgh")).rejects.toMatchObject({ code: "internal" });
