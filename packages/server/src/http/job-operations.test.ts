@@ -137,3 +137,16 @@ test("a job shows the agent of its task by the name that it has now, and by its 
   const { task } = await servers.behind.getJob({ name: JOB }, "ada");
   expect(task).toMatchObject({ on: "alpha-old", agent: "alpha" });
 });
+
+test("a job is of another set, or made by hand, when nothing else is said of it; nothing at all is refused", async () => {
+  await using servers = await startServers();
+  await servers.define({ policy: { overlap: "queue" }, appliedFrom: "web" });
+  await servers.catchUp();
+  for (const appliedFrom of ["db", null]) {
+    await servers.behind.saveJob({ name: JOB, appliedFrom }, "bob");
+    const { policy, appliedFrom: set } = servers.decided.findDefinition(JOB) ?? {};
+    expect([policy, set ?? null]).toEqual([{ overlap: "queue" }, appliedFrom]);
+  }
+  const nothing = servers.behind.saveJob({ name: JOB }, "bob");
+  await expect(nothing).rejects.toMatchObject({ code: "invalid-request", field: "policy" });
+});

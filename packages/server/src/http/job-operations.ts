@@ -109,7 +109,7 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
       return viewOf(name);
     },
     async saveJob({ name, policy, task, schedules, appliedFrom, ifUpdatedAt, dryRun = false }, by) {
-      if (policy === undefined && task === undefined && schedules === undefined) {
+      if ([policy, task, schedules, appliedFrom].every((one) => one === undefined)) {
         const message = "Nothing is said of the job: give it a task, schedules or a policy.";
         throw new JobsError("invalid-request", message, { field: "policy" });
       }
