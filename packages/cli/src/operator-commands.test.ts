@@ -53,6 +53,27 @@ test.each(["hold", "release"])("%s says where that led", async (action) => {
   expect(server.posted()).toEqual([`/v1/runs/${held.run}/${action}`, undefined]);
 });
 
+test.each(["hold", "release", "cancel"])("%s of a run that has ended says that nothing was done", async (action) => {
+  const times = { ...held.times, endedAt: "2026-11-23T10:01:00.000Z" };
+  const ended = viewOf({ state: "completed", sentence: "Completed on web-1.", times });
+  await using server = await startContractServer({ answer: () => ({ body: ended }) });
+  const env = { JOBS_URL: server.url, JOBS_TOKEN: server.token };
+  const note = "jobs: The run has ended already: nothing was done.\n";
+  const done = await runCommand([action, ended.run], { env });
+  expect(done).toMatchObject({ exitCode: 0, stdout: `${ended.sentence}\n`, stderr: note });
+});
+
+test("a run that a cancel ends at once had not ended already", async () => {
+  const times = { ...held.times, endedAt: "2026-11-23T10:01:00.000Z" };
+  const cancelled = viewOf({ state: "cancelled", sentence: "Cancelled by ada.", times });
+  await using server = await startContractServer({
+    answer: ({ method }) => ({ body: method === "POST" ? cancelled : held }),
+  });
+  const env = { JOBS_URL: server.url, JOBS_TOKEN: server.token };
+  const done = await runCommand(["cancel", held.run], { env });
+  expect(done).toMatchObject({ exitCode: 0, stdout: "Cancelled by ada.\n", stderr: "" });
+});
+
 test("resolve sends the note", async () => {
   await using server = await startServer();
   await runCommand(["resolve", held.run, "--note", "host burnt down"], server);

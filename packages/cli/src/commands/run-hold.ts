@@ -1,5 +1,6 @@
 import type { Context } from "../context.ts";
 import { getMeantRun } from "../find-run.ts";
+import { NOTHING_DONE } from "./run-cancel.ts";
 
 /** Holds or releases a run, and says where that led. */
 export async function steerRun(context: Context, action: "hold" | "release", meant: string): Promise<void> {
@@ -9,4 +10,5 @@ export async function steerRun(context: Context, action: "hold" | "release", mea
   const view = await (action === "hold" ? jobs.holdRun(run, options) : jobs.releaseRun(run, options));
   if (output.isJson) output.json(view);
   else output.line(view.sentence);
+  if (view.times.endedAt !== undefined) output.note(NOTHING_DONE);
 }
