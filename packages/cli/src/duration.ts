@@ -18,3 +18,9 @@ export function durationMsOf(text: string, field: string): number {
 export function limitMsOf(text: string, field: string): number | null {
   return text === "never" ? null : durationMsOf(text, field);
 }
+
+/** A time as {@link durationMsOf} reads it, in the largest unit of which it is a whole number. */
+export function durationTextOf(ms: number): string {
+  const [unit, unitMs] = Object.entries(UNIT_MS).findLast(([, one]) => ms % one === 0) ?? ["ms", 1];
+  return `${ms / unitMs}${unit}`;
+}

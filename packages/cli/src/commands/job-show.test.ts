@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import type { JobView } from "@jobs/sdk";
 import { startContractServer } from "@jobs/sdk/testing";
 import { expect, test } from "vitest";
@@ -93,4 +94,41 @@ test("a job that its server leaves alone says why", async () => {
     exitCode: 0,
     stdout: expect.stringMatching(/left alone +This server cannot tell the times\./) as string,
   });
+});
+
+test("of a schedule all is shown that is not as by default, in the words of the options, and is not cut", async () => {
+  const from = { from: "2026-12-24T00:00:00Z", to: "2026-12-27T00:00:00Z" };
+  const full = {
+    id: "night",
+    cron: "30 2 * * *",
+    zone: "Europe/Berlin",
+    gap: "skip" as const,
+    fold: "first" as const,
+    catchUp: { mode: "all" as const, max: 20, withinMs: 7_200_000 },
+    start: "2026-12-01T00:00:00Z",
+    end: "2027-12-01T00:00:00Z",
+    jitterMs: 90_000,
+    blackouts: [from, { cron: "0 0 */2 * *", forMs: 1_500 }],
+  };
+  const usual = {
+    id: "usual",
+    every: { ms: 60_000 },
+    gap: "after" as const,
+    catchUp: { mode: "last" as const, max: 10, withinMs: 86_400_000 },
+    jitterMs: 0,
+    blackouts: [],
+    paused: true,
+  };
+  const schedules = [full, usual].map((schedule) => ({ schedule, next: [], doneUntil: updatedAt }));
+  const body: JobView = { job: "nightly", policy: {}, runs: [], schedules };
+  await using server = await startContractServer({ answer: () => ({ body }) });
+  const env = { JOBS_URL: server.url, JOBS_TOKEN: server.token };
+  const { stdout } = await runCommand(["job", "nightly"], { env, columns: 80 });
+  const lines = stripVTControlCharacters(stdout).trimEnd().split("\n");
+  expect(lines.slice(lines.indexOf("") + 1)).toEqual([
+    "schedule night  30 2 * * * Europe/Berlin",
+    `with gap skip, fold first, catch-up all, catch-up-max 20, catch-up-within 2h, start ${full.start}, end ${full.end}, jitter 90s, blackout ${from.from}/${from.to}, blackout 0 0 */2 * */1500ms`,
+    "",
+    "schedule usual  every 60 s, paused",
+  ]);
 });

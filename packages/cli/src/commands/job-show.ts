@@ -6,6 +6,7 @@ import type { Context } from "../context.ts";
 import { given, madeOf } from "../given.ts";
 import type { Cell } from "../output.ts";
 import { policyOf, type PolicyOptions } from "../policy-options.ts";
+import { ruleOf, settingsOf } from "../schedule-text.ts";
 import { targetOf, targetText, type TargetOptions } from "../target-options.ts";
 import { instantText, stateCell } from "../view-text.ts";
 
@@ -41,6 +42,8 @@ export function printJob({ output }: Context, view: JobView): void {
         skip === undefined ? wall : `${wall}, skipped: ${skip}`,
       ]),
     ]);
+    const settings = settingsOf(schedule);
+    if (settings !== "") output.line(`with ${settings}`);
   }
 }
 
@@ -93,13 +96,6 @@ function boundOf(text: string, option: string): number | null {
   if (text === "all") return null;
   if (/^\d+$/.test(text)) return Number(text);
   throw new JobsError("invalid-request", `${option} takes a number or "all", not "${text}".`, { field: "policy" });
-}
-
-type Scheduled = NonNullable<JobView["schedules"]>[number]["schedule"];
-
-function ruleOf({ every, cron, at, zone, paused }: Scheduled): string {
-  const rule = cron ?? at ?? (every === undefined ? "" : `every ${every.ms / 1000} s`);
-  return `${rule}${zone === undefined ? "" : ` ${zone}`}${paused === true ? ", paused" : ""}`;
 }
 
 function rowsOf({ job, policy, task, unreadable, paused, updatedAt, updatedBy }: JobView): Cell[][] {
