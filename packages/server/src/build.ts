@@ -192,7 +192,12 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
       history,
       finished,
       artifacts,
-      keptFor: (job) => keptFor(jobs.findDefinition(job)?.policy.retention, options.retention ?? KEPT_FOR),
+      keptFor: (job) => {
+        const said = jobs.findDefinition(job);
+        // What this version cannot read may say that they are kept for ever.
+        if (said === undefined && jobs.view(job).isUnreadable) return { days: null, runs: null };
+        return keptFor(said?.policy.retention, options.retention ?? KEPT_FOR);
+      },
       isNeeded: isNeededBy(jobs, dependents),
       assertMayDecide,
       nowMs,

@@ -1,6 +1,15 @@
 import { JobsError } from "@jobs/core";
 import type { WriteOutcome } from "@jobs/core/jetstream";
-import type { DeciderOptions } from "./decider.ts";
+import type { Logger } from "pino";
+
+export interface ResolvingOptions {
+  readonly monotonicMs: () => number;
+  /** For figures. */
+  readonly onOutcome?: (outcome: "unknown") => void;
+  readonly log: Logger;
+  /** The server stops: what is still of unknown outcome stays so. */
+  readonly signal: AbortSignal;
+}
 
 export type KnownOutcome = Exclude<WriteOutcome, { kind: "unknown" | "refused" }>;
 
@@ -14,7 +23,7 @@ const RESEND_FOR_MS = 60_000;
  */
 export async function resolvedOutcome(
   send: () => Promise<WriteOutcome>,
-  { monotonicMs, onOutcome, log, signal }: Pick<DeciderOptions, "monotonicMs" | "onOutcome" | "log" | "signal">,
+  { monotonicMs, onOutcome, log, signal }: ResolvingOptions,
 ): Promise<KnownOutcome> {
   const startedMs = monotonicMs();
   for (let isFirst = true; ; isFirst = false) {
