@@ -275,12 +275,14 @@ test.each([
   [{ count: 1, on: { exitCodes: [0] } }, "on.exitCodes.0"],
   [{ count: 1, on: { exitCodes: [256] } }, "on.exitCodes.0"],
   [{ count: 1, on: { signals: ["KILL"] } }, "on.signals.0"],
+  [{ count: 1, on: { signals: ["SIGKILL", "SIGKIL"] } }, "on.signals.1"],
+  [{ count: 1, on: { signals: ["SIG65"] } }, "on.signals.0"],
   [{ count: 1, on: { reasons: ["lost"] } }, "on.reasons.0"],
   [{ count: 1, on: { reasons: ["cancelled-by"] } }, "on.reasons.0"],
   [{ count: 1, backoff: { kind: "linear", delayMs: 1 } }, "backoff.kind"],
   [{ count: 1, backoff: { kind: "fixed" } }, "backoff.delayMs"],
-  [{ count: 1, backoff: { kind: "fixed", delayMs: 1, maxMs: 2 } }, "backoff"],
-  [{ count: 1, backoff: { kind: "exponential", delayMs: 3, maxMs: 2 } }, "backoff"],
+  [{ count: 1, backoff: { kind: "fixed", delayMs: 1, maxMs: 2 } }, "backoff.maxMs"],
+  [{ count: 1, backoff: { kind: "exponential", delayMs: 3, maxMs: 2 } }, "backoff.maxMs"],
   [{ count: 1, backoff: { kind: "fixed", delayMs: 1, jitter: 1.1 } }, "backoff.jitter"],
 ])("%j is refused, and the field named: %s", (retry, path) => {
   expect(RetrySettings.safeParse(retry).error?.issues[0]?.path.join(".")).toBe(path);

@@ -151,6 +151,19 @@ test.each<[string, readonly Parameter[], string, RegExp]>([
     /2 is more than 1/,
   ],
   [
+    "bounds that leave no whole number",
+    [{ name: "A", type: "number", integer: true, min: 0.2, max: 0.7 }],
+    "parameters.0.type",
+    /no whole number/,
+  ],
+  [
+    "a whole number that no number can be",
+    [{ name: "A", type: "number", integer: true, min: 1e300 }],
+    "parameters.0.type",
+    /no whole number/,
+  ],
+  ["a choice twice", [{ name: "A", type: "choice", values: ["a", "b", "a"] }], "parameters.0.values.2", /“a”.*twice/],
+  [
     "lengths that leave nothing",
     [{ name: "A", type: "text", minLength: 2, maxLength: 1 }],
     "parameters.0.type",
@@ -171,6 +184,8 @@ test.each<[string, readonly Parameter[], string, RegExp]>([
 
 test("declarations without a fault have none", () => {
   expect(parametersFault(ALL, { OTHER: "x" })).toBeUndefined();
+  for (const bounds of [{}, { min: 0.2, max: 1 }, { min: -0.5, max: 0.5 }, { min: 0.5 }, { max: 0 }])
+    expect(parametersFault([{ name: "A", type: "number", integer: true, ...bounds }])).toBeUndefined();
 });
 
 test.each(["", "1A", "A-B", "JOBS_RUN", "Ä", "A".repeat(65)])("%j is no name of a parameter", (name) => {

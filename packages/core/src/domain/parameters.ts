@@ -219,11 +219,15 @@ function faultOf(parameter: Parameter): { readonly field: string; readonly messa
     for (const [index, value] of parameter.values.entries()) {
       const fault = textFault(value);
       if (fault !== undefined) return { field: `values.${index}`, message: `A choice of ${name}: ${fault}.` };
+      if (parameter.values.indexOf(value) !== index)
+        return { field: `values.${index}`, message: `“${value}” is a choice of ${name} twice.` };
     }
   }
   const [least, most] = boundsOf(parameter);
   if (least !== undefined && most !== undefined && least > most)
     return { field: "type", message: `Nothing can be the value of ${name}: ${least} is more than ${most}.` };
+  if (parameter.type === "number" && parameter.integer === true && !hasWholeNumber(least, most))
+    return { field: "type", message: `Nothing can be the value of ${name}: no whole number is within its bounds.` };
   if (parameter.default === undefined) return undefined;
   const { error } = valueOf(parameter).safeParse(parameter.default);
   if (error === undefined) return undefined;
@@ -233,6 +237,11 @@ function faultOf(parameter: Parameter): { readonly field: string; readonly messa
 function boundsOf(parameter: Parameter): readonly [number | undefined, number | undefined] {
   if (parameter.type === "text") return [parameter.minLength, parameter.maxLength];
   return parameter.type === "number" ? [parameter.min, parameter.max] : [undefined, undefined];
+}
+
+/** Of those that JavaScript counts without a gap: no other is taken for a whole number. */
+function hasWholeNumber(least = -Infinity, most = Infinity): boolean {
+  return Math.max(Math.ceil(least), Number.MIN_SAFE_INTEGER) <= Math.min(Math.floor(most), Number.MAX_SAFE_INTEGER);
 }
 
 /** Without an exponent: scripts calculate with it. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { OverlapPolicy } from "./overlap.ts";
-import { RetrySettings } from "./retry.ts";
+import { Retry, RetrySettings } from "./retry.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -71,6 +71,9 @@ export const PolicySettings = z.object({
   silenceMs: limitMs(),
 });
 export type PolicySettings = z.infer<typeof PolicySettings>;
+
+/** As a record keeps it: what was accepted once is. */
+export const StoredPolicySettings = PolicySettings.extend({ retry: Retry.optional() });
 
 /** A policy with nothing left open. */
 export type Policy = { readonly [K in keyof PolicySettings]-?: Exclude<PolicySettings[K], undefined> };

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isSignalName } from "./signal.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -40,13 +41,18 @@ const BACKOFF = {
   jitter: z.number().min(0).max(1).optional(),
 };
 
+/** An unknown one would never be met. */
+const SIGNAL = z.string().refine(isSignalName, {
+  error: ({ input }) => `“${String(input)}” is no signal: give a name such as SIGKILL.`,
+});
+
 /** As it is asked for: nothing that nobody knows. */
 export const RetrySettings = z.strictObject({
   /** Tries after the first one. */
   count: COUNT,
   /** Only after these ends; left out: after any but a lost one. */
   on: z
-    .strictObject(ON)
+    .strictObject({ ...ON, signals: z.array(SIGNAL).max(64).optional() })
     .refine((on) => Object.values(on).some((all) => all !== undefined && all.length > 0), {
       message: "`retry.on` names no end: give exitCodes, signals or reasons, or leave it out.",
     })
@@ -55,9 +61,11 @@ export const RetrySettings = z.strictObject({
   backoff: z
     .strictObject(BACKOFF)
     .refine(({ kind, maxMs }) => kind === "exponential" || maxMs === undefined, {
+      path: ["maxMs"],
       message: "`retry.backoff.maxMs` is for an exponential backoff: a fixed one has only delayMs.",
     })
     .refine(({ delayMs, maxMs }) => maxMs === undefined || maxMs >= delayMs, {
+      path: ["maxMs"],
       message: "`retry.backoff.maxMs` is less than delayMs: the first delay is the shortest one.",
     })
     .optional(),

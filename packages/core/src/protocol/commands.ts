@@ -3,7 +3,7 @@ import { z } from "zod";
 import { AgentRecord } from "../domain/agent.ts";
 import { AgentId, Instant } from "../domain/ids.ts";
 import { JobDefinition, Settings, StoredPolicy, Task } from "../domain/job.ts";
-import { PolicySettings } from "../domain/policy.ts";
+import { StoredPolicySettings } from "../domain/policy.ts";
 import { Run } from "../domain/run.ts";
 import { StoredSchedule } from "../domain/schedule.ts";
 
@@ -27,7 +27,7 @@ export const Command = z.discriminatedUnion("kind", [
       rerunOf: true,
       after: true,
       parameters: true,
-    }).extend({ dueAt: Instant.optional(), policy: PolicySettings, isHeld: z.boolean().optional() }),
+    }).extend({ dueAt: Instant.optional(), policy: StoredPolicySettings, isHeld: z.boolean().optional() }),
   }),
   OfRun.extend({ kind: z.literal("cancel") }),
   OfRun.extend({ kind: z.literal("hold") }),

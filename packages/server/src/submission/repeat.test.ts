@@ -28,3 +28,9 @@ test("a run for some of the hosts that match is repeated on these, before it has
     only: undefined,
   });
 });
+
+test("a run is repeated with the policy that it was accepted with, also when it would be refused by now", async () => {
+  const retry = { count: 1, on: { signals: ["SIGKIL"] }, another: true };
+  const run = sampleRun({ payload: { form: "plain", sha256: "00", sizeBytes: body.length, body }, retry });
+  expect(await repeat(run, {}, {} as ArtifactStore)).toMatchObject({ retry });
+});

@@ -1,5 +1,12 @@
 /** A run as a submission again: as it was, or changed. */
-import { JobsError, PolicySettings, targetInputOf, type PayloadContent, type Run, type SubmitInput } from "@jobs/core";
+import {
+  JobsError,
+  StoredPolicySettings,
+  targetInputOf,
+  type PayloadContent,
+  type Run,
+  type SubmitInput,
+} from "@jobs/core";
 import type { ArtifactStore } from "@jobs/core/artifacts";
 import type { z } from "zod";
 import type { WorkInput } from "./accept.ts";
@@ -21,7 +28,7 @@ export async function repeat(run: Run, changes: Changes, artifacts: ArtifactStor
   const asItWas = changes.script === undefined ? { script, interpreter } : {};
   const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
   const where = changes.on === undefined ? { on: targetInputOf(run.target), ...onlyOf(run) } : {};
-  const before = { ...asItWas, env, ...where, ...PolicySettings.parse(run) };
+  const before = { ...asItWas, env, ...where, ...StoredPolicySettings.parse(run) };
   return { ...before, ...given, name: run.job, ...(parameters === undefined ? {} : { given: parameters }) } as Repeated;
 }
 

@@ -1,0 +1,17 @@
+import { constants } from "node:os";
+import { expect, test } from "vitest";
+import { isSignalName, SIGNAL_NAMES } from "./signal.ts";
+
+test("the names are those of this platform, one for each number", () => {
+  const first = new Map(
+    Object.entries(constants.signals)
+      .toReversed()
+      .map(([name, number]) => [number, name]),
+  );
+  expect([...SIGNAL_NAMES].toSorted()).toEqual([...first.values()].toSorted());
+});
+
+test.each(["SIGKILL", "SIG32", "SIG34", "SIG64"])("%s is a signal", (name) => expect(isSignalName(name)).toBe(true));
+test.each(["", "KILL", "SIGKIL", "sigkill", "SIG9", "SIG65", "SIGRTMIN+1"])("%j is none", (name) =>
+  expect(isSignalName(name)).toBe(false),
+);
