@@ -5,6 +5,9 @@ import { findScheduleFault, findUnknown } from "./fault.ts";
 const fault = (rule: Omit<Schedule, "id">): ReturnType<typeof findScheduleFault> =>
   findScheduleFault({ id: "main", ...rule });
 
+const DAY_MS = 86_400_000;
+const EVERY_MINUTE = { cron: "* * * * *", forMs: 60_000 };
+
 const FAULTS: readonly [string, Omit<Schedule, "id">, string][] = [
   [
     "zone",
@@ -39,6 +42,35 @@ const FAULTS: readonly [string, Omit<Schedule, "id">, string][] = [
   ],
   ["at", { at: "2026-03-08T02:30", blackouts: [{ cron: "0 2 * * *", forMs: 3_600_000 }] }, "it is in a blackout"],
   [
+    "zone",
+    { at: "2026-12-01T02:30:00+01:00", zone: "Europe/Berlin" },
+    "2026-12-01T02:30:00+01:00 has an offset already",
+  ],
+  ["gap", { at: "2026-12-01T02:30:00Z", gap: "skip" }, "an at with an offset names instants"],
+  ["gap", { every: { ms: 60_000 }, gap: "after", fold: "both" }, "every names instants"],
+  ["fold", { every: { ms: 60_000 }, fold: "both" }, "every names instants"],
+  [
+    "cron",
+    { cron: "0 3 * * *", blackouts: [EVERY_MINUTE] },
+    "each of its times is in a blackout: it would never fire.",
+  ],
+  ["cron", { cron: "* * * * * *", zone: "Europe/Berlin", jitterMs: 500, blackouts: [EVERY_MINUTE] }, "never fire"],
+  ["cron", { cron: "0 3 * * *", blackouts: [{ cron: "0 0 1 * *", forMs: 31 * DAY_MS }] }, "never fire"],
+  ["cron", { cron: "0 3 * * SUN", blackouts: [{ cron: "0 0 * * SAT,SUN", forMs: DAY_MS }] }, "never fire"],
+  [
+    "cron",
+    {
+      cron: "0 3 * * *",
+      end: "2026-12-27T00:00:00Z",
+      start: "2026-12-24T00:00:00Z",
+      blackouts: [{ from: "2026-12-20T00:00:00Z", to: "2026-12-31T00:00:00Z" }],
+    },
+    "each of its times from 2026-12-24T00:00:00Z until before 2026-12-27T00:00:00Z is in a blackout",
+  ],
+  ["every", { every: { ms: 3_600_000 }, blackouts: [EVERY_MINUTE] }, "each of its times is in a blackout"],
+  ["every", { every: { ms: 420_000 }, blackouts: [EVERY_MINUTE] }, "never fire"],
+  ["every", { every: { ms: 7 * DAY_MS }, blackouts: [{ cron: "0 0 * * *", forMs: 1_000 }] }, "never fire"],
+  [
     "blackouts.1.cron",
     {
       cron: "@daily",
@@ -72,6 +104,16 @@ const SOUND: readonly Omit<Schedule, "id">[] = [
   { at: "1999-01-01T00:00:00Z" },
   { at: "2026-03-08T02:30", zone: "America/New_York" },
   { at: "2026-03-08T02:30", zone: "America/New_York", fold: "both", end: "2026-03-08T07:30:01Z" },
+  { every: { ms: 86_400_000 }, zone: "Europe/Berlin" },
+  { cron: "59 * * * * *", blackouts: [{ cron: "* * * * *", forMs: 59_000 }] },
+  { every: { ms: 2_700_000 }, blackouts: [{ cron: "0,45 * * * *", forMs: 60_000 }] },
+  { cron: "* * * * *", blackouts: [{ cron: "* 0-22 * * *", forMs: 60_000 }] },
+  { cron: "* * * * *", blackouts: [{ cron: "* * * * MON-SAT", forMs: 60_000 }] },
+  { cron: "0 * * * *", blackouts: [{ cron: "0 * * JAN-NOV *", forMs: 3_600_000 }] },
+  { cron: "0 3 * * *", blackouts: [{ from: "2024-01-01T00:00:00Z", to: "2025-01-01T00:00:00Z" }] },
+  { cron: "30 2 * * *", jitterMs: 3_600_000, blackouts: [{ cron: "0 3 * * *", forMs: 3_600_000 }] },
+  { every: { ms: 420_000 }, blackouts: [{ cron: "* 1-23 * * *", forMs: 60_000 }] },
+  { every: { ms: 7 * DAY_MS }, start: "2026-01-01T00:00:01Z", blackouts: [{ cron: "0 0 * * *", forMs: 1_000 }] },
   { at: "2026-03-08T02:30", blackouts: [{ cron: "0 3 * * *", forMs: 3_600_000 }] },
 ];
 test.each(SOUND)("nothing is wrong with %j", (rule) => expect(fault(rule)).toBeUndefined());

@@ -1,4 +1,5 @@
 import type { Schedule } from "../domain/schedule.ts";
+import { isAlwaysBlack } from "./always-black.ts";
 import { CronFault } from "./cron.ts";
 import { hasOffset, slotsOf } from "./slots.ts";
 import { compileCron, SILENT_AT_MOST_MS } from "./walls.ts";
@@ -15,7 +16,7 @@ const SOME_DAY_MS = Date.UTC(2024, 0, 1);
 
 /** What is wrong with a schedule beyond its form; undefined when nothing is. That its time is over is no fault: a file may say it again. */
 export function findScheduleFault(schedule: Schedule): ScheduleFault | undefined {
-  return findUnknown(schedule) ?? spanFault(schedule) ?? silence(schedule);
+  return findUnknown(schedule) ?? ruleFault(schedule) ?? spanFault(schedule) ?? silence(schedule);
 }
 
 /**
@@ -32,6 +33,21 @@ function zoneFault({ zone = "UTC" }: Schedule): ScheduleFault | undefined {
     return { field: "zone", message: `zone: "${zone}" is an offset, which knows no daylight saving; ${example}.` };
   }
   return isKnownZone(zone) ? undefined : { field: "zone", message: `zone: "${zone}" is not known; ${example}.` };
+}
+
+/** What names instants goes by no wall clock: what is said of one would be passed over. */
+function ruleFault({ every, at, zone, gap, fold }: Schedule): ScheduleFault | undefined {
+  const isInstant = at !== undefined && hasOffset(at);
+  if (isInstant && zone !== undefined)
+    return { field: "zone", message: `zone: ${at} has an offset already; leave out one of the two.` };
+  if (!isInstant && every === undefined) return undefined;
+  const field = gap !== undefined ? "gap" : fold !== undefined ? "fold" : undefined;
+  if (field === undefined) return undefined;
+  const what = isInstant ? "an at with an offset" : "every";
+  return {
+    field,
+    message: `${field}: ${what} names instants, on which changes of the clocks do nothing; leave it out.`,
+  };
 }
 
 function cronFault(cron: string | undefined, field: string): ScheduleFault | undefined {
@@ -64,15 +80,18 @@ function spanFault({ start, end }: Schedule): ScheduleFault | undefined {
 
 /** Why no run would ever come of it. */
 function silence(schedule: Schedule): ScheduleFault | undefined {
-  const { cron, at, start, end } = schedule;
+  const { cron, every, at, start, end } = schedule;
   const between = [start === undefined ? "" : ` from ${start}`, end === undefined ? "" : ` until before ${end}`].join(
     "",
   );
   if (at !== undefined) return silenceOnce(schedule, at, between);
-  if (cron === undefined) return undefined;
   const after =
     start !== undefined ? Date.parse(start) - 1 : end !== undefined ? Date.parse(end) - SILENT_AT_MOST_MS : SOME_DAY_MS;
-  if (slotsOf(schedule, { job: "", after, limit: 1 }).next().done !== true) return undefined;
+  if (isAlwaysBlack(schedule, after)) {
+    const field = cron === undefined ? "every" : "cron";
+    return { field, message: `${field}: each of its times${between} is in a blackout: it would never fire.` };
+  }
+  if (every !== undefined || slotsOf(schedule, { job: "", after, limit: 1 }).next().done !== true) return undefined;
   const where = between === "" ? "within 8 years" : between.trim();
   return { field: "cron", message: `cron: "${cron}" names no time ${where}: it would never fire.` };
 }
