@@ -5,6 +5,9 @@ import { checkScript, interpreterOf, programOf } from "./script.ts";
 test.each([
   ["", "script-empty"],
   [" \n\t", "script-empty"],
+  ["# only a comment", "script-empty"],
+  ["\n  # one\r\n\r\n\t#two\n ", "script-empty"],
+  ["#".repeat(SCRIPT_MAX_BYTES + 1), "script-too-large"],
   ["\u007fELF\0", "script-has-nul"],
   ["echo \ud83d", "invalid-request"],
   ["a".repeat(SCRIPT_MAX_BYTES + 1), "script-too-large"],
@@ -19,6 +22,11 @@ test("a script of exactly 1 MiB of UTF-8 is taken", () => {
   checkScript("ä".repeat(SCRIPT_MAX_BYTES / 2));
   checkScript("€".repeat(Math.floor(SCRIPT_MAX_BYTES / 3)));
   expect(() => checkScript("🦊".repeat(SCRIPT_MAX_BYTES / 4) + "a")).toThrow(/1048577 bytes/);
+});
+
+test("what has a command somewhere, or is for another interpreter, is taken", () => {
+  for (const script of ["# one\ntrue", "# one\n \ttrue # two", ":#", "#!/bin/cat\n# one"]) checkScript(script);
+  checkScript("# one", ["cat"]);
 });
 
 test.each<[string, string[], string]>([

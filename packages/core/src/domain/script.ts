@@ -2,11 +2,9 @@ import { JobsError } from "../errors.ts";
 import { textFault } from "./environment.ts";
 import { SCRIPT_MAX_BYTES } from "./payload.ts";
 
-/** Throws a {@link JobsError} that names the fault of a script that no host could run. */
-export function checkScript(script: string): void {
-  if (script.trim() === "") {
-    throw new JobsError("script-empty", "The script is empty: give it at least one command.", { field: "script" });
-  }
+/** Throws a {@link JobsError} that names the fault of a script that no host could run. `interpreter`: the one that somebody named. */
+export function checkScript(script: string, interpreter?: readonly string[]): void {
+  if (script.trim() === "") throw empty("is empty");
   if (script.includes("\0")) {
     const message = "The script has NUL bytes: a script is text. Is it a compiled program?";
     throw new JobsError("script-has-nul", message, { field: "script" });
@@ -15,12 +13,19 @@ export function checkScript(script: string): void {
     const message = "The script is not valid Unicode: it has half of a character (a lone surrogate).";
     throw new JobsError("invalid-request", message, { field: "script" });
   }
-  if (script.length * 3 <= SCRIPT_MAX_BYTES) return; // no UTF-16 unit takes more of UTF-8
-  const sizeBytes = new TextEncoder().encode(script).length;
+  // No UTF-16 unit takes more of UTF-8.
+  const sizeBytes = script.length * 3 <= SCRIPT_MAX_BYTES ? 0 : new TextEncoder().encode(script).length;
   if (sizeBytes > SCRIPT_MAX_BYTES) {
     const message = `The script has ${sizeBytes} bytes: at most ${SCRIPT_MAX_BYTES} (1 MiB) are allowed.`;
     throw new JobsError("script-too-large", message, { field: "script" });
   }
+  // To another interpreter such a line may be one to run.
+  const isForBash = interpreter === undefined && interpreterOf(script)[0] === "bash";
+  if (isForBash && !/^[ \t]*[^# \t\r\n]/m.test(script)) throw empty("has only comments");
+}
+
+function empty(fault: string): JobsError {
+  return new JobsError("script-empty", `The script ${fault}: give it at least one command.`, { field: "script" });
 }
 
 /** The command line that a script is run with: its `#!` line, else `bash`. */

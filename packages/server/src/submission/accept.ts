@@ -125,7 +125,7 @@ export function digestOfRequest(
 }
 
 export async function workOf(input: WorkInput, options: AcceptOptions): Promise<Work> {
-  checkScript(input.script);
+  checkScript(input.script, input.interpreter);
   const content = contentOf(input);
   const { env, interpreter, parameters } = content;
   checkEnvironment({ env, interpreter }, input.interpreter === undefined ? "script" : "interpreter");
