@@ -32,7 +32,7 @@ export const jobOperations = {
     method: "GET",
     path: "/v1/job",
     summary: "One job: its policy, whether it is paused, its live runs in line.",
-    input: z.object({ name: JobName }),
+    input: OfJob,
     output: JobView,
     successStatus: 200,
   },

@@ -21,6 +21,11 @@ describe.each(Object.entries(operations))("operation %s", (_, operation) => {
     expect(operation.summary).toMatch(/\.$/);
   });
 
+  test("refuses a field that nobody knows", () => {
+    const { issues = [] } = operation.input.safeParse({ colour: "red" }).error ?? {};
+    expect(issues).toContainEqual(expect.objectContaining({ code: "unrecognized_keys", keys: ["colour"] }));
+  });
+
   test("refuses a run's id that would lead elsewhere", () => {
     if (!operation.path.includes("{run}"))
       return expect(Object.keys(z.toJSONSchema(operation.input, { io: "input" }).properties ?? {})).not.toContain(

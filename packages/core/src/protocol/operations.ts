@@ -15,7 +15,7 @@ import { RunCounts, RunFilter } from "./run-filter.ts";
 import { Asked, Content, SubmitInput } from "./submit-input.ts";
 import { AgentSummary, HostView, PendingView, RunView } from "./views.ts";
 
-const RunPath = z.object({ run: RunId });
+const RunPath = z.strictObject({ run: RunId });
 /** Its name or id. */
 const AgentName = z.string().min(1).max(256);
 const Paused = z.object({ paused: Pause.optional() });
@@ -151,7 +151,7 @@ export const operations = {
     method: "GET",
     path: "/v1/overdue",
     summary: "Runs whose next step should have been done by now, with who has to do it.",
-    input: z.object({}),
+    input: z.strictObject({}),
     output: z.object({ runs: z.array(RunView) }),
     successStatus: 200,
   },
@@ -176,7 +176,7 @@ export const operations = {
     method: "GET",
     path: "/v1/pause",
     summary: "Whether everything is paused, since when and by whom.",
-    input: z.object({}),
+    input: z.strictObject({}),
     output: Paused,
     successStatus: 200,
   },
@@ -184,7 +184,7 @@ export const operations = {
     method: "GET",
     path: "/v1/audit",
     summary: "Who cancelled, held, resolved, paused or changed what, the newest first.",
-    input: z.object({ limit: z.coerce.number().int().min(1).max(500).default(50) }),
+    input: z.strictObject({ limit: z.coerce.number().int().min(1).max(500).default(50) }),
     output: z.object({ entries: z.array(AuditEntry) }),
     successStatus: 200,
   },
@@ -203,7 +203,7 @@ export const operations = {
     method: "GET",
     path: "/v1/agents",
     summary: "The agents and whether they are in contact.",
-    input: z.object({}),
+    input: z.strictObject({}),
     output: z.object({ agents: z.array(AgentSummary) }),
     successStatus: 200,
   },
