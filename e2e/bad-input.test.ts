@@ -78,7 +78,12 @@ const cases: readonly (readonly [string, BadInput])[] = [
   ],
   [
     "an interpreter given that is missing on the host",
-    { change: { interpreter: ["no-such-interpreter"] }, status: 422, code: "interpreter-missing", field: "script" },
+    {
+      change: { interpreter: ["no-such-interpreter"] },
+      status: 422,
+      code: "interpreter-missing",
+      field: "interpreter",
+    },
   ],
   ["an unknown agent", { change: { on: "nobody" }, status: 422, code: "agent-unknown", field: "on" }],
   ["no name", { change: { name: undefined }, status: 400, code: "name-invalid", field: "name" }],

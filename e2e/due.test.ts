@@ -152,8 +152,8 @@ test("on the shell: --in, --at, --after and what is wrong with them", async () =
     { args: ["--at", "2001-01-01T00:00:00Z"], field: "at" },
     { args: ["--zone", "Europe/Berlin"], field: "zone" },
     { args: ["--in", "soon"], field: "at" },
-    { args: ["--after", "nosuchrun1"], field: "after.runs" },
-    { args: ["--after-job", "no such job"], field: "after.jobs" },
+    { args: ["--after", "nosuchrun1"], field: "after.runs.0" },
+    { args: ["--after-job", "no such job"], field: "after.jobs.0" },
     { args: ["--after-on", "failed"], field: "after" },
   ];
   for (const { args, field } of wrong) {

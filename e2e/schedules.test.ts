@@ -131,6 +131,6 @@ test("on the shell: a task, a preview over a change of the clocks, a schedule, i
   expect(await runCli(stack, "schedule", "nightly", "--remove")).toMatchObject({ exitCode: 0 });
   expect(JSON.parse((await runCli(stack, "job", "nightly", "--json")).stdout).schedules).toBeUndefined();
   expect(JSON.parse((await runCli(stack, "run", "no such job", "--json")).stderr)).toMatchObject({
-    error: { code: "task-missing", field: "name" },
+    error: { code: "job-unknown", field: "name" },
   });
 }, 120_000);

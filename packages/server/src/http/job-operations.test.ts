@@ -74,6 +74,16 @@ test("a run now is one of what was saved last, through a server that has not see
   expect(servers.decided.find(run.run)?.run.payload).toEqual(taskOf("new").payload);
 });
 
+test("a run of a job of which nothing is known is told so; of one that has run, that it has no task", async () => {
+  await using servers = await startServers();
+  const refused = (parameters?: Record<string, unknown>) =>
+    expect(servers.behind.runJob({ name: JOB, ...(parameters === undefined ? {} : { parameters }) }, "bob")).rejects;
+  await refused().toMatchObject({ code: "job-unknown", field: "name" });
+  await refused({ A: 1 }).toMatchObject({ code: "job-unknown", field: "name" });
+  servers.history.add(finishedRun({ job: JOB }), 1);
+  await refused().toMatchObject({ code: "task-missing", field: "name" });
+});
+
 test("a job that was saved a moment ago is deleted through a server that has not seen that yet, too", async () => {
   await using servers = await startServers();
   servers.history.add(finishedRun({ job: JOB }), 1);

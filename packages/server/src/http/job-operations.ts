@@ -75,6 +75,7 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
     await runs.seeAccepted(); // another server may have saved it just now
     const task = jobs.findDefinition(job)?.task;
     if (task !== undefined) return task;
+    await known(job);
     const message = `The job “${job}” has no task: save one, or submit a script.`;
     throw new JobsError("task-missing", message, { field: "name" });
   };

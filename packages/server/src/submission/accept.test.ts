@@ -1,5 +1,6 @@
-import { SubmitInput, type ParameterValues } from "@jobs/core";
+import { JobsError, SubmitInput, type ParameterValues } from "@jobs/core";
 import { expect, test } from "vitest";
+import { sampleAgent, sampleAgents } from "../testing/sample-agents.ts";
 import { accept, type AcceptOptions } from "./accept.ts";
 
 const options = {
@@ -9,7 +10,7 @@ const options = {
   runs: {
     get: (run: string) => Promise.resolve({ job: "before", run }),
     latestOf: () => [],
-    catchUp: () => Promise.resolve(),
+    seeAccepted: () => Promise.resolve(),
     erasedAt: () => 0,
   },
   nowMs: () => Date.parse("2026-11-30T12:00:00Z"),
@@ -49,6 +50,30 @@ test.each<[string, Record<string, unknown>, string]>([
   const input = SubmitInput.parse({ name: "nightly", script: "echo hi", on: "alpha", ...asked });
   const refused = accept({ ...input, given: given as ParameterValues | undefined }, "ada", options);
   await expect(refused).rejects.toMatchObject({ code: "invalid-request", field });
+});
+
+test.each([
+  [{ runs: ["a-run", "no-such-run"] }, "run-unknown", "after.runs.1"],
+  [{ runs: ["a-run"], jobs: ["no such job"] }, "job-unknown", "after.jobs.0"],
+])("which of those to wait for is unknown is said %#", async (names, code, field) => {
+  const get = (run: string) =>
+    run === "no-such-run" ? Promise.reject(new JobsError("run-unknown", "Unknown.")) : options.runs.get(run);
+  const input = SubmitInput.parse({ name: "nightly", script: "echo hi", on: "alpha" });
+  const asked = { ...input, after: { jobs: [], on: "completed", otherwise: "skip", ...names } as const };
+  const refused = accept(asked, "ada", { ...options, runs: { ...options.runs, get } });
+  await expect(refused).rejects.toMatchObject({ code, field });
+});
+
+test.each([
+  [{ interpreter: ["nosuchprog"] }, "interpreter"],
+  [{ script: "#!/usr/bin/env nosuchprog\n" }, "script"],
+])("a program that the host has not is missing where it was named %#", async (asked, field) => {
+  const agents = sampleAgents(sampleAgent("alpha"));
+  const where = { agent: "alpha", name: "alpha", slots: 1, labels: {}, path: ["/bin"], programs: ["bash"] };
+  agents.onReport("alpha", { v: 1, version: "1.0.0", ...where });
+  const input = SubmitInput.parse({ name: "nightly", script: "echo hi", on: "alpha", ...asked });
+  const refused = accept(input, "ada", { ...options, agents });
+  await expect(refused).rejects.toMatchObject({ code: "interpreter-missing", field });
 });
 
 /** 512 KiB. */

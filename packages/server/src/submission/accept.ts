@@ -128,10 +128,14 @@ export async function workOf(input: WorkInput, options: AcceptOptions): Promise<
   checkScript(input.script, input.interpreter);
   const content = contentOf(input);
   const { env, interpreter, parameters } = content;
-  checkEnvironment({ env, interpreter }, input.interpreter === undefined ? "script" : "interpreter");
+  const interpreterField = input.interpreter === undefined ? "script" : "interpreter";
+  checkEnvironment({ env, interpreter }, interpreterField);
   const target = options.agents.resolve(input.on, input.only);
   // With a PATH of its own only the host itself can tell.
-  if (input.env?.["PATH"] === undefined) checkProgram(programOf(interpreter), target, options.agents);
+  if (input.env?.["PATH"] === undefined && !hasProgram(programOf(interpreter), target, options.agents)) {
+    const message = `${nameOfTarget(target)} has no “${programOf(interpreter)}”: install it there, or name another interpreter.`;
+    throw new JobsError("interpreter-missing", message, { field: interpreterField });
+  }
   await options.syntax.check(input.script, programOf(interpreter));
   return {
     target,
@@ -152,11 +156,9 @@ function contentOf({ script, interpreter, env, given }: WorkInput): PayloadConte
 }
 
 /** A program on the PATH of a host that may take it, or in one of its folders, must be there; of others only the host itself can tell. */
-function checkProgram(program: string, target: Target, agents: AgentsProjection): void {
+function hasProgram(program: string, target: Target, agents: AgentsProjection): boolean {
   const reports = agents.matching(target).map(({ id }) => agents.findReport(id));
-  if (reports.length === 0 || reports.some((report) => report === undefined || mayHave(report, program))) return;
-  const message = `${nameOfTarget(target)} has no “${program}”: install it there, or name another interpreter.`;
-  throw new JobsError("interpreter-missing", message, { field: "script" });
+  return reports.length === 0 || reports.some((report) => report === undefined || mayHave(report, program));
 }
 
 function mayHave({ path, programs }: HostReport, program: string): boolean {

@@ -15,8 +15,8 @@ export async function dependenciesOf(
 ): Promise<Dependencies> {
   if (after.jobs.length > 0) await runs.seeAccepted(); // another server may have accepted a later run just now
   const named = [
-    ...(await Promise.all(after.runs.map((run) => runOf(run, runs)))),
-    ...after.jobs.map((job) => latestOf(job, runs)),
+    ...(await Promise.all(after.runs.map((run, index) => runOf(run, `after.runs.${index}`, runs)))),
+    ...after.jobs.map((job, index) => latestOf(job, `after.jobs.${index}`, runs)),
   ];
   if (named.length === 0) {
     throw new JobsError("invalid-request", "`after` names no run and no job to wait for.", { field: "after" });
@@ -25,18 +25,18 @@ export async function dependenciesOf(
   return { runs: all, on: after.on, otherwise: after.otherwise };
 }
 
-async function runOf(run: string, runs: Pick<Runs, "get">): Promise<Named> {
+async function runOf(run: string, field: string, runs: Pick<Runs, "get">): Promise<Named> {
   try {
     return await runs.get(run);
   } catch (error) {
     if (!(error instanceof JobsError) || error.code !== "run-unknown") throw error;
-    throw new JobsError("run-unknown", `There is no run ${run} to wait for.`, { field: "after.runs", cause: error });
+    throw new JobsError("run-unknown", `There is no run ${run} to wait for.`, { field, cause: error });
   }
 }
 
-function latestOf(job: string, runs: Pick<Runs, "latestOf">): Named {
+function latestOf(job: string, field: string, runs: Pick<Runs, "latestOf">): Named {
   const latest = runs.latestOf(job, LOOK_BACK);
   const found = latest.find(({ state }) => state !== "submitted" && state !== "skipped") ?? latest[0];
   if (found !== undefined) return found;
-  throw new JobsError("job-unknown", `There is no run of “${job}” to wait for.`, { field: "after.jobs" });
+  throw new JobsError("job-unknown", `There is no run of “${job}” to wait for.`, { field });
 }
