@@ -134,6 +134,12 @@ describe("a submission while the job is busy", () => {
       kind: "reject",
       error: { code: "queue-full", field: "name", details: { waiting: 2, run: "run00002" } },
     });
+    const one = viewOf(LIVE, next("run00002"));
+    expect(
+      decideSubmit(one, sampleSubmission({ policy: { overlap: "queue", queueLimit: 1 } }), contextOf()),
+    ).toMatchObject({
+      error: { message: expect.stringMatching(/^1 run of “.+” waits already: no more may\./) as string },
+    });
     expect(submit("queue", 3).kind).toBe("write");
     expect(submit("queue-latest", 2)).toMatchObject({ kind: "reject", error: { code: "queue-full" } });
     expect(submit("replace", 2).kind).toBe("write"); // it takes the place of both

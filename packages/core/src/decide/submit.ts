@@ -229,6 +229,7 @@ function unavailable(target: Target): JobsError {
 
 function queueFull(job: string, waiting: readonly Run[]): JobsError {
   const [first] = waiting;
-  const message = `${waiting.length} runs of “${job}” wait already: no more may. The first in line is ${first?.run}.`;
+  const runs = waiting.length === 1 ? `1 run of “${job}” waits` : `${waiting.length} runs of “${job}” wait`;
+  const message = `${runs} already: no more may. The first in line is ${first?.run}.`;
   return new JobsError("queue-full", message, { field: "name", details: { waiting: waiting.length, run: first?.run } });
 }

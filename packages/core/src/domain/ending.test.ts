@@ -81,6 +81,25 @@ test.each<[Run, string]>([
   expect(describeRun(run)).toBe(sentence);
 });
 
+test("one host is one host, and several are hosts", () => {
+  const none = { completed: 0, failed: 0, cancelled: 0, skipped: 0, notStarted: 0 };
+  const sentence = (agents: string[], change: Partial<Run>, counts: object) => {
+    const run = sampleRun({ ...change, fanOut: { agents, counts: { ...none, ...counts } } });
+    return describeRun(run, { hosts: { ...none, ...counts } });
+  };
+  const completed = { state: "completed", reason: "exit" } as const;
+  expect(sentence(["a"], { state: "running" }, { notStarted: 1 })).toBe("Running on 1 host: 1 not begun.");
+  expect(sentence(["a"], completed, { completed: 1 })).toBe(
+    "The script ended by itself with exit code 0 on 1 host: 1 completed.",
+  );
+  expect(sentence(["a", "b"], completed, { completed: 2 })).toBe(
+    "The script ended by itself with exit code 0 on all 2 hosts: 2 completed.",
+  );
+  expect(sentence(["a"], { state: "failed", reason: "hosts-failed" }, { failed: 1 })).toBe(
+    "Not all hosts completed it. Of 1 host: 1 failed.",
+  );
+});
+
 test.each(["dst-gap", "paused", "blackout", "overlap", "missed", "no-agent"] as const)(
   "slots in a row that are skipped by %s are counted, with the first and the last",
   (reason) => {

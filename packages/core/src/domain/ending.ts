@@ -34,7 +34,7 @@ export function describeRun(run: Run, facts: Contact = {}): string {
 function describeRunning(run: Run, { silentSince, hosts }: Contact): string {
   if (run.fanOut !== undefined) {
     const by = run.cancel === undefined ? "" : ` ${askedToEnd(run.cancel)}; not every host has confirmed its end yet.`;
-    return `Running on ${run.fanOut.agents.length} hosts${hosts === undefined ? "" : `: ${describeHosts(hosts)}`}.${by}`;
+    return `Running on ${hostsText(run.fanOut.agents.length)}${hosts === undefined ? "" : `: ${describeHosts(hosts)}`}.${by}`;
   }
   const host = hostOf(run);
   const asked = run.cancel === undefined ? "" : ` ${askedToEnd(run.cancel)}, the host has not confirmed its end yet.`;
@@ -111,10 +111,16 @@ function describeHosts(counts: HostCounts): string {
   return told.length === 0 ? "none" : told.join(", ");
 }
 
+function hostsText(count: number): string {
+  return count === 1 ? "1 host" : `${count} hosts`;
+}
+
 function describeEnd(run: Run): string {
   if (run.fanOut?.counts !== undefined) {
-    const hosts = `${run.fanOut.agents.length} hosts: ${describeHosts(run.fanOut.counts)}.`;
-    if (run.state === "completed") return `The script ended by itself with exit code 0 on all ${hosts}`;
+    const total = run.fanOut.agents.length;
+    const hosts = `${hostsText(total)}: ${describeHosts(run.fanOut.counts)}.`;
+    if (run.state === "completed")
+      return `The script ended by itself with exit code 0 on ${total === 1 ? "" : "all "}${hosts}`;
     if (run.reason === "hosts-failed") return `Not all hosts completed it. Of ${hosts}`;
     const by = run.cancel === undefined ? "" : `${askedToEnd(run.cancel)}. `;
     return `${run.reason === "replaced-by" ? "Ended" : "Cancelled"}: ${by}Of ${hosts}`;

@@ -22,7 +22,7 @@ export function jobNameFault(name: string): string | undefined {
 
 /** A job's name, normalised: its identity. 1 to 128 code points, no control characters. */
 export const JobName = z
-  .string()
+  .string({ error: ({ input }) => (input === undefined ? "the job's name is missing" : "a job's name is a text") })
   .transform(normaliseJobName)
   .superRefine((name, context) => {
     const fault = jobNameFault(name);

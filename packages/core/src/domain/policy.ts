@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { OverlapPolicy } from "./overlap.ts";
 import { Retry, RetrySettings } from "./retry.ts";
+import { wholeMs, wholeNumber } from "./whole-number.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
@@ -21,10 +22,7 @@ const PRIORITY_MAX = 9;
 export const LOST_AFTER_MIN_MS = 3 * MINUTE_MS;
 
 function limitMs(): z.ZodOptional<z.ZodNullable<z.ZodInt>> {
-  return z
-    .int()
-    .min(1_000)
-    .max(30 * DAY_MS)
+  return wholeMs(1_000, 30 * DAY_MS, "1 second to 30 days, or null")
     .nullable()
     .optional();
 }
@@ -37,30 +35,19 @@ export const PolicySettings = z.object({
   /** What happens while another run of the job lives; `reject` if nobody says. */
   overlap: OverlapPolicy.optional(),
   /** From 0 to 9: of runs that wait for an agent or for each other a higher one goes first; 5. */
-  priority: z.int().min(0).max(PRIORITY_MAX).optional(),
+  priority: wholeNumber(0, PRIORITY_MAX).optional(),
   /** When no agent that it may go to is in contact, or all of them drain: it waits, or is refused (`no-agent`); `wait`. */
   whenUnavailable: WhenUnavailable.optional(),
   /** Runs of the job that may wait at once, this one included; 100. */
-  queueLimit: z.int().min(1).max(1_000).optional(),
+  queueLimit: wholeNumber(1, 1_000).optional(),
   /** A run that waited for so long is skipped (`expired-in-queue`), milliseconds; 24 hours. */
-  waitAtMostMs: z
-    .int()
-    .min(1_000)
-    .max(30 * DAY_MS)
-    .optional(),
+  waitAtMostMs: wholeMs(1_000, 30 * DAY_MS, "1 second to 30 days").optional(),
   /** Silence of the host after which an attempt is ended there, and called lost; at least 3 minutes; null: never. 1 hour; with `allow`: never. */
-  lostAfterMs: z
-    .int()
-    .min(LOST_AFTER_MIN_MS)
-    .max(30 * DAY_MS)
+  lostAfterMs: wholeMs(LOST_AFTER_MIN_MS, 30 * DAY_MS, "3 minutes to 30 days, or null")
     .nullable()
     .optional(),
   /** Between asking a script to end (SIGTERM) and ending it (SIGKILL), milliseconds; 10 seconds. */
-  graceMs: z
-    .int()
-    .min(0)
-    .max(10 * MINUTE_MS)
-    .optional(),
+  graceMs: wholeMs(0, 10 * MINUTE_MS, "0 to 10 minutes").optional(),
   /** What becomes of a lost run: it fails, it gets another attempt, or it keeps its job busy until somebody resolves it. `fail`. */
   onLost: OnLost.optional(),
   /** Whether and when a run that failed is tried again; not at all. */

@@ -1,13 +1,14 @@
 import { z } from "zod";
 import { Reason } from "./reason.ts";
 import { RunState } from "./run.ts";
+import { wholeNumber } from "./whole-number.ts";
 
 /** For how long finished runs of a job are kept; what is left out is as the server is configured; null: for ever, or all. */
 export const Retention = z.strictObject({
   /** Days since a run has ended. */
-  days: z.int().min(1).max(36_500).nullable().optional(),
+  days: wholeNumber(1, 36_500, "from 1 to 36500, or null").nullable().optional(),
   /** So many of the job, the newest ones. */
-  runs: z.int().min(1).max(100_000_000).nullable().optional(),
+  runs: wholeNumber(1, 100_000_000, "from 1 to 100000000, or null").nullable().optional(),
 });
 export type Retention = z.infer<typeof Retention>;
 

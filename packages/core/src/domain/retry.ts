@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isSignalName } from "./signal.ts";
+import { wholeMs, wholeNumber } from "./whole-number.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -18,10 +19,10 @@ export type RetryReason = z.infer<typeof RetryReason>;
 /** The most tries after the first one. */
 export const RETRIES_MAX = 20;
 
-const COUNT = z.int().min(0).max(RETRIES_MAX);
+const COUNT = wholeNumber(0, RETRIES_MAX);
 const ON = {
   /** Codes with which the script ended by itself. */
-  exitCodes: z.array(z.int().min(1).max(255)).max(64).optional(),
+  exitCodes: z.array(wholeNumber(1, 255)).max(64).optional(),
   /** Signals that ended the script, and that Jobs did not send: `SIGKILL`. */
   signals: z
     .array(z.string().regex(/^SIG[A-Z0-9+-]{2,12}$/, "not a signal's name such as SIGKILL"))
@@ -34,9 +35,9 @@ const BACKOFF = {
   /** `exponential`: twice as long after each failed try. */
   kind: z.enum(["fixed", "exponential"]),
   /** Between the end of the first try and the second one, milliseconds. */
-  delayMs: z.int().min(0).max(DAY_MS),
+  delayMs: wholeMs(0, DAY_MS, "0 to 24 hours"),
   /** The longest delay of an exponential one, milliseconds; 24 hours. */
-  maxMs: z.int().min(0).max(DAY_MS).optional(),
+  maxMs: wholeMs(0, DAY_MS, "0 to 24 hours").optional(),
   /** Takes up to this part of the delay off, from 0 (nothing) to 1 (all of it), so that many runs do not come back at once. */
   jitter: z.number().min(0).max(1).optional(),
 };

@@ -3,4 +3,5 @@ import { z } from "zod";
 /** The name of a variable in a script's environment; those that begin with `JOBS_` are ours. */
 export const VariableName = z
   .string()
-  .regex(/^(?!JOBS_)[A-Za-z_][A-Za-z0-9_]*$/, "not a name for a variable, or begins with JOBS_");
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, "a variable's name has letters, digits and _, and begins with no digit")
+  .regex(/^(?!JOBS_)/, "names that begin with JOBS_ are reserved");

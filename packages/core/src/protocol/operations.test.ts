@@ -72,6 +72,22 @@ test("a submission normalises the job's name and refuses what no host would take
   for (const change of [...refused, ...more]) expect([change, submit(change)]).toEqual([change, false]);
 });
 
+test.each<[object, string, string]>([
+  [{ name: undefined }, "name", "the job's name is missing"],
+  [{ name: 7 }, "name", "a job's name is a text"],
+  [{ env: { JOBS_X: "1" } }, "env.JOBS_X", "names that begin with JOBS_ are reserved"],
+  [{ env: { "1A": "1" } }, "env.1A", "a variable's name has letters, digits and _, and begins with no digit"],
+  [{ env: [] }, "env", "Invalid input: expected record, received array"],
+  [{ waitAtMostMs: 1e20 }, "waitAtMostMs", "it is a whole number of milliseconds, 1 second to 30 days"],
+  [{ waitAtMostMs: 1_500.5 }, "waitAtMostMs", "it is a whole number of milliseconds, 1 second to 30 days"],
+  [{ timeoutMs: 1 }, "timeoutMs", "it is a whole number of milliseconds, 1 second to 30 days, or null"],
+  [{ priority: 10 }, "priority", "it is a whole number from 0 to 9"],
+  [{ retry: { count: "1" } }, "retry.count", "it is a whole number from 0 to 20"],
+])("what is wrong with a submission is said in words that help %#", (change, field, message) => {
+  const [issue] = SubmitInput.safeParse({ name: "nightly", script: "true", ...change }).error?.issues ?? [];
+  expect([issue?.path.join("."), issue?.message]).toEqual([field, message]);
+});
+
 test("a page of runs has a limit, also when it comes as text", () => {
   const { input } = operations.listRuns;
   expect(input.parse({})).toEqual({ limit: 50 });

@@ -9,7 +9,9 @@ import { TargetInput } from "../domain/target.ts";
 import { VariableName } from "../domain/variable-name.ts";
 
 /** Environment of a script. */
-const Environment = z.record(VariableName, z.string());
+const Environment = z.record(VariableName, z.string(), {
+  error: (issue) => (issue.code === "invalid_key" ? issue.issues?.[0]?.message : undefined),
+});
 const Interpreter = z.array(z.string().min(1)).min(1);
 
 /** What is run, and where. */

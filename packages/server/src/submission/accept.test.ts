@@ -53,14 +53,13 @@ test.each<[string, Record<string, unknown>, string]>([
 });
 
 test.each([
-  [{ runs: ["a-run", "no-such-run"] }, "run-unknown", "after.runs.1"],
-  [{ runs: ["a-run"], jobs: ["no such job"] }, "job-unknown", "after.jobs.0"],
+  [{ runs: ["0000000000000000000run", "000000000000000nosuch"] }, "run-unknown", "after.runs.1"],
+  [{ runs: [], jobs: ["no such job"] }, "job-unknown", "after.jobs.0"],
 ])("which of those to wait for is unknown is said %#", async (names, code, field) => {
   const get = (run: string) =>
-    run === "no-such-run" ? Promise.reject(new JobsError("run-unknown", "Unknown.")) : options.runs.get(run);
-  const input = SubmitInput.parse({ name: "nightly", script: "echo hi", on: "alpha" });
-  const asked = { ...input, after: { jobs: [], on: "completed", otherwise: "skip", ...names } as const };
-  const refused = accept(asked, "ada", { ...options, runs: { ...options.runs, get } });
+    run === "000000000000000nosuch" ? Promise.reject(new JobsError("run-unknown", "Unknown.")) : options.runs.get(run);
+  const input = SubmitInput.parse({ name: "nightly", script: "echo hi", on: "alpha", after: names });
+  const refused = accept(input, "ada", { ...options, runs: { ...options.runs, get } });
   await expect(refused).rejects.toMatchObject({ code, field });
 });
 
