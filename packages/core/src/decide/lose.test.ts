@@ -247,3 +247,18 @@ test("every run that has not settled has an owner, a deadline and an advice", ()
   expect(ownerOf(overlapping, quiet)).toMatchObject({ owner: "operator" });
   expect(ownerOf(runningRun({ times: { ...times, endedAt: NOW, settledAt: NOW } }), facts)).toBeUndefined();
 });
+
+test("of a run that ended, only one that a host began may lack its log; another one the server writes to the history", () => {
+  const ended = { times: { ...sampleRun().times, endedAt: NOW } };
+  const refusal = { code: "cancelled", message: "Cancelled." } as const;
+  const refused = assignedRun().attempts.map((one) => ({ ...one, refusal }));
+  for (const run of [
+    sampleRun({ state: "skipped", reason: "expired-in-queue", ...ended }),
+    assignedRun({ state: "cancelled", attempts: refused, ...ended }),
+  ])
+    expect(ownerOf(run, {})).toMatchObject({
+      owner: "server",
+      advice: "The server has to write it to the history: look at the servers and at NATS.",
+    });
+  expect(ownerOf(runningRun({ state: "failed", ...ended }), {})?.advice).toMatch(/^Its log or its artifacts .* host-a/);
+});

@@ -63,8 +63,14 @@ function ownerOfEnded(run: Run): Ownership {
     return { owner: "run", who: run.partOf, advice: "Look at the run that it is a part of." };
   // A range of skipped slots stays until a later slot closes it.
   if (run.slot?.count !== undefined) return { owner: "server", advice: "Look at the schedule of the job." };
+  const deadlineAt = later(endedAt, SETTLE_WITHIN_MS);
+  // No host has anything of a run that none began.
+  if (run.fanOut === undefined && run.attempts.every(({ refusal }) => refusal !== undefined)) {
+    const advice = "The server has to write it to the history: look at the servers and at NATS.";
+    return { owner: "server", deadlineAt, advice };
+  }
   const advice = `Its log or its artifacts are not all there: look at ${hostOf(run)} and at the artifact store. When the host is gone for good, \`jobs resolve ${run.run}\`.`;
-  return { owner: "server", deadlineAt: later(endedAt, SETTLE_WITHIN_MS), advice };
+  return { owner: "server", deadlineAt, advice };
 }
 
 function ownerOfWaiting(run: Run, { blockedBy }: RunFacts): Ownership {
