@@ -8,7 +8,7 @@ test("the names are those of this platform, one for each number", () => {
       .toReversed()
       .map(([name, number]) => [number, name]),
   );
-  expect([...SIGNAL_NAMES].toSorted()).toEqual([...first.values()].toSorted());
+  expect(new Set<string>(SIGNAL_NAMES)).toEqual(new Set<string>(first.values()));
 });
 
 test.each(["SIGKILL", "SIG32", "SIG34", "SIG64"])("%s is a signal", (name) => expect(isSignalName(name)).toBe(true));

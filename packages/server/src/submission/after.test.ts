@@ -1,7 +1,7 @@
 import { entryOf } from "@jobs/core/jetstream";
 import { expect, test } from "vitest";
 import { JobsProjection } from "../projection/jobs-projection.ts";
-import { AT, sampleRun } from "../testing/sample-run.ts";
+import { sampleRun } from "../testing/sample-run.ts";
 import { runsWith } from "../testing/sample-runs.ts";
 import { dependenciesOf } from "./after.ts";
 
