@@ -1,14 +1,16 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { closeSync, openSync, writeSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Beat } from "@jobs/core";
-import { AgentBeats, connectNats, ensureTopology, type NatsLink } from "@jobs/core/jetstream";
+import type { Beat, StartMessage } from "@jobs/core";
+import { AgentBeats, connectNats, ensureTopology, InboxStore, type NatsLink } from "@jobs/core/jetstream";
 import { startNats, type NatsFixture } from "@jobs/core/testing";
 import { pino } from "pino";
 import { beforeAll, expect, test, vi } from "vitest";
 import { startAgent, type RunningAgent } from "./agent.ts";
+import { findProcess } from "./supervisor/process-table.ts";
 import { buildSupervisorBundle, findSupervisor } from "./supervisor/testing/supervised-host.ts";
 
 beforeAll(buildSupervisorBundle, 30_000);
@@ -45,6 +47,29 @@ test("a host whose supervisor hangs sends no beats until it goes on", async () =
   expect(host.said).toContainEqual(expect.stringContaining("answers again"));
   await agent.end(0);
 }, 90_000);
+
+test.concurrent.for([false, true])(
+  "what a supervisor that hangs runs is ended before the server may call it lost; of an earlier agent: %s",
+  { timeout: 90_000 },
+  async (isOfEarlier) => {
+    await using host = await Host.open();
+    const first = await host.start();
+    const script = await host.startScript({ lostAfterMs: 20_000, graceMs: 5_000 });
+    if (isOfEarlier) await first.agent.stop();
+    const { agent, session } = isOfEarlier ? await host.start() : first;
+    const supervisor = findSupervisor(host.stateDir)!;
+    process.kill(supervisor, "SIGSTOP");
+    try {
+      // The host falls silent 15 s after the stop at the earliest, and 10 s more than `lostAfterMs` of that are no loss yet.
+      await vi.waitFor(() => expect(findProcess(script)).toBeUndefined(), 45_000);
+    } finally {
+      if (findProcess(supervisor) !== undefined) process.kill(supervisor, "SIGCONT");
+    }
+    expect(host.said).toContainEqual(expect.stringContaining("it is killed"));
+    await host.beatOf(session, (await host.numberOf(session)) + 1);
+    await agent.end(0);
+  },
+);
 
 test("an agent does not start on the state folder of another one, whose supervisor it leaves alone", async () => {
   await using host = await Host.open();
@@ -107,6 +132,33 @@ class Host {
     const log = pino({ level: "info" }, { write: (line: string) => this.said.push(line) });
     const agent = await startAgent({ nats: { url: this.#nats.url }, id, stateDir, env: process.env, log });
     return { agent, session: (await this.#last())!.session };
+  }
+
+  /** A script that only SIGTERM or SIGKILL ends; its process id. */
+  async startScript(limits: Pick<StartMessage, "lostAfterMs" | "graceMs">): Promise<number> {
+    const pidPath = join(this.stateDir, "script.pid");
+    const script = `trap "" HUP; echo $$ > ${pidPath}; exec sleep 300`;
+    const body = JSON.stringify({ v: 1, script, interpreter: ["sh"], env: {} });
+    const sha256 = createHash("sha256").update(body).digest("hex");
+    const inbox = new InboxStore(this.#link);
+    await inbox.ensureConsumer("agent-a");
+    await inbox.put("agent-a", {
+      v: 1,
+      kind: "start",
+      job: "job",
+      run: "run00001",
+      attempt: 1,
+      licence: (await this.#last())!.licence,
+      fence: { epoch: "e1", sequence: 1 },
+      overlap: "reject",
+      payload: { form: "plain", sha256, sizeBytes: body.length, body },
+      ...limits,
+    });
+    return vi.waitFor(async () => {
+      const pid = Number(await readFile(pidPath, "utf8"));
+      expect(pid).toBeGreaterThan(0);
+      return pid;
+    }, 20_000);
   }
 
   async numberOf(session: string): Promise<number> {

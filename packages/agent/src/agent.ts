@@ -99,6 +99,7 @@ function build(options: AgentOptions & { readonly session: string }, link: NatsL
     onConnected: (statuses) => attempts.adopt(statuses),
     onStatus: (status) => attempts.onStatus(status),
     onOutput: (run, attempt, lengthBytes) => attempts.onOutput(run, attempt, lengthBytes),
+    contactLimitMs: () => attempts.contactLimitMs(),
     log,
   });
   const chain: BeatChain = new BeatChain({

@@ -10,12 +10,13 @@ import type {
 } from "@jobs/core";
 import type { EvidenceStore, LogStore } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
-import { HeldAttempt } from "./held-attempt.ts";
+import { HeldAttempt, type HeldAttemptOptions } from "./held-attempt.ts";
 import { ServerTime } from "./server-time.ts";
 import { isRefusal, payloadOf } from "./start-request.ts";
 import { AttemptFolder } from "./supervisor/attempt-folder.ts";
 import { attemptName } from "./supervisor/attempt-record.ts";
 import type { SupervisorClient } from "./supervisor/client.ts";
+import { contactLimitMsOf } from "./supervisor/deadline.ts";
 import { heldBackUntil } from "./supervisor/held-back.ts";
 import type { AttemptKey, AttemptStatus, Refusal, SpoolGrowth } from "./supervisor/protocol.ts";
 
@@ -39,6 +40,8 @@ const ROWS = 100;
 /** A beat lists all that is held, and must be smaller than the 1 MB that a message may have: some 9,000 fit. */
 const HELD_MAX = 2_000;
 
+type HoldOptions = Partial<Pick<HeldAttemptOptions, "isAdopted" | "contactLimitMs">>;
+
 export class Attempts {
   readonly #options: AttemptsOptions;
   readonly #held = new Map<string, HeldAttempt>();
@@ -59,6 +62,11 @@ export class Attempts {
       attempt,
       ...(isOver ? { isOver } : {}),
     }));
+  }
+
+  /** For how long all that runs may do so without an acknowledged beat; Infinity: for ever. */
+  contactLimitMs(): number {
+    return Math.min(...[...this.#held.values()].map((held) => held.contactLimitMs));
   }
 
   onMessage(message: InboxMessage): void {
@@ -84,9 +92,10 @@ export class Attempts {
   }
 
   onStatus(status: AttemptStatus): void {
-    const { job, run, attempt } = status;
+    const { job, run, attempt, contactLimitMs = null } = status;
     // One that this process did not hand over is an earlier one's.
-    const held = this.#held.get(nameOf(status)) ?? this.#hold({ job, run, attempt }, true);
+    const held =
+      this.#held.get(nameOf(status)) ?? this.#hold({ job, run, attempt }, { isAdopted: true, contactLimitMs });
     held.onStatus(status);
   }
 
@@ -127,7 +136,7 @@ export class Attempts {
     const noRoom = this.#findNoRoom();
     this.#starting.add(name);
     // From here on every beat lists it: the server must not take it for one that never came.
-    if (known === undefined) this.#hold({ job, run, attempt });
+    if (known === undefined) this.#hold({ job, run, attempt }, { contactLimitMs: contactLimitMsOf(message) });
     try {
       await this.#handOver(message, { noRoom, startAtMs });
     } catch (error) {
@@ -203,7 +212,7 @@ export class Attempts {
     this.#held.delete(nameOf({ run, attempt }));
   }
 
-  #hold(key: AttemptKey, isAdopted = false): HeldAttempt {
+  #hold(key: AttemptKey, { isAdopted = false, contactLimitMs = null }: HoldOptions = {}): HeldAttempt {
     const { agent, session, stateDir, evidence, logs, maySpeak, log } = this.#options;
     const folder = new AttemptFolder(stateDir, attemptName(key.run, key.attempt));
     const held = new HeldAttempt({
@@ -214,6 +223,7 @@ export class Attempts {
       logs,
       session,
       isAdopted,
+      contactLimitMs,
       maySpeak,
       nextRevision: () => ++this.#revision,
       log,

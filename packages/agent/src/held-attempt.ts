@@ -20,6 +20,8 @@ export interface HeldAttemptOptions {
   readonly session: string;
   /** True for an attempt of an earlier agent process. */
   readonly isAdopted: boolean;
+  /** For how long it may run without an acknowledged beat; null: for ever. */
+  readonly contactLimitMs: number | null;
   /** False until this agent's first beat was acknowledged: a cloned host has nothing to say of its original's attempts. */
   readonly maySpeak: () => boolean;
   /** The next of a number that rises through the session. */
@@ -64,6 +66,11 @@ export class HeldAttempt {
 
   get key(): AttemptKey {
     return this.#options.key;
+  }
+
+  /** For how long what runs of it may do so without an acknowledged beat. */
+  get contactLimitMs(): number {
+    return (this.isRunning ? this.#options.contactLimitMs : null) ?? Number.POSITIVE_INFINITY;
   }
 
   /** False until the supervisor has journaled it. */

@@ -6,6 +6,7 @@ import { pino } from "pino";
 import { beforeAll, expect, test, vi } from "vitest";
 import { SupervisorLink } from "./supervisor-link.ts";
 import { bootClockMs } from "./supervisor/boot-clock.ts";
+import { findProcess } from "./supervisor/process-table.ts";
 import { SUPERVISOR_PROTOCOL } from "./supervisor/protocol.ts";
 import { supervisorSocketPath } from "./supervisor/socket-path.ts";
 import { buildSupervisorBundle, findSupervisor } from "./supervisor/testing/supervised-host.ts";
@@ -90,6 +91,22 @@ test("a supervisor that hangs is noticed, once, and so is that it goes on", asyn
   await rm(stateDir, { recursive: true });
 });
 
+test("a supervisor that hangs for longer than its scripts may be without contact is killed, and another one started", async () => {
+  const stateDir = await mkdtemp(join(tmpdir(), "jobs-link-"));
+  const said: string[] = [];
+  const link = linkTo(stateDir, said, 1_000);
+  await link.start();
+  const { pid } = link.client!.hello;
+  link.beat(bootClockMs());
+  process.kill(pid, "SIGSTOP");
+  await vi.waitFor(() => expect(link.client?.hello.pid ?? pid).not.toBe(pid), 20_000);
+  expect(findProcess(pid)).toBeUndefined();
+  expect(link.isAnswering()).toBe(true);
+  expect(said.filter((line) => line.includes("it is killed"))).toHaveLength(1);
+  await link.end(0);
+  await rm(stateDir, { recursive: true });
+});
+
 test("a supervisor that is gone for long is no supervisor that answers; an older one, which never answers, is not judged", async () => {
   const stateDir = await mkdtemp(join(tmpdir(), "jobs-link-"));
   const hello = { type: "hello", protocol: SUPERVISOR_PROTOCOL, generation: "g", pid: 1, bootId: "b", attempts: [] };
@@ -144,7 +161,11 @@ test("of two agents on one supervisor neither ends the other's connection again 
 
 const ANSWER_LIMIT_MS = 300;
 
-function linkTo(stateDir: string, said: string[] = []): SupervisorLink {
+function linkTo(
+  stateDir: string,
+  said: string[] = [],
+  contactLimitMs: number = Number.POSITIVE_INFINITY,
+): SupervisorLink {
   return new SupervisorLink({
     stateDir,
     env: process.env,
@@ -153,6 +174,7 @@ function linkTo(stateDir: string, said: string[] = []): SupervisorLink {
     onStatus: () => undefined,
     onOutput: () => undefined,
     answerLimitMs: ANSWER_LIMIT_MS,
+    contactLimitMs: () => contactLimitMs,
     log: pino({ level: "info" }, { write: (line: string) => said.push(line) }),
   });
 }

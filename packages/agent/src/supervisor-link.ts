@@ -1,9 +1,11 @@
 /** Keeps the agent connected to its supervisor; starts one when there is none. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
+import { SupervisorWatch } from "./supervisor-watch.ts";
 import { bootClockMs } from "./supervisor/boot-clock.ts";
 import { ANSWER_LIMIT_MS, type SupervisorClient } from "./supervisor/client.ts";
 import { connectSupervisor } from "./supervisor/launch.ts";
+import { findProcess, signalProcess } from "./supervisor/process-table.ts";
 import type { AttemptStatus, SpoolGrowth } from "./supervisor/protocol.ts";
 
 export interface SupervisorLinkOptions {
@@ -15,6 +17,11 @@ export interface SupervisorLinkOptions {
   readonly onStatus: (status: AttemptStatus) => void;
   readonly onOutput: (run: string, attempt: number, growth: SpoolGrowth) => void;
   readonly answerLimitMs?: number;
+  /**
+   * For how long what runs on the host may do so without an acknowledged beat. A supervisor that hangs for longer is
+   * killed: its successor ends what it leaves. Left out: none is.
+   */
+  readonly contactLimitMs?: () => number;
   readonly log: Logger;
 }
 
@@ -23,16 +30,25 @@ const AGAIN_MS = 500;
 export class SupervisorLink {
   readonly #options: SupervisorLinkOptions;
   readonly #stopping = new AbortController();
+  readonly #watch: SupervisorWatch;
   #client: SupervisorClient | undefined;
   #closed: Promise<void> = Promise.resolve();
   #reconnecting: Promise<void> = Promise.resolve();
   #wasConnected = false;
-  /** Since when the supervisor owes an answer; undefined while it owes none. */
-  #owesSinceBootMs: number | undefined;
+  /** The connection whose supervisor was killed: once is enough, and said once. */
+  #killed: SupervisorClient | undefined;
   #wasAnswering = true;
 
   constructor(options: SupervisorLinkOptions) {
     this.#options = options;
+    const { answerLimitMs = ANSWER_LIMIT_MS, contactLimitMs = () => Number.POSITIVE_INFINITY } = options;
+    this.#watch = new SupervisorWatch({
+      bootClockMs,
+      answerLimitMs,
+      contactLimitMs,
+      onUnasked: (sentAtBootMs) => this.beat(sentAtBootMs),
+      onOverdue: (silence) => this.#kill(silence),
+    });
   }
 
   get client(): SupervisorClient | undefined {
@@ -41,15 +57,15 @@ export class SupervisorLink {
 
   /** A beat sent at this instant of the boot clock was acknowledged. */
   beat(sentAtBootMs: number): void {
+    this.#watch.beat(sentAtBootMs);
     this.#client?.beat(sentAtBootMs);
-    if (this.#client?.hello.answersBeats === true) this.#owesSinceBootMs ??= bootClockMs();
+    if (this.#client?.hello.answersBeats === true) this.#watch.owes();
   }
 
   /** False while a supervisor hangs or is gone, for some seconds already. An older one that answers no beats is not judged. */
   isAnswering(): boolean {
-    const { log, answerLimitMs = ANSWER_LIMIT_MS } = this.#options;
-    const owesSince = this.#owesSinceBootMs;
-    const isAnswering = owesSince === undefined || bootClockMs() - owesSince <= answerLimitMs;
+    const { log } = this.#options;
+    const isAnswering = this.#watch.isAnswering();
     if (this.#wasAnswering && !isAnswering)
       log.error("the supervisor does not answer: until it does, this host is not in contact");
     if (!this.#wasAnswering && isAnswering) log.info("the supervisor answers again");
@@ -63,15 +79,16 @@ export class SupervisorLink {
     this.#closed = new Promise((resolve) => (closed = resolve));
     const onClosed = (): void => {
       this.#client = undefined;
-      this.#owesSinceBootMs = bootClockMs();
+      this.#watch.owes();
       closed();
       if (!this.#stopping.signal.aborted) this.#reconnecting = this.#again();
     };
-    const onBeat = (): void => void (this.#owesSinceBootMs = undefined);
+    const onBeat = (): void => this.#watch.answered();
     const onHello = (client: SupervisorClient): void => {
       this.#client = client;
       this.#wasConnected = true;
       onBeat();
+      if (!this.#stopping.signal.aborted) this.#watch.start();
       onConnected(client.hello.attempts);
     };
     const listener = { onHello, onStatus, onOutput, onBeat, onClosed };
@@ -88,19 +105,38 @@ export class SupervisorLink {
 
   /** Leaves the supervisor and what it runs alone. */
   detach(): void {
-    this.#stopping.abort();
+    this.#leave();
     this.#client?.close();
   }
 
   /** Ends every attempt and the supervisor. */
   async end(graceMs: number): Promise<void> {
-    this.#stopping.abort();
+    this.#leave();
     await this.#reconnecting;
     // It may have been started anew just now, and not have been heard of yet.
     if (this.#client === undefined && this.#wasConnected) await this.start();
     if (this.#client === undefined) return;
     this.#client.stop(graceMs);
     await this.#closed;
+  }
+
+  #leave(): void {
+    this.#stopping.abort();
+    this.#watch.stop();
+  }
+
+  /** The connection to it is open, so its process id is not another one's by now. */
+  #kill(silence: object): void {
+    const client = this.#client;
+    if (client === undefined || client === this.#killed) return;
+    this.#killed = client;
+    const { pid } = client.hello;
+    this.#options.log.warn(
+      { pid, ...silence },
+      "the supervisor hangs, and what it runs is to be called lost: it is killed, and its successor ends what is left",
+    );
+    const supervisor = findProcess(pid);
+    if (supervisor !== undefined) signalProcess(supervisor, "SIGKILL");
   }
 
   async #again(): Promise<void> {

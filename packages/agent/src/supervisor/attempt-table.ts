@@ -4,6 +4,7 @@ import { removeOrphanFolders } from "./attempt-folder.ts";
 import { attemptName, type AttemptRecord, type JournalRecord } from "./attempt-record.ts";
 import { Attempt, type AttemptHost } from "./attempt.ts";
 import { bootClockMs } from "./boot-clock.ts";
+import { contactLimitMsOf } from "./deadline.ts";
 import { searchPathOf } from "./environment.ts";
 import { FenceTable } from "./fence-table.ts";
 import { Journal } from "./journal.ts";
@@ -14,6 +15,8 @@ export interface AttemptTableOptions extends Omit<AttemptHost, "journal"> {
   readonly findSession: () => string | undefined;
   readonly isStopping: () => boolean;
 }
+
+type SeenAttempt = AttemptKey & Required<Pick<AttemptStatus, "fence" | "contactLimitMs">>;
 
 /**
  * Every attempt that this host has seen and that was not released, and the highest fence of each job for ever: what
@@ -60,14 +63,14 @@ export class AttemptTable {
   async start(spec: AttemptSpec): Promise<Attempt | undefined> {
     if (this.#repeat(spec)) return undefined;
     const refusal = findRefusal(spec, this.#view(spec));
-    const attempt = this.#add(spec, spec.fence, spec.allowsOverlap);
+    const attempt = this.#add({ ...spec, contactLimitMs: contactLimitMsOf(spec) }, spec.allowsOverlap);
     if (refusal !== undefined) await attempt.refuse(refusal);
     else await attempt.carryOut(spec, () => findLicenceRefusal(spec.licence, this.#view(spec)));
     return attempt.isOver() ? undefined : attempt;
   }
 
   async refuse(key: AttemptKey, fence: Fence, refusal: Refusal): Promise<void> {
-    if (!this.#repeat(key)) await this.#add(key, fence, false).refuse(refusal);
+    if (!this.#repeat(key)) await this.#add({ ...key, fence, contactLimitMs: null }, false).refuse(refusal);
   }
 
   async cancel(key: AttemptKey, fence: Fence, graceMs: number): Promise<void> {
@@ -115,8 +118,10 @@ export class AttemptTable {
     return seen !== undefined;
   }
 
-  #add({ job, run, attempt }: AttemptKey, fence: Fence, allowsOverlap: boolean): Attempt {
-    const status: AttemptStatus = { job, run, attempt, fence, revision: 1, phase: "accepted", log: { lengthBytes: 0 } };
+  #add(seen: SeenAttempt, allowsOverlap: boolean): Attempt {
+    const { job, run, attempt, fence, contactLimitMs } = seen;
+    const begun = { revision: 1, phase: "accepted", log: { lengthBytes: 0 } } as const;
+    const status: AttemptStatus = { job, run, attempt, fence, contactLimitMs, ...begun };
     const added = new Attempt(this.#host, { status, allowsOverlap, bootId: this.#options.bootId });
     this.#attempts.set(added.name, added);
     // Refused ones count, too: once released, nothing else would know a late repetition of their start.

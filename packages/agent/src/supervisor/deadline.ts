@@ -99,8 +99,16 @@ export class Deadline {
     return ends.reduce((one, other) => (other.atMs < one.atMs ? other : one));
   }
 
-  #contactEndsAtMs({ licence, lostAfterMs, graceMs }: WatchedAttempt): number {
-    const contactAtMs = Math.max(this.#lastBeatAtMs, licence.endsAtBootMs - LICENCE_MS);
-    return contactAtMs + (lostAfterMs ?? Number.POSITIVE_INFINITY) - graceMs;
+  #contactEndsAtMs(attempt: WatchedAttempt): number {
+    const contactAtMs = Math.max(this.#lastBeatAtMs, attempt.licence.endsAtBootMs - LICENCE_MS);
+    return contactAtMs + (contactLimitMsOf(attempt) ?? Number.POSITIVE_INFINITY);
   }
+}
+
+/** For how long an attempt may run without an acknowledged beat; null: for ever. */
+export function contactLimitMsOf({
+  lostAfterMs,
+  graceMs,
+}: Pick<WatchedAttempt, "lostAfterMs" | "graceMs">): number | null {
+  return lostAfterMs === null ? null : lostAfterMs - graceMs;
 }

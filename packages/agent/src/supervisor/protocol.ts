@@ -120,6 +120,8 @@ export interface AttemptStatus {
   readonly fence: Fence;
   /** Rises with each change of this attempt's status. */
   readonly revision: number;
+  /** For how long it may run without an acknowledged beat; null: for ever. An older supervisor does not say it. */
+  readonly contactLimitMs?: number | null;
   readonly phase: "accepted" | "refused" | "started" | "exited";
   readonly refusal?: Refusal;
   /** Wall clock, RFC 3339 with milliseconds. */
