@@ -297,12 +297,6 @@ test("slots of a job that is not to wait, and whose agent is not there, are skip
   expect(job.slots().at(-1)).toEqual(["pending", undefined, at(3), undefined, undefined]);
 });
 
-test("a record of skipped slots ended when the last of them was skipped: it is kept from then on", () => {
-  const job = new Job(definitionWith({ paused: true }));
-  job.reconcile(at(2)).reconcile(at(3));
-  expect(job.runs).toMatchObject([{ slot: { count: 3 }, times: { submittedAt: at(2), endedAt: at(3) } }]);
-});
-
 test("the record of the last slot that there is closes by itself", () => {
   const job = new Job(definitionWith({ cron: undefined, at: at(1), paused: true }));
   job.reconcile(at(2));

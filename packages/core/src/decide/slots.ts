@@ -209,8 +209,7 @@ function skip(scheduled: Scheduled, { slots, reason, skippedFor }: Skipped): Dec
   );
   if (open?.slot !== undefined && open.reason === reason) {
     const count = (open.slot.count ?? 1) + slots.length;
-    const times = { ...open.times, endedAt: context.now };
-    return write({ ...open, slot: { ...open.slot, until, count }, times }, context);
+    return write({ ...open, slot: { ...open.slot, until, count } }, context);
   }
   const { policy: asked, dueAt = "", isHeld: _, ...asRecorded } = submissionOf(scheduled, first);
   const { overlap } = policyOf(asked, scheduled.definition.policy);

@@ -1,6 +1,7 @@
 import { RunState, type Reason, type Run } from "@jobs/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { AT, finishedRun } from "../testing/sample-run.ts";
 import { HistoryIndex } from "./history-index.ts";
 import { compareRuns, cursorOf, placeOf } from "./newest-runs.ts";
 import { runTest, submittedRun, type RunSelection } from "./run-matches.ts";
@@ -170,6 +171,17 @@ test("parts that were removed do not count among the newest of their job", () =>
   index.remove(whole.run);
   const rule = { keptFor: () => ({ days: null, runs: 1 }), isNeeded: () => false, nowMs: AT_MS + 50 * 86_400_000 };
   expect([...index.pastRetention(rule)].map(({ run }) => run)).toEqual([runs[0]?.run]);
+});
+
+test("a row of skipped slots is kept for as long from its last slot on", () => {
+  const index = new HistoryIndex();
+  const day = (days: number): string => new Date(AT_MS + days * 86_400_000).toISOString();
+  const skipped = (run: string, until: string): Run =>
+    finishedRun({ run, state: "skipped", reason: "paused", slot: { schedule: "main", at: AT, until, count: 2_400 } });
+  index.add(skipped("row00001", day(100)), 1);
+  index.add(skipped("row00002", day(8)), 2);
+  const rule = { keptFor: () => ({ days: 90, runs: null }), isNeeded: () => false, nowMs: Date.parse(day(101)) };
+  expect([...index.pastRetention(rule)].map(({ run }) => run)).toEqual(["row00002"]);
 });
 
 test("the room of runs that were removed is each given to one run", () => {

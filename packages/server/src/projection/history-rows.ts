@@ -52,6 +52,7 @@ export class HistoryRows {
   /** The numbers of their jobs. */
   jobNumbers = new Uint32Array(FIRST_CAPACITY);
   submittedAtMs = new Float64Array(FIRST_CAPACITY);
+  /** From then on it is kept for as long as it is. */
   endedAtMs = new Float64Array(FIRST_CAPACITY);
   /** 1 + the place in `RunState.options`. */
   states = new Uint8Array(FIRST_CAPACITY);
@@ -140,7 +141,7 @@ export class HistoryRows {
     if (row >= this.states.length) this.#grow();
     this.ids[row] = run;
     this.submittedAtMs[row] = Date.parse(times.submittedAt);
-    this.endedAtMs[row] = Date.parse(times.endedAt ?? times.submittedAt);
+    this.endedAtMs[row] = lastMs(record);
     this.states[row] = 1 + RunState.options.indexOf(state);
     this.reasons[row] = reason === undefined ? 0 : 1 + Reason.options.indexOf(reason);
     this.#noteHosts(row, record);
@@ -282,4 +283,10 @@ function grown<T extends Float64Array | Uint32Array | Uint8Array>(column: T): T 
   const next = new (column.constructor as new (length: number) => T)(column.length * 2);
   next.set(column);
   return next;
+}
+
+/** From when on a run is kept for as long as it is: its end; of a row of skipped slots the last of them. */
+function lastMs({ times: { submittedAt, endedAt }, slot }: Run): number {
+  const endedAtMs = Date.parse(endedAt ?? submittedAt);
+  return slot?.until === undefined ? endedAtMs : Math.max(endedAtMs, Date.parse(slot.until));
 }
