@@ -1,7 +1,7 @@
 import { RunState, type Reason, type Run } from "@jobs/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { AT, finishedRun } from "../testing/sample-run.ts";
+import { finishedRun } from "../testing/sample-run.ts";
 import { HistoryIndex } from "./history-index.ts";
 import { compareRuns, cursorOf, placeOf } from "./newest-runs.ts";
 import { runTest, submittedRun, type RunSelection } from "./run-matches.ts";
@@ -177,11 +177,17 @@ test("a row of skipped slots is kept for as long from its last slot on", () => {
   const index = new HistoryIndex();
   const day = (days: number): string => new Date(AT_MS + days * 86_400_000).toISOString();
   const skipped = (run: string, until: string): Run =>
-    finishedRun({ run, state: "skipped", reason: "paused", slot: { schedule: "main", at: AT, until, count: 2_400 } });
-  index.add(skipped("row00001", day(100)), 1);
-  index.add(skipped("row00002", day(8)), 2);
+    finishedRun({
+      run,
+      state: "skipped",
+      reason: "paused",
+      slot: { schedule: "main", at: day(0), until, count: 2_400 },
+      times: { submittedAt: day(0), endedAt: day(0) },
+    });
+  index.add(skipped("row00001", day(8)), 1);
+  index.add(skipped("row00002", day(100)), 2);
   const rule = { keptFor: () => ({ days: 90, runs: null }), isNeeded: () => false, nowMs: Date.parse(day(101)) };
-  expect([...index.pastRetention(rule)].map(({ run }) => run)).toEqual(["row00002"]);
+  expect([...index.pastRetention(rule)].map(({ run }) => run)).toEqual(["row00001"]);
 });
 
 test("the room of runs that were removed is each given to one run", () => {
