@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { performance } from "node:perf_hooks";
 import { instantOf, JobsError, KEPT_FOR, startAll, stopAll } from "@jobs/core";
 import { FileStore } from "@jobs/core/artifacts";
-import { isMemberKept, isSlotOpen, keptFor } from "@jobs/core/decide";
+import { isMemberKept, isSlotOpen } from "@jobs/core/decide";
 import { watchContact, type NatsLink, type StreamWatch } from "@jobs/core/jetstream";
 import { pino } from "pino";
 import { Commands } from "./commands.ts";
@@ -33,6 +33,7 @@ import { startFeeds } from "./projection/feeds.ts";
 import { FinishedRecords } from "./projection/finished-records.ts";
 import { HistoryIndex } from "./projection/history-index.ts";
 import { JobsProjection } from "./projection/jobs-projection.ts";
+import { keptForIn } from "./projection/kept-for.ts";
 import { RunPresenter } from "./projection/run-presenter.ts";
 import { runStates } from "./projection/run-states.ts";
 import { Runs } from "./projection/runs.ts";
@@ -192,12 +193,7 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
       history,
       finished,
       artifacts,
-      keptFor: (job) => {
-        const said = jobs.findDefinition(job);
-        // What this version cannot read may say that they are kept for ever.
-        if (said === undefined && jobs.view(job).isUnreadable) return { days: null, runs: null };
-        return keptFor(said?.policy.retention, options.retention ?? KEPT_FOR);
-      },
+      keptFor: keptForIn(jobs, options.retention ?? KEPT_FOR),
       isNeeded: isNeededBy(jobs, dependents),
       assertMayDecide,
       nowMs,
