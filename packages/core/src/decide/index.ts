@@ -15,12 +15,5 @@ export { failure } from "./verdict.ts";
 export { decideResolve, type Resolution } from "./resolve.ts";
 export { isSlotOpen } from "./slots.ts";
 export { decideSubmit, type Submission } from "./submit.ts";
-export {
-  type AgentView,
-  type Decision,
-  type DecisionContext,
-  type HeldEntry,
-  type JobView,
-  type LiveOnHost,
-} from "./view.ts";
+export type { AgentView, Decision, DecisionContext, HeldEntry, JobView, LiveOnHost } from "./view.ts";
 export { wantedFor, type Wanted } from "./wanted.ts";

@@ -28,9 +28,7 @@ const LOOKED_AT_ONCE = 5_000;
 
 /** The next step that a schedule of the job asks for. */
 export function slotsDue(view: JobView, context: DecisionContext): Decision {
-  const { definition } = view;
-  if (definition?.task === undefined) return NOTHING;
-  const decision = firstStep({ view, context, schedules: definition.schedules ?? [] });
+  const decision = firstStep({ view, context, schedules: view.definition?.schedules ?? [] });
   return decision.kind === "nothing" ? cursorsMoved(view, context) : decision;
 }
 
@@ -59,28 +57,27 @@ function firstStep({ view, schedules, isPutOffNoMore = false, ...given }: Steps)
 
 /** The one whose next slot is due first has its turn first. */
 function inOrder(
-  { job, runs }: JobView,
+  view: JobView,
   definition: JobDefinition,
   schedules: readonly StoredSchedule[],
 ): readonly StoredSchedule[] {
-  const dueAt = ({ id, ...schedule }: StoredSchedule): number => {
-    const after = reachedMs({ job, runs }, definition, id);
-    return nextSlot({ id, ...schedule }, { job, after })?.dueAt ?? Number.POSITIVE_INFINITY;
-  };
-  const all = schedules.map((schedule) => ({ schedule, dueAt: dueAt(schedule) }));
-  return all
-    .sort((one, other) => (one.dueAt === other.dueAt ? 0 : one.dueAt - other.dueAt))
-    .map(({ schedule }) => schedule);
+  const all = schedules.map((schedule) => ({ schedule, dueAt: nextDueAt(view, definition, schedule) }));
+  all.sort((one, other) => (one.dueAt === other.dueAt ? 0 : one.dueAt - other.dueAt));
+  return all.map(({ schedule }) => schedule);
 }
 
 /** When the next slot of a job is due, milliseconds since 1970. */
 export function nextSlotMs(view: JobView): number | undefined {
-  const { job, definition } = view;
+  const { definition } = view;
   if (definition?.task === undefined) return undefined;
-  const all = (definition.schedules ?? []).flatMap(
-    (schedule) => nextSlot(schedule, { job, after: reachedMs(view, definition, schedule.id) })?.dueAt ?? [],
-  );
-  return all.length === 0 ? undefined : Math.min(...all);
+  const next = Math.min(...(definition.schedules ?? []).map((schedule) => nextDueAt(view, definition, schedule)));
+  return Number.isFinite(next) ? next : undefined;
+}
+
+/** When the next slot of one schedule is due, milliseconds since 1970; Infinity when it has none. */
+function nextDueAt(view: JobView, definition: JobDefinition, schedule: StoredSchedule): number {
+  const after = reachedMs(view, definition, schedule.id);
+  return nextSlot(schedule, { job: view.job, after })?.dueAt ?? Number.POSITIVE_INFINITY;
 }
 
 /** True while the cursor of its schedule has not passed a run's slot: then it stays a live run, whatever else holds. */
@@ -115,8 +112,8 @@ function decideSlot(scheduled: Scheduled): Decision {
   const [first] = due;
   if (first === undefined) return NOTHING;
   if (hadItsRun(scheduled, first)) return passed(scheduled, due);
-  const madeUpFrom = madeUpIndex(due, schedule, nowMs);
   const last = due.findLast(({ skip }) => skip === undefined);
+  const madeUpFrom = madeUpIndex(due, { last, schedule, nowMs });
   const reasonOf = (slot: ExpectedSlot, index: number): Reason | undefined =>
     reasonToSkip(scheduled, slot, index >= madeUpFrom && { isLast: slot === last });
   const reason = reasonOf(first, 0);
@@ -126,11 +123,13 @@ function decideSlot(scheduled: Scheduled): Decision {
   return skip(scheduled, { slots: skipped, reason });
 }
 
-/** Which of the slots that are due have a run: from here on, of those of which the schedule itself says nothing else. */
-function madeUpIndex(due: readonly ExpectedSlot[], schedule: StoredSchedule, nowMs: number): number {
+/** Which of the slots that are due have a run: from here on (`last`: the latest of them), of those of which the schedule itself says nothing else. */
+function madeUpIndex(
+  due: readonly ExpectedSlot[],
+  { last, schedule, nowMs }: { last: ExpectedSlot | undefined; schedule: StoredSchedule; nowMs: number },
+): number {
   const isLate = ({ dueAt }: ExpectedSlot, ms: number): boolean => nowMs - dueAt > ms;
   if (!due.some((slot) => isLate(slot, PASSED_MS))) return 0;
-  const last = due.findLast(({ skip }) => skip === undefined);
   const isLastOnTime = last !== undefined && !isLate(last, LATE_MS);
   const { mode, max } = catchUpOf(schedule);
   const madeUp = mode === "none" || blackoutTest(schedule)(nowMs) ? 0 : mode === "last" ? 1 : max;
@@ -165,8 +164,7 @@ function passed(scheduled: Scheduled, slots: readonly ExpectedSlot[]): Decision 
   const { context, definition, schedule } = scheduled;
   const next = slots.findIndex((slot) => !hadItsRun(scheduled, slot));
   const at = slots.at(next < 0 ? -1 : next - 1)?.at ?? 0;
-  const cursors = { ...definition.cursors, [schedule.id]: instantOf(at) };
-  return { kind: "define", definition: { ...definition, cursors, writeId: context.writeId } };
+  return moved(definition, { ...definition.cursors, [schedule.id]: instantOf(at) }, context);
 }
 
 /** The run of a slot gets in line as a submission of this instant would; where that would be refused, the slot is skipped. */
@@ -187,8 +185,8 @@ function fireEarly(scheduled: Scheduled, slot: ExpectedSlot): Decision {
   // What comes due before it may keep it from starting: then it is decided on at its instant.
   const { view } = scheduled;
   const isFirst = nextSlotMs(view) === slot.dueAt && !view.runs.some((run) => isAhead(run) && dueMs(run) <= slot.dueAt);
-  if (!isFirst || hadItsRun(scheduled, slot)) return NOTHING;
-  if (reasonToSkip(then, slot, { isLast: true }) !== undefined) return NOTHING;
+  if (!isFirst || hadItsRun(scheduled, slot) || reasonToSkip(then, slot, { isLast: true }) !== undefined)
+    return NOTHING;
   const decision = fire(then, slot);
   return decision.kind === "write" && isHeldBack(decision.run, context) ? decision : NOTHING;
 }
@@ -266,8 +264,11 @@ function cursorsMoved(view: JobView, context: DecisionContext): Decision {
     isMoved ||= runs.some((run) => hasEnded(run) && lastMs(run.slot) > beforeMs);
     cursors[id] = instantOf(toMs);
   }
-  if (!isMoved) return NOTHING;
-  return { kind: "define", definition: { ...definition, cursors, writeId: context.writeId } };
+  return isMoved ? moved(definition, cursors, context) : NOTHING;
+}
+
+function moved(definition: JobDefinition, cursors: Record<string, string>, { writeId }: DecisionContext): Decision {
+  return { kind: "define", definition: { ...definition, cursors, writeId } };
 }
 
 /** Up to here every slot of the schedule has its run, milliseconds since 1970. */
