@@ -19,15 +19,15 @@ export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.ou
   throw faultIn(value, path, issue?.code === "custom" ? issue.message : notRight(path, why));
 }
 
-/** The path of a list or an object that has too many entries. */
-function findCrowded(value: unknown, path: readonly string[] = []): readonly string[] | undefined {
-  if (typeof value !== "object" || value === null || path.length > DEPTH_MAX) return undefined;
+/** The path of a list or an object that has too many entries; made only when there is one, as all that is sent is looked at. */
+function findCrowded(value: unknown, depth = 0): readonly string[] | undefined {
+  if (typeof value !== "object" || value === null || depth > DEPTH_MAX) return undefined;
   const keys = Array.isArray(value) ? value.keys() : Object.keys(value);
   let count = 0;
   for (const key of keys) {
-    if (++count > ENTRIES_MAX) return path;
-    const crowded = findCrowded((value as Record<string, unknown>)[key], [...path, String(key)]);
-    if (crowded !== undefined) return crowded;
+    if (++count > ENTRIES_MAX) return [];
+    const crowded = findCrowded((value as Record<string, unknown>)[key], depth + 1);
+    if (crowded !== undefined) return [String(key), ...crowded];
   }
   return undefined;
 }
