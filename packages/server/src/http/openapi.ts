@@ -3,6 +3,15 @@ import { z } from "zod";
 
 type Schema = Record<string, unknown>;
 
+const RUN_IN_PATH: Schema = { name: "run", in: "path", required: true, schema: { type: "string" } };
+const ATTEMPT_IN_QUERY: Schema = {
+  name: "attempt",
+  in: "query",
+  required: false,
+  schema: { type: "integer", minimum: 1 },
+};
+const WRONG: Schema = { description: "What went wrong.", content: json({ $ref: "#/components/schemas/Error" }) };
+
 /** The OpenAPI 3.1 document of the operations table. */
 export function openApiDocument(version: string): Schema {
   const paths: Record<string, Record<string, Schema>> = {};
@@ -38,7 +47,7 @@ export function openApiDocument(version: string): Schema {
           description: "Done.",
           content: json(z.toJSONSchema(operation.output, { io: "output", unrepresentable: "any" })),
         },
-        default: { description: "What went wrong.", content: json({ $ref: "#/components/schemas/Error" }) },
+        default: WRONG,
       },
     };
   }
@@ -64,9 +73,9 @@ function followOperation(): Schema {
     operationId: "followRun",
     summary: "WebSocket: each change of a run, and with `log` all bytes of its log from that offset, then live.",
     parameters: [
-      { name: "run", in: "path", required: true, schema: { type: "string" } },
+      RUN_IN_PATH,
       { name: "log", in: "query", required: false, schema: { type: "integer", minimum: 0 } },
-      { name: "attempt", in: "query", required: false, schema: { type: "integer", minimum: 1 } },
+      ATTEMPT_IN_QUERY,
       {
         name: "only",
         in: "query",
@@ -84,7 +93,7 @@ function artifactOperation(): Schema {
     operationId: "getArtifact",
     summary: "The content of one artifact; of the last attempt if none is named.",
     parameters: [
-      { name: "run", in: "path", required: true, schema: { type: "string" } },
+      RUN_IN_PATH,
       {
         name: "name",
         in: "path",
@@ -92,14 +101,14 @@ function artifactOperation(): Schema {
         description: "As `listArtifacts` has it; its slashes are slashes of the path.",
         schema: { type: "string" },
       },
-      { name: "attempt", in: "query", required: false, schema: { type: "integer", minimum: 1 } },
+      ATTEMPT_IN_QUERY,
     ],
     responses: {
       200: {
         description: "Its bytes; `jobs-sha256` is their hash.",
         content: { "application/octet-stream": {} },
       },
-      default: { description: "What went wrong.", content: json({ $ref: "#/components/schemas/Error" }) },
+      default: WRONG,
     },
   };
 }
@@ -111,7 +120,7 @@ function metricsOperation(): Schema {
     parameters: [],
     responses: {
       200: { description: "In Prometheus' text form.", content: { "text/plain": { schema: { type: "string" } } } },
-      default: { description: "What went wrong.", content: json({ $ref: "#/components/schemas/Error" }) },
+      default: WRONG,
     },
   };
 }
