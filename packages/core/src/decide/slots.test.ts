@@ -376,6 +376,19 @@ test("one slot is made up, also when a blackout of more slots than one look take
   expect([made, job.runs[0]?.reason]).toEqual([[], "missed"]);
 });
 
+test.each([
+  [{ mode: "all" }, [1, 2, 3, 7_200, 7_201, 7_202]],
+  [{ mode: "all", max: 4 }, [3, 7_200, 7_201, 7_202]],
+  [{ mode: "all", withinMs: 3_600_000 }, [7_200, 7_201, 7_202]],
+] as const)("slots before a blackout of more slots than one look takes count as any, catch-up %o", (catchUp, made) => {
+  const schedule = { cron: "* * * * * *", catchUp, blackouts: [{ from: at(0, 4_000), to: at(120) }] };
+  const job = new Job(definitionWith(schedule, { policy: { overlap: "queue" } })).reconcile(at(120, 2_500));
+  const waiting = job.runs.filter(({ state }) => state === "pending").map(({ slot }) => slot?.at);
+  expect(waiting).toEqual(made.map((second) => at(0, second * 1_000)));
+  const traces = job.runs.map(({ slot }) => slot?.count ?? 1);
+  expect(traces.reduce((sum, count) => sum + count)).toBe(7_202);
+});
+
 test("in a blackout nothing is made up; what is late by less than a minute starts all the same", () => {
   const schedule = { cron: "*/10 * * * *", blackouts: [{ from: at(21), to: at(29) }] };
   const define = (): Job => new Job(definitionWith(schedule, { policy: { overlap: "queue" } }));

@@ -13,16 +13,13 @@ import { defaultsOf, shownParameters } from "../domain/parameters.ts";
 import { policyOf } from "../domain/policy.ts";
 import type { Reason } from "../domain/reason.ts";
 import { hasEnded, isAhead, type Run } from "../domain/run.ts";
-import { catchUpOf, type StoredSchedule } from "../domain/schedule.ts";
-import { blackoutTest, nextSlot, slotsOf, type ExpectedSlot } from "../schedule/index.ts";
+import type { StoredSchedule } from "../domain/schedule.ts";
+import { nextSlot, slotsOf, type ExpectedSlot } from "../schedule/index.ts";
+import { isTooOld, madeUpOf } from "./catch-up.ts";
 import { asOf, dueMs, isHeldBack } from "./early.ts";
 import { acceptedRun, findRejection } from "./submit.ts";
 import { NOTHING, write, type Decision, type DecisionContext, type JobView } from "./view.ts";
 
-/** A slot that is later than this had nobody to start it, milliseconds: catch-up decides. */
-const LATE_MS = 60_000;
-/** So late nobody could start it, but for a take-over by another server: once a later slot is due, too, catch-up decides. */
-const PASSED_MS = 10_000;
 /** Slots that one decision looks at: an outage may have left very many. */
 const LOOKED_AT_ONCE = 5_000;
 
@@ -112,31 +109,14 @@ function decideSlot(scheduled: Scheduled): Decision {
   const [first] = due;
   if (first === undefined) return NOTHING;
   if (hadItsRun(scheduled, first)) return passed(scheduled, due);
-  const last = due.findLast(({ skip }) => skip === undefined);
-  const madeUpFrom = madeUpIndex(due, { last, schedule, nowMs });
+  const { from, last } = madeUpOf({ job: view.job, schedule, due, isCut: due.length === LOOKED_AT_ONCE, nowMs });
   const reasonOf = (slot: ExpectedSlot, index: number): Reason | undefined =>
-    reasonToSkip(scheduled, slot, index >= madeUpFrom && { isLast: slot === last });
+    reasonToSkip(scheduled, slot, index >= from && { isLast: slot === last });
   const reason = reasonOf(first, 0);
   if (reason === undefined) return fire(scheduled, first);
   const others = due.findIndex((slot, index) => reasonOf(slot, index) !== reason);
   const skipped = others < 0 ? due : due.slice(0, others);
   return skip(scheduled, { slots: skipped, reason });
-}
-
-/** Which of the slots that are due have a run: from here on (`last`: the latest of them), of those of which the schedule itself says nothing else. */
-function madeUpIndex(
-  due: readonly ExpectedSlot[],
-  { last, schedule, nowMs }: { last: ExpectedSlot | undefined; schedule: StoredSchedule; nowMs: number },
-): number {
-  const isLate = ({ dueAt }: ExpectedSlot, ms: number): boolean => nowMs - dueAt > ms;
-  if (!due.some((slot) => isLate(slot, PASSED_MS))) return 0;
-  const isLastOnTime = last !== undefined && !isLate(last, LATE_MS);
-  const { mode, max } = catchUpOf(schedule);
-  const madeUp = mode === "none" || blackoutTest(schedule)(nowMs) ? 0 : mode === "last" ? 1 : max;
-  let left = Math.max(madeUp, isLastOnTime ? 1 : 0);
-  const from = 1 + due.findLastIndex(({ skip }) => skip === undefined && left-- === 0);
-  // There may be later ones: what is before it is missed in any case, and of the others nothing is said yet, if possible.
-  return from === 0 && due.length === LOOKED_AT_ONCE ? due.length : from;
 }
 
 function reasonToSkip(
@@ -148,8 +128,7 @@ function reasonToSkip(
   // Slots of a time before the pause were missed, if they were not dealt with.
   if (schedule.paused === true || context.isPaused || definition.paused !== undefined) return "paused";
   if (madeUp === false) return "missed";
-  const lateMs = Date.parse(context.now) - slot.dueAt;
-  return lateMs <= Math.max(madeUp.isLast ? LATE_MS : PASSED_MS, catchUpOf(schedule).withinMs) ? undefined : "missed";
+  return isTooOld(slot, schedule, { nowMs: Date.parse(context.now), isLast: madeUp.isLast }) ? "missed" : undefined;
 }
 
 /** True when a slot's run has come and gone: clocks are set back, and what is said of a job is said anew. */
