@@ -71,6 +71,17 @@ test("one that nobody has seen yet is waited for; of one that is forgotten nobod
   });
 });
 
+test("of one that had ended when this was submitted the record says how, whatever became of it since", () => {
+  const [a, b] = ON_TWO.runs.map((one) => ({ ...one, state: "completed" as const }));
+  const runs = [a!, b!];
+  for (const now of [NOW, after(30_000)])
+    expect(written(reconcile(viewOf(dependent({ runs })), where(undefined, "running", now))).attempts).toHaveLength(1);
+  const failed = [a!, { ...b!, state: "cancelled" as const }];
+  expect(written(reconcile(viewOf(dependent({ runs: failed })), where()))).toMatchObject({
+    reason: "dependency-failed",
+  });
+});
+
 test("a clock that was set back does not make it wait for what is forgotten", () => {
   expect(written(reconcile(viewOf(dependent()), where("completed", undefined, after(-3_600_000))))).toMatchObject({
     reason: "dependency-failed",

@@ -13,7 +13,7 @@ function dependencyState(run: Run, context: Pick<DecisionContext, "stateOf" | "n
   // One that had an attempt has waited for them already.
   if (run.after === undefined || run.attempts.length > 0) return "none";
   const { runs, on, otherwise } = run.after;
-  const ends = runs.map((one) => endOf(context.stateOf(one), run, context.now));
+  const ends = runs.map((one) => endOf(one.state ?? context.stateOf(one), run, context.now));
   // One that cannot be met any more decides it, whatever the others do.
   if (otherwise === "skip" && ends.some((end) => end !== "open" && !isMet(on, end))) return "unmet";
   return ends.includes("open") ? "open" : "met";

@@ -9,9 +9,16 @@ export type DependsOn = z.infer<typeof DependsOn>;
 export const Otherwise = z.enum(["skip", "run"]);
 export type Otherwise = z.infer<typeof Otherwise>;
 
+const DependsOnRun = z.looseObject({
+  job: z.string(),
+  run: RunId,
+  /** How it had ended by then; left out: it had not. It may be kept no longer than until then. */
+  state: z.enum(["completed", "failed", "cancelled", "skipped"]).optional(),
+});
+
 /** What must have ended before a run starts, frozen at its submission. */
 export const Dependencies = z.looseObject({
-  runs: z.array(z.looseObject({ job: z.string(), run: RunId })),
+  runs: z.array(DependsOnRun),
   on: DependsOn,
   otherwise: Otherwise,
 });

@@ -58,7 +58,9 @@ export class RunPresenter {
     const { jobs, dependents, stateOf } = this.#options;
     const waitFor = dependents.of(run.run);
     const chain = {
-      ...(hasEnded(run) || run.after === undefined ? {} : { dependencies: run.after.runs.map((one) => stateOf(one)) }),
+      ...(hasEnded(run) || run.after === undefined
+        ? {}
+        : { dependencies: run.after.runs.map((one) => one.state ?? stateOf(one)) }),
       ...(waitFor.length === 0 ? {} : { dependents: waitFor }),
     };
     if (isWaiting(run)) {

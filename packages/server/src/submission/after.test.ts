@@ -29,3 +29,17 @@ test("the latest run of a job is that which was accepted last, also by another s
   expect(await latest(false)).toEqual({ run: "newer001", catchUps: 1 });
   expect(await latest(true)).toEqual({ run: "older001", catchUps: 0 });
 });
+
+test("how a run has ended is kept with what waits for it: its record may be removed before that is stored", async () => {
+  const jobs = new JobsProjection({ monotonicMs: () => 0 });
+  const times = { submittedAt: "2026-03-01T11:00:00.000Z", endedAt: "2026-03-01T11:00:05.000Z" };
+  const ended = sampleRun({ run: "ended001", state: "failed", reason: "exit", times });
+  for (const [at, run] of [ended, sampleRun({ run: "live0001", job: "other" })].entries())
+    jobs.apply(entryOf({ kind: "run", run }, at + 1));
+  const runs = runsWith(() => Promise.resolve(), { jobs, mayDecide: true });
+  const after = { runs: ["ended001", "live0001"], jobs: ["nightly"], on: "ended", otherwise: "run" } as const;
+  expect((await dependenciesOf({ ...after, runs: [...after.runs], jobs: [...after.jobs] }, runs)).runs).toEqual([
+    { job: "nightly", run: "ended001", state: "failed" },
+    { job: "other", run: "live0001" },
+  ]);
+});

@@ -1,9 +1,13 @@
-/** The runs that a submission names to wait for, frozen by their ids. */
-import { JobsError, type Dependencies, type SubmitInput } from "@jobs/core";
+/** The runs that a submission names to wait for, frozen by their ids, and by how they ended if they have. */
+import { JobsError, type Dependencies, type RunState, type SubmitInput } from "@jobs/core";
 import type { z } from "zod";
 import type { Runs } from "../projection/runs.ts";
 
-type Named = Pick<Dependencies["runs"][number], "job" | "run">;
+interface Named {
+  readonly job: string;
+  readonly run: string;
+  readonly state: RunState;
+}
 
 /** How far back the latest run of a job is looked for past those that were skipped, or whose time has not come. */
 const LOOK_BACK = 100;
@@ -21,8 +25,23 @@ export async function dependenciesOf(
   if (named.length === 0) {
     throw new JobsError("invalid-request", "`after` names no run and no job to wait for.", { field: "after" });
   }
-  const all = [...new Map(named.map(({ job, run }) => [run, { job, run }])).values()];
-  return { runs: all, on: after.on, otherwise: after.otherwise };
+  const all = new Map(named.map((one) => [one.run, frozen(one)]));
+  return { runs: [...all.values()], on: after.on, otherwise: after.otherwise };
+}
+
+/** What has ended may be removed while this is being submitted. */
+function frozen({ job, run, state }: Named): Dependencies["runs"][number] {
+  switch (state) {
+    case "submitted":
+    case "pending":
+    case "running":
+      return { job, run };
+    case "completed":
+    case "failed":
+    case "cancelled":
+    case "skipped":
+      return { job, run, state };
+  }
 }
 
 async function runOf(run: string, field: string, runs: Pick<Runs, "get">): Promise<Named> {
