@@ -84,7 +84,7 @@ export {
   type LogFrame,
 } from "./protocol/frames.ts";
 export { BULK_MAX_RUNS, REQUEST_MAX_BYTES, SubmitResult } from "./protocol/bulk.ts";
-export { AuditEntry, Command, CommandAnswer } from "./protocol/commands.ts";
+export { AuditEntry, Command, CommandAnswer, HistoryDeletion } from "./protocol/commands.ts";
 export * from "./protocol/messages.ts";
 export {
   operations,

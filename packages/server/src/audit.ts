@@ -3,8 +3,9 @@
  * died after it had stored a change leaves the entry to the one that is asked again.
  */
 import { randomUUID } from "node:crypto";
-import type { AuditEntry, Command, CommandAnswer } from "@jobs/core";
+import type { AuditEntry, Command, CommandAnswer, HistoryDeletion } from "@jobs/core";
 import { actionOf } from "@jobs/core/decide";
+import type { AuditStore } from "@jobs/core/jetstream";
 
 /** Of a submission the record of the run says who made it. */
 export type AuditedCommand = Exclude<Command, { kind: "submit" }>;
@@ -22,18 +23,15 @@ export interface AuditedChange {
 export function changeOf(command: AuditedCommand, answer: CommandAnswer, now: string): AuditedChange | undefined {
   const stored = storedChangeOf(command, answer);
   // A run is resolved once, by whoever its record names.
-  if (stored !== undefined && (stored.by === command.by || command.kind === "resolve")) return stored;
-  if (command.kind === "delete") {
-    const id = answer.isNew ? (answer.deleted ?? randomUUID()) : command.lastChange;
-    return id === undefined ? undefined : { id, at: now, by: command.by };
-  }
-  // What leaves nothing behind that names it.
-  return answer.isNew ? { id: randomUUID(), at: now, by: command.by } : undefined;
+  if (stored !== undefined) return stored.by === command.by || command.kind === "resolve" ? stored : undefined;
+  if (command.kind !== "delete") return undefined;
+  const id = answer.isNew ? (answer.deleted ?? randomUUID()) : command.lastChange;
+  return id === undefined ? undefined : { id, at: now, by: command.by };
 }
 
 function storedChangeOf(
   command: AuditedCommand,
-  { run, definition, settings, agent }: CommandAnswer,
+  { run, definition, settings, agent, deletion }: CommandAnswer,
 ): AuditedChange | undefined {
   switch (command.kind) {
     case "cancel": {
@@ -54,12 +52,26 @@ function storedChangeOf(
       return ofInstant(settings?.paused, "all");
     case "drain":
       return ofInstant(agent?.drain, agent?.id);
-    case "delete":
-    case "delete-history":
-    case "resume-all":
     case "undrain":
+      return agent?.drain === undefined ? ofInstant(agent?.undrained, agent?.id) : undefined;
+    case "resume-all":
+      return settings?.paused === undefined ? ofInstant(settings?.resumed, "all") : undefined;
+    case "delete-history":
+      return deletion === undefined ? undefined : ofDeletion(deletion);
+    case "delete":
       return undefined;
   }
+}
+
+/** That the history of a job was deleted, for who carries it out. Throws when it was not stored. */
+export function auditDeletion(store: Pick<AuditStore, "write">, job: string, deletion: HistoryDeletion): Promise<void> {
+  const change = ofDeletion(deletion);
+  return store.write(change.id, entryOf({ v: 1, kind: "delete-history", job, by: deletion.by }, change));
+}
+
+/** Sequences begin anew in a store that is made anew. */
+function ofDeletion({ sequence, at, by }: HistoryDeletion): AuditedChange {
+  return { id: `${sequence}-${Date.parse(at)}`, at, by };
 }
 
 /** What can be done again once it was undone: never twice at one instant. */

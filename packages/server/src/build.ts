@@ -6,6 +6,7 @@ import { FileStore } from "@jobs/core/artifacts";
 import { isMemberKept, isSlotOpen } from "@jobs/core/decide";
 import { watchContact, type NatsLink, type StreamWatch } from "@jobs/core/jetstream";
 import { pino } from "pino";
+import { auditDeletion } from "./audit.ts";
 import { Commands } from "./commands.ts";
 import type { ServerOptions } from "./config.ts";
 import { Decider } from "./duties/decider.ts";
@@ -163,7 +164,18 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
   const keeper = new LogKeeper({ logs: store.logs, artifacts });
   const enroller = new Enroller({ store: store.agents, inbox, agents, epoch, now, log });
   const releaser = new Releaser({ inbox, evidence, logs: store.logs, history: finished, jobs, epoch, log });
-  const eraser = new HistoryEraser({ decider, history, releaser, finished, dependents, artifacts, agents, log });
+  const eraser = new HistoryEraser({
+    decider,
+    history,
+    releaser,
+    finished,
+    dependents,
+    artifacts,
+    agents,
+    audit: (job, deletion) => auditDeletion(audit, job, deletion),
+    now,
+    log,
+  });
   const deciding: Deciding = new Deciding({
     evidence,
     desk,

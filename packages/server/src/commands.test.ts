@@ -1,11 +1,15 @@
-import { JobsError } from "@jobs/core";
 import { decideCancel, decideHold, decideRelease } from "@jobs/core/decide";
-import { AuditStore, connectNats, serveCommands, type NatsLink } from "@jobs/core/jetstream";
+import { AgentStore, AuditStore, connectNats, InboxStore, serveCommands, type NatsLink } from "@jobs/core/jetstream";
 import { startNats } from "@jobs/core/testing";
 import { pino } from "pino";
 import { expect, test, vi } from "vitest";
+import { auditDeletion } from "./audit.ts";
 import { Commands, type RunAction } from "./commands.ts";
+import { Enroller } from "./duties/enroller.ts";
+import { HistoryEraser } from "./duties/history-eraser.ts";
 import { SettingsKeeper } from "./duties/settings-keeper.ts";
+import { Dependents } from "./projection/dependents.ts";
+import { HistoryIndex } from "./projection/history-index.ts";
 import { AT } from "./testing/sample-run.ts";
 import { sampleSubmission, startStaleServer } from "./testing/stale-server.ts";
 
@@ -23,7 +27,8 @@ interface Asker {
 function commandsOf({ link, server, deciding, parts, monotonicMs = () => performance.now() }: Asker): Commands {
   const { decider, jobs, agents, store } = parts;
   const assertMayDecide = (): void => undefined;
-  const notAsked = (): Promise<never> => Promise.reject(new JobsError("internal", "not asked here"));
+  const now = (): string => AT;
+  const log = pino({ level: "silent" });
   return new Commands({
     link,
     server,
@@ -34,15 +39,38 @@ function commandsOf({ link, server, deciding, parts, monotonicMs = () => perform
       whileHeldBy: (_, asked) => asked,
     },
     decider,
-    eraser: { erase: notAsked },
-    enroller: { change: notAsked },
+    eraser: eraserOf(parts, link),
+    enroller: new Enroller({
+      store: new AgentStore(link),
+      inbox: new InboxStore(link),
+      agents,
+      epoch: () => "epoch",
+      now,
+      log,
+    }),
     settings: new SettingsKeeper({ store, jobs, assertMayDecide }),
     audit: new AuditStore(link),
     jobs,
     agents,
     assertMayDecide,
-    now: () => AT,
+    now,
     monotonicMs,
+    log,
+  });
+}
+
+/** Of a server that knows of this history. */
+function eraserOf({ decider, history, jobs, agents }: Server, link: NatsLink, finished = new HistoryIndex()) {
+  return new HistoryEraser({
+    decider,
+    history,
+    finished,
+    agents,
+    releaser: { release: () => Promise.resolve() },
+    artifacts: { removeAll: () => Promise.resolve() },
+    dependents: new Dependents(jobs),
+    audit: (job, deletion) => auditDeletion(new AuditStore(link), job, deletion),
+    now: () => AT,
     log: pino({ level: "silent" }),
   });
 }
@@ -129,6 +157,63 @@ test("a pause of all jobs by a server that died before it was audited gets its o
   next.jobs.applySettings(settings, 1);
   for (let times = 0; times < 2; times++) await commands.pauseAll("ada", "upgrade");
   expect(await entries()).toEqual([{ v: 1, at: AT, by: "ada", action: "pause-all", note: "upgrade" }]);
+});
+
+test("the end of a pause of all jobs, and of a drain, by a server that died before it was audited gets its one entry", async () => {
+  await using servers = await startTakeOver();
+  const { commands, died, next, link, entries } = servers;
+  const done = { at: AT, by: "ada" };
+  await died.store.writeSettings({ v: 1, resumed: done }, 0);
+  next.jobs.applySettings({ v: 1, resumed: done }, 1);
+  const record = { v: 1, id: "alpha", name: "alpha", slots: 1, labels: {}, enrolledAt: AT, undrained: done } as const;
+  await new AgentStore(link).put(record, 0);
+  next.agents.onRecord(record, 1);
+  for (const by of ["ada", "ada", "bob"]) {
+    await commands.resumeAll(by);
+    await commands.undrain("alpha", by);
+  }
+  expect(await entries()).toEqual([
+    { v: 1, ...done, action: "undrain", agent: "alpha" },
+    { v: 1, ...done, action: "resume-all" },
+  ]);
+});
+
+test("what ends a pause of all jobs, or a drain, is audited", async () => {
+  await using servers = await startTakeOver();
+  const { commands, next, link, entries } = servers;
+  const record = { v: 1, id: "alpha", name: "alpha", slots: 1, labels: {}, enrolledAt: AT } as const;
+  await new AgentStore(link).put(record, 0);
+  next.agents.onRecord(record, 1);
+  await commands.resumeAll("ada");
+  await commands.undrain("alpha", "ada"); // nothing is paused, and nothing drains
+  expect(await entries()).toEqual([]);
+  await commands.pauseAll("ada", undefined);
+  await commands.resumeAll("bob");
+  await commands.drain("alpha", "ada", "disk");
+  await commands.undrain("alpha", "bob");
+  expect(await entries()).toMatchObject([
+    { by: "bob", action: "undrain" },
+    { by: "ada", action: "drain", note: "disk" },
+    { by: "bob", action: "resume-all" },
+    { by: "ada", action: "pause-all" },
+  ]);
+  expect([next.jobs.settings.settings.paused, next.agents.findRecord("alpha")?.drain]).toEqual([undefined, undefined]);
+});
+
+test("the deletion of a history by a server that died before it was audited gets its one entry, asked for again or not", async () => {
+  await using servers = await startTakeOver();
+  const { commands, died, next, link, entries } = servers;
+  const said = { at: AT, by: "ada" };
+  const entry = (job: string): object => ({ v: 1, ...said, action: "delete-history", job });
+  await died.history.erase("nightly", said);
+  for (const by of ["ada", "ada", "bob"]) await commands.deleteHistory("nightly", by);
+  expect(await entries()).toEqual([entry("nightly")]);
+  const finished = new HistoryIndex();
+  finished.erase("weekly", await died.history.erase("weekly", said));
+  eraserOf(next, link, finished).round();
+  await expect.poll(() => finished.isErasing("weekly")).toBe(false);
+  await commands.deleteHistory("weekly", "ada");
+  expect(await entries()).toEqual([entry("weekly"), entry("nightly")]);
 });
 
 test("a command that comes again while the deciding server is busy with it is decided once, and answered", async () => {

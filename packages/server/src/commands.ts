@@ -217,18 +217,18 @@ export class Commands implements Service {
       case "delete":
         return decider.delete(command.job);
       case "delete-history":
-        await eraser.erase(command.job);
-        return { isNew: true, sequence: 0 };
+        return { ...(await eraser.erase(command.job, command.by)), sequence: 0 };
       case "pause-all":
         return settings.change((before) => paused(before, command, this.#options.now()));
       case "resume-all":
-        return settings.change(resumed);
+        return settings.change((before) => resumed(before, { at: this.#options.now(), by: command.by }));
       case "drain":
       case "undrain": {
         this.#options.assertMayDecide();
-        const drain =
-          command.kind === "drain" ? { at: this.#options.now(), by: command.by, ...noteOf(command.note) } : undefined;
-        return { ...(await this.#options.enroller.change(command.agent, (before) => drained(before, drain))) };
+        const said = { at: this.#options.now(), by: command.by };
+        const change = (before: AgentRecord): AgentRecord =>
+          command.kind === "drain" ? drained(before, { ...said, ...noteOf(command.note) }) : undrained(before, said);
+        return { ...(await this.#options.enroller.change(command.agent, change)) };
       }
     }
   }
@@ -244,15 +244,18 @@ export class Commands implements Service {
 }
 
 /** As it is when it is so already. */
-function drained(before: AgentRecord, drain: AgentRecord["drain"]): AgentRecord {
-  if ((before.drain === undefined) === (drain === undefined)) return before;
-  const { drain: _, ...rest } = before;
-  return drain === undefined ? rest : { ...rest, drain };
+function drained(before: AgentRecord, drain: Pause): AgentRecord {
+  return before.drain === undefined ? { ...before, drain } : before;
 }
 
-function resumed(before: Settings): Settings {
-  const { paused: _, ...rest } = before;
-  return rest;
+function undrained(before: AgentRecord, said: Pause): AgentRecord {
+  const { drain, ...rest } = before;
+  return drain === undefined ? before : { ...rest, undrained: said };
+}
+
+function resumed(before: Settings, said: Pause): Settings {
+  const { paused, ...rest } = before;
+  return paused === undefined ? before : { ...rest, resumed: said };
 }
 
 function paused(before: Settings, { by, note }: { by: string; note?: string | undefined }, at: string): Settings {

@@ -13,6 +13,8 @@ export const AgentRecord = z.looseObject({
   enrolledAt: Instant,
   /** It takes on nothing more: since when, who said so, and why. */
   drain: Pause.optional(),
+  /** When it was last let take on runs again, and by whom. */
+  undrained: z.looseObject({ at: Instant, by: z.string() }).optional(),
   /** The store epoch in which it was last heard. In a newer one nothing starts before it is heard again. */
   epoch: z.string().optional(),
 });

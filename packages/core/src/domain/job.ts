@@ -62,5 +62,7 @@ export const Settings = z.looseObject({
   v: z.literal(1),
   /** While it is there, no run of any job starts. */
   paused: Pause.optional(),
+  /** When the last pause of everything ended, and who ended it. */
+  resumed: z.looseObject({ at: Instant, by: z.string() }).optional(),
 });
 export type Settings = z.infer<typeof Settings>;

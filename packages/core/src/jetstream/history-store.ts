@@ -1,8 +1,10 @@
 /** HISTORY: finished runs, written once, when log and artifacts are settled; removed when they have been kept for long enough. */
 import { z } from "zod";
+import { Instant } from "../domain/ids.ts";
 import { Forgotten } from "../domain/retention.ts";
 import { Run } from "../domain/run.ts";
 import { JobsError } from "../errors.ts";
+import type { HistoryDeletion } from "../protocol/commands.ts";
 import { parseHistoryErasure, parseHistoryMark, parseHistoryRun, subjects } from "../protocol/subjects.ts";
 import type { NatsLink } from "./connection.ts";
 import { isMarker, markerHeaders, outcomeOf, type WriteOutcome } from "./publish.ts";
@@ -12,8 +14,13 @@ import { watchStream, type StreamWatch } from "./watch.ts";
 const DECODER = new TextDecoder();
 /** Which server is behind for longer reads all of it anew. */
 const MARKER_SECONDS = 150;
-/** `before`: it is carried out, and was about what is older than this sequence; left out: than its own. */
-const Erasure = z.looseObject({ v: z.literal(1), before: z.int().optional() });
+/** `before`: it is carried out, and was about what is older than this sequence; left out: than its own. Older ones do not say whose it was. */
+const Erasure = z.looseObject({
+  v: z.literal(1),
+  before: z.int().optional(),
+  at: Instant.optional(),
+  by: z.string().optional(),
+});
 type Erasure = z.infer<typeof Erasure>;
 
 export class HistoryStore {
@@ -52,18 +59,33 @@ export class HistoryStore {
   }
 
   /** Every record of the job that is there now counts as deleted from here on; the sequence before which they are. */
-  async erase(job: string): Promise<number> {
+  async erase(job: string, { at, by }: Pick<HistoryDeletion, "at" | "by">): Promise<number> {
+    const erasure: Erasure = { v: 1, at, by };
     try {
-      return (await this.#link.js.publish(subjects.history.erasure(job), JSON.stringify({ v: 1 }))).seq;
+      return (await this.#link.js.publish(subjects.history.erasure(job), JSON.stringify(erasure))).seq;
     } catch (cause) {
       throw new JobsError("store-unavailable", "NATS does not answer: try again.", { cause });
     }
   }
 
+  /** The last erasure of the job; undefined when there was none, or an older version made it. */
+  async findDeletion(job: string): Promise<HistoryDeletion | undefined> {
+    const { erasure, sequence } = (await this.#readErasure(job)) ?? {};
+    if (sequence === undefined || erasure?.at === undefined || erasure.by === undefined) return undefined;
+    return { sequence: erasure.before ?? sequence, at: erasure.at, by: erasure.by };
+  }
+
+  async #readErasure(job: string): Promise<{ readonly erasure: Erasure; readonly sequence: number } | undefined> {
+    const message = await this.#link.jsm.streams.getMessage(STREAMS.history, {
+      last_by_subj: subjects.history.erasure(job),
+    });
+    return message === null ? undefined : { erasure: Erasure.parse(message.json()), sequence: message.seq };
+  }
+
   /** Removes the records that an erasure of this sequence is about, and says so. That there was one stays known for ever. */
   async purge(job: string, before: number): Promise<void> {
     await this.#link.jsm.streams.purge(STREAMS.history, { filter: subjects.history.ofJob(job), seq: before });
-    const done = JSON.stringify({ v: 1, before } satisfies Erasure);
+    const done = JSON.stringify({ v: 1, ...(await this.#readErasure(job))?.erasure, before } satisfies Erasure);
     await this.#link.js.publish(subjects.history.erasure(job), done, {
       expect: { lastSubjectSequence: before }, // another erasure has come meanwhile: it stays
     });

@@ -150,7 +150,9 @@ test("a job's history is erased up to an instant: whoever watches hears it, also
   const watches: StreamWatch[] = [];
   await history.write(sampleRun({ job: "a b" }));
   await history.write(sampleRun({ job: "other", run: "run00002" }));
-  const sequence = await history.erase("a b");
+  const said = { at: "2026-03-01T12:00:00.000Z", by: "ada" };
+  expect(await history.findDeletion("a b")).toBeUndefined();
+  const sequence = await history.erase("a b", said);
   await history.write(sampleRun({ job: "a b", run: "run00003" }));
   const early = watched();
   await vi.waitFor(() =>
@@ -164,7 +166,8 @@ test("a job's history is erased up to an instant: whoever watches hears it, also
   await vi.waitFor(() =>
     expect(late).toEqual(["other run00002 at 2", "a b run00003 at 4", "a b before 3, done", "READY"]),
   );
-  await history.erase("a b");
+  expect(await history.findDeletion("a b")).toEqual({ ...said, sequence }); // also once it is carried out
+  await history.erase("a b", said);
   await expect(history.purge("a b", sequence)).rejects.toThrow();
   for (const watch of watches) await watch.stop();
 });

@@ -53,6 +53,10 @@ export const Command = z.discriminatedUnion("kind", [
 ]);
 export type Command = z.infer<typeof Command>;
 
+/** A job's history was deleted: all of it before this sequence of HISTORY. */
+export const HistoryDeletion = z.looseObject({ sequence: z.int(), at: Instant, by: z.string() });
+export type HistoryDeletion = z.infer<typeof HistoryDeletion>;
+
 /** What is stored now. `isNew`: false when it already was so. */
 export const CommandAnswer = z.looseObject({
   isNew: z.boolean(),
@@ -64,6 +68,8 @@ export const CommandAnswer = z.looseObject({
   agent: AgentRecord.optional(),
   /** Names the last change of what was said of a job and is deleted. */
   deleted: z.string().optional(),
+  /** The last deletion of the job's history. */
+  deletion: HistoryDeletion.optional(),
 });
 export type CommandAnswer = z.infer<typeof CommandAnswer>;
 

@@ -1,12 +1,13 @@
 /**
  * Deletes the finished runs of a job from HISTORY:
  *
- *   erasure ──every watch forgets them──► hosts told to forget what they hold ──► files removed ──► purged ──► the erasure says that it is done
+ *   erasure ──every watch forgets them──► in AUDIT ──► hosts told to forget what they hold ──► files removed ──► purged ──► the erasure says that it is done
  *
  * The erasure is a record of HISTORY itself: what a crash left undone the next deciding server does. It stays: a key that is
  * used again makes another run's id than before it, since hosts and streams may still hold something of the old one. Until
  * it is done no run of the job settles.
  */
+import type { HistoryDeletion } from "@jobs/core";
 import { runPrefix, type ArtifactStore } from "@jobs/core/artifacts";
 import { findHistoryObstacle } from "@jobs/core/decide";
 import type { HistoryStore } from "@jobs/core/jetstream";
@@ -21,12 +22,15 @@ import type { Releaser } from "./releaser.ts";
 
 export interface HistoryEraserOptions {
   readonly decider: Pick<Decider, "alone">;
-  readonly history: Pick<HistoryStore, "erase" | "purge">;
+  readonly history: Pick<HistoryStore, "erase" | "findDeletion" | "purge">;
   readonly releaser: Pick<Releaser, "release">;
   readonly finished: HistoryIndex;
   readonly artifacts: Pick<ArtifactStore, "removeAll">;
   readonly agents: Pick<AgentsProjection, "isInContact" | "findBeat">;
   readonly dependents: Pick<Dependents, "findAwaited">;
+  /** Notes it in AUDIT, once. */
+  readonly audit: (job: string, deletion: HistoryDeletion) => Promise<void>;
+  readonly now: () => string;
   readonly log: Logger;
 }
 
@@ -38,16 +42,25 @@ export class HistoryEraser {
     this.#options = options;
   }
 
-  /** Every finished run of the job is forgotten. Throws `job-busy` while there is a record of a run, a host runs one, or a live run waits for one. */
-  async erase(job: string): Promise<void> {
-    const { decider, history, finished, dependents } = this.#options;
-    await decider.alone(job, async (view, { agents }) => {
+  /**
+   * Every finished run of the job is forgotten; `isNew`: false when there was none since they were last. Throws `job-busy` while
+   * there is a record of a run, a host runs one, or a live run waits for one.
+   */
+  async erase(job: string, by: string): Promise<{ readonly deletion: HistoryDeletion; readonly isNew: boolean }> {
+    const { decider, history, finished, dependents, now } = this.#options;
+    const answer = await decider.alone(job, async (view, { agents }) => {
       const awaited = dependents.findAwaited((run) => finished.find(run)?.job === job);
       const obstacle = findHistoryObstacle(view, { agents, awaited });
       if (obstacle !== undefined) throw obstacle;
-      finished.erase(job, await history.erase(job));
+      const known = finished.hasAny(job) ? undefined : await history.findDeletion(job);
+      if (known !== undefined) return { deletion: known, isNew: false };
+      const said = { at: now(), by };
+      const sequence = await history.erase(job, said);
+      finished.erase(job, sequence);
+      return { deletion: { ...said, sequence }, isNew: true };
     });
     this.round();
+    return answer;
   }
 
   /** Carries out what has not been yet. */
@@ -58,8 +71,10 @@ export class HistoryEraser {
   async #carryOut(job: string, { sequence, runs }: Erasure): Promise<void> {
     if (this.#underWay.has(job)) return;
     this.#underWay.add(job);
-    const { releaser, history, finished, artifacts, log } = this.#options;
+    const { releaser, history, finished, artifacts, audit, log } = this.#options;
     try {
+      const deletion = await history.findDeletion(job);
+      if (deletion?.sequence === sequence) await audit(job, deletion);
       for (const { run, attempts } of runs) {
         for (const { agent, number } of attempts)
           if (this.#mayHold(agent, run, number)) await releaser.release({ agent, run, attempt: number });

@@ -133,6 +133,11 @@ export class HistoryIndex {
     return this.#erasures.isUnderWay(job);
   }
 
+  /** True while there is a finished run of the job that is not deleted. */
+  hasAny(job: string): boolean {
+    return this.#rows.job(job) !== undefined || [...this.#unreadable.values()].includes(job);
+  }
+
   /** How they have ended stays counted. */
   #forgetAll(job: string, sequence: number): readonly ErasedRun[] {
     const rows = [...this.#rows.rowsOf(job)].filter((row) => (this.#rows.sequences[row] ?? 0) < sequence);
