@@ -1,7 +1,4 @@
-import { readFileSync } from "node:fs";
 import { defineConfig } from "tsup";
-
-const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8")) as { version: string };
 
 export default defineConfig([
   {
@@ -13,7 +10,6 @@ export default defineConfig([
     platform: "node",
     target: "node20",
     external: ["koffi"],
-    env: { JOBS_GENERATION: version },
     dts: false,
     clean: false,
     splitting: false,

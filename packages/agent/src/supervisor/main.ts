@@ -1,5 +1,6 @@
 import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { VERSION } from "../version.ts";
 import { hostEnvironmentOf } from "./environment.ts";
 import { adoptOrphans } from "./leaders.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -13,7 +14,7 @@ if (stateDir === undefined) {
 const idleExitMs = values["idle-exit-ms"];
 const supervisor = new Supervisor({
   stateDir,
-  generation: process.env["JOBS_GENERATION"] ?? "development",
+  generation: VERSION,
   environment: hostEnvironmentOf(process.env),
   ...(idleExitMs === undefined ? {} : { idleExitMs: Number(idleExitMs) }),
   log,
