@@ -5,7 +5,13 @@ import { constants, type Dirent } from "node:fs";
 import { lstat, open, readdir, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { ARTIFACT_MAX_BYTES, ARTIFACTS_MAX, type Artifact, type ReportMessage } from "@jobs/core";
+import {
+  ARTIFACT_MAX_BYTES,
+  ARTIFACT_NAMES_MAX_BYTES,
+  ARTIFACTS_MAX,
+  type Artifact,
+  type ReportMessage,
+} from "@jobs/core";
 import { isShortage } from "./supervisor/shortage.ts";
 
 type Upload = NonNullable<ReportMessage["uploads"]>[number];
@@ -19,8 +25,6 @@ export interface Collected {
 /** A file is no longer what was listed: gone, or with other bytes. */
 export class ArtifactChangedError extends Error {}
 
-/** The list of names is part of one message: at most so many bytes of them, as JSON writes them. */
-const NAMES_MAX_BYTES = 256 * 1024;
 /**
  * A name as the store writes it, part by part. S3 takes keys of 1,024 bytes, and what comes before the name takes up
  * to 300.
@@ -42,8 +46,8 @@ export async function collectArtifacts(outputDir: string): Promise<Collected> {
   const artifacts: Artifact[] = [];
   let nameBytes = 0;
   for (const name of names.sort()) {
-    nameBytes += Buffer.byteLength(JSON.stringify(name)); // six bytes for a control character
-    if (artifacts.length === ARTIFACTS_MAX || nameBytes > NAMES_MAX_BYTES) break;
+    nameBytes += Buffer.byteLength(JSON.stringify(name));
+    if (artifacts.length === ARTIFACTS_MAX || nameBytes > ARTIFACT_NAMES_MAX_BYTES) break;
     const artifact = await findArtifact(outputDir, name);
     if (artifact !== undefined) artifacts.push(artifact);
   }

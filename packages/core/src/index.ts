@@ -1,4 +1,4 @@
-export { Artifact, ARTIFACT_MAX_BYTES, ARTIFACTS_MAX } from "./domain/artifact.ts";
+export { Artifact, ARTIFACT_MAX_BYTES, ARTIFACT_NAMES_MAX_BYTES, ARTIFACTS_MAX } from "./domain/artifact.ts";
 export { Dependencies, DependsOn, Otherwise } from "./domain/dependencies.ts";
 export { AgentRecord } from "./domain/agent.ts";
 export {

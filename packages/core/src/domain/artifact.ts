@@ -1,7 +1,10 @@
 import { z } from "zod";
 
-/** At most so many files of an attempt are kept: their list is part of one message. */
+/** At most so many files of a run are kept: their list is part of one message. */
 export const ARTIFACTS_MAX = 1_000;
+
+/** Nor are more names than take so many bytes, as JSON writes them: six for a control character. */
+export const ARTIFACT_NAMES_MAX_BYTES = 256 * 1024;
 
 /** A longer file is not kept, however much room there is: one that is nearly all holes would be read and stored for hours. */
 export const ARTIFACT_MAX_BYTES = 10 * 1024 ** 3;

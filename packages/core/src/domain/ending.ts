@@ -218,7 +218,7 @@ function describeArtifacts({ output }: Run): string {
   const leftOut = output?.attempts.at(-1)?.artifactsLeftOut ?? 0;
   return leftOut === 0
     ? ""
-    : ` ${leftOut} files of its output were not kept: they could not be read, are larger than ${ARTIFACT_MAX_BYTES / 1024 ** 3} GiB, or are more than ${ARTIFACTS_MAX}.`;
+    : ` ${leftOut} files of its output were not kept: they could not be read, are larger than ${ARTIFACT_MAX_BYTES / 1024 ** 3} GiB, or are more than ${ARTIFACTS_MAX}, or fewer with very long names.`;
 }
 
 function describeLog(run: Run): string {

@@ -1,4 +1,4 @@
-import { ARTIFACTS_MAX, type Attempt, type Run } from "@jobs/core";
+import { ARTIFACT_NAMES_MAX_BYTES, ARTIFACTS_MAX, type Attempt, type Run } from "@jobs/core";
 import type { ArtifactStore } from "@jobs/core/artifacts";
 import type { HistoryStore, InboxStore } from "@jobs/core/jetstream";
 import { pino } from "pino";
@@ -51,6 +51,8 @@ test("a part stays while the run that it is part of lives, though HISTORY has it
 interface Tries {
   /** Each try left so many files. */
   readonly counts: readonly number[];
+  /** With names that end so. */
+  readonly nameEnd?: string;
   readonly toldUploads?: boolean;
   /** How long ago it ended. */
   readonly nowMs?: number;
@@ -67,6 +69,7 @@ interface Tries {
 /** A run that failed some times and then completed. */
 async function settledTries({
   counts,
+  nameEnd = "",
   toldUploads = true,
   nowMs = 0,
   silentMs = 0,
@@ -83,7 +86,7 @@ async function settledTries({
     const isLast = index === counts.length - 1;
     if (isLast && more.isUntold === true) continue;
     const artifacts = Array.from({ length: count }, (_, file) => ({
-      name: `${index}-${file}`,
+      name: `${index}-${file}${nameEnd}`,
       sizeBytes: 1,
       sha256: "00",
       stored: toldUploads || (isLast && counts.length > 1),
@@ -147,6 +150,17 @@ test("of all tries together no more files are kept than of one, the last one's f
     [2, 400, undefined],
     [3, ARTIFACTS_MAX - 900, undefined],
   ]);
+});
+
+test("nor more names than those of one may take bytes: all of them stand in one message", async () => {
+  const run = await settledTries({ counts: [40, 40, 40], nameEnd: "\u0001".repeat(3 * 255) });
+  expect(keptOf(run)).toEqual([
+    [1, 0, 40],
+    [2, 17, 23],
+    [3, 40, undefined],
+  ]);
+  const names = run?.output?.attempts.flatMap(({ artifacts }) => artifacts.map(({ name }) => name));
+  expect(JSON.stringify(names).length).toBeLessThan(ARTIFACT_NAMES_MAX_BYTES);
 });
 
 test("files of an earlier try are waited for, but not for ever: its host may never come back", async () => {

@@ -7,8 +7,10 @@
  * is there already.
  */
 import {
+  ARTIFACT_NAMES_MAX_BYTES,
   ARTIFACTS_MAX,
   isBusy,
+  type Artifact,
   type Attempt,
   type Evidence,
   type Run,
@@ -132,16 +134,16 @@ export class Settler {
     const attempts: RunOutput["attempts"] = [];
     // The last one first: of all together no more artifacts are kept than of one.
     for (const attempt of run.attempts.filter(({ refusal }) => refusal === undefined).toReversed()) {
-      const kept = attempts.reduce((sum, { artifacts }) => sum + artifacts.length, 0);
-      const output = await this.#outputOf(run, attempt, ARTIFACTS_MAX - kept);
+      const kept = attempts.flatMap(({ artifacts }) => artifacts);
+      const output = await this.#outputOf(run, attempt, kept);
       if (output === undefined) return undefined;
       attempts.unshift(output);
     }
     return { location, attempts };
   }
 
-  /** What an attempt left, once all of it is kept; `room`: so many artifacts may be. */
-  async #outputOf(run: Run, attempt: Attempt, room: number): Promise<Output | undefined> {
+  /** What an attempt left, once all of it is kept; `beside`: the artifacts of later ones. */
+  async #outputOf(run: Run, attempt: Attempt, beside: readonly Artifact[]): Promise<Output | undefined> {
     if (attempt.lost?.retried === true) return this.#outputOfLost(run, attempt);
     const evidence = this.#options.desk.find(run.run, attempt);
     // The host says it by itself; it is asked when that takes long: its words may have gone with a nats-server.
@@ -149,7 +151,7 @@ export class Settler {
       return this.#isLost(run, attempt) || this.#isGone(run, attempt)
         ? this.#outputOfLost(run, attempt)
         : this.#ask({ run, attempt }, { what: "evidence", isPatient: true }, {});
-    const wanted = evidence.artifacts.slice(0, room);
+    const wanted = fitting(evidence.artifacts, beside);
     const missing = await this.#missing(run, attempt, wanted);
     const isTooLate =
       (attempt.retryAt !== undefined && this.#sinceEndMs(run) > WITHOUT_UPLOADS_AFTER_MS) || this.#isGone(run, attempt);
@@ -238,4 +240,13 @@ export class Settler {
   async #put({ run: { run }, attempt: { agent, number } }: AttemptOf, wish: object): Promise<void> {
     await this.#options.inbox.put(agent, { v: 1, kind: "report", run, attempt: number, ...wish });
   }
+}
+
+/** The first ones for which there is room beside others: all of them stand in one record. */
+function fitting(artifacts: Artifacts, beside: readonly Artifact[]): Artifacts {
+  const nameBytes = ({ name }: Artifact): number => Buffer.byteLength(JSON.stringify(name));
+  let left = ARTIFACT_NAMES_MAX_BYTES - beside.reduce((sum, one) => sum + nameBytes(one), 0);
+  const some = artifacts.slice(0, ARTIFACTS_MAX - beside.length);
+  const end = some.findIndex((one) => (left -= nameBytes(one)) < 0);
+  return end < 0 ? some : some.slice(0, end);
 }
