@@ -211,3 +211,13 @@ test("more than fit into one message go one after the other; none while this ser
   await keeper.round();
   expect(listed(index)).toEqual([]);
 });
+
+test("a server that may not decide any more removes no further one of those that it named", async () => {
+  await using site = await openSite();
+  for (let nth = 1; nth <= 4; nth++) await site.write(finished(nth, 100 - nth));
+  let asked = 0;
+  const { index, keeper } = await site.server({ mayDecide: () => asked++ < 3 }); // once for all of them, then for each
+  await expect(keeper.round()).rejects.toMatchObject({ code: "no-deciding-server" });
+  expect(listed(index)).toEqual(["3", "4"]);
+  expect(await readdir(join(site.directory, "runs", "nightly"))).toHaveLength(2);
+});

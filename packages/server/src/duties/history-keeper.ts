@@ -104,8 +104,10 @@ export class HistoryKeeper implements Service {
   }
 
   async #remove(due: Forgotten["removing"]): Promise<void> {
-    const { finished, history, artifacts } = this.#options;
+    const { finished, history, artifacts, assertMayDecide } = this.#options;
     await fewAtOnce(due, async ({ job, run }) => {
+      // Another server may have removed it, and a run with its id may have come since.
+      assertMayDecide();
       // The record last: while it is there it says that there may be something left to remove.
       await artifacts.removeAll(runPrefix(job, run));
       await history.remove(job, run);
