@@ -60,6 +60,18 @@ test.each([true, undefined])(
   },
 );
 
+test("how far this host's clock is ahead of the server's is told with a start, once it is known", async () => {
+  await using host = await AgentHost.open();
+  host.attempts.onMessage(host.startMessage({ run: "run00001" }));
+  const { startedAt, clockAheadMs } = await host.evidence(({ phase }) => phase === "exited");
+  expect([typeof startedAt, clockAheadMs]).toEqual(["string", undefined]);
+  const sentAt = new Date(Date.now() - 3_600_000).toISOString();
+  host.attempts.onMessage(host.startMessage({ run: "run00002", fence: { epoch: "e1", sequence: 2 }, sentAt }));
+  const told = await host.evidence(({ run, phase }) => run === "run00002" && phase === "exited");
+  expect(told.clockAheadMs).toBeGreaterThanOrEqual(3_600_000);
+  expect(told.clockAheadMs).toBeLessThan(3_600_000 + 60_000);
+});
+
 test("nothing is said before it may be, then all of it", async () => {
   await using host = await AgentHost.open();
   host.maySpeak = false;

@@ -225,6 +225,7 @@ export class Attempts {
       isAdopted,
       contactLimitMs,
       maySpeak,
+      clockAheadMs: () => this.#serverTime.aheadMs,
       nextRevision: () => ++this.#revision,
       log,
     });

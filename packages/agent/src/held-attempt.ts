@@ -24,6 +24,8 @@ export interface HeldAttemptOptions {
   readonly contactLimitMs: number | null;
   /** False until this agent's first beat was acknowledged: a cloned host has nothing to say of its original's attempts. */
   readonly maySpeak: () => boolean;
+  /** How far this host's clock is ahead of the server's; undefined while nobody can tell. */
+  readonly clockAheadMs: () => number | undefined;
   /** The next of a number that rises through the session. */
   readonly nextRevision: () => number;
   readonly log: Logger;
@@ -198,6 +200,7 @@ export class HeldAttempt {
     if (this.#status === undefined || this.#status.phase === "accepted") return undefined;
     const { job, run, attempt, fence, phase, refusal, startedAt, exitedAt, exit, log } = this.#status;
     const { session, nextRevision } = this.#options;
+    const clockAheadMs = this.#options.clockAheadMs();
     const { files, leftOut } = this.#output;
     return {
       v: 1,
@@ -210,6 +213,7 @@ export class HeldAttempt {
       phase,
       ...(refusal === undefined ? {} : { refusal: { ...refusal } }),
       ...(startedAt === undefined ? {} : { startedAt }),
+      ...(clockAheadMs === undefined ? {} : { clockAheadMs }),
       ...(exitedAt === undefined ? {} : { exitedAt }),
       ...(exit === undefined ? {} : { exit: { ...exit, leftOverPids: [...(exit.leftOverPids ?? [])] } }),
       log: { ...log },

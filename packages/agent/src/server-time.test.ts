@@ -16,6 +16,14 @@ test.each([0, HOUR_MS, -HOUR_MS])("an instant is late by the fastest way there w
   expect(lateMs(apartMs, [8, 2, 15])).toBe(2);
 });
 
+test("how far the clock is ahead is known from the first message on", () => {
+  const time = new ServerTime();
+  expect(time.aheadMs).toBeUndefined();
+  time.onMessage(0, HOUR_MS + 8);
+  time.onMessage(1_000, 1_000 + HOUR_MS + 2);
+  expect(time.aheadMs).toBe(HOUR_MS + 2);
+});
+
 test("what came long ago counts no more", () => {
   expect(lateMs(0, [1, ...Array.from({ length: 49 }, () => 9)])).toBe(1);
   expect(lateMs(0, [1, ...Array.from({ length: 50 }, () => 9)])).toBe(9);

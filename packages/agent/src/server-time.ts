@@ -25,10 +25,16 @@ export class ServerTime {
     this.#delays = [...recent, { ms: nowMs - sentMs, takenAtMs }].slice(-KEPT);
   }
 
+  /** How far this host's clock is ahead, and the fastest way; undefined while no message has come. */
+  get aheadMs(): number | undefined {
+    const newest = this.#delays.at(-1)?.ms;
+    if (newest === undefined) return undefined;
+    return this.#delays.reduce((one, { ms }) => (ms > newest - NEAR_MS ? Math.min(one, ms) : one), newest);
+  }
+
   /** What an instant of the server that sent the newest message is on this host's clock; milliseconds since 1970. */
   onHostMs(serverMs: number): number {
-    const newest = this.#delays.at(-1)?.ms ?? 0;
-    const least = this.#delays.reduce((one, { ms }) => (ms > newest - NEAR_MS ? Math.min(one, ms) : one), newest);
+    const least = this.aheadMs ?? 0;
     return least < 0 && least > -BEHIND_MS ? serverMs : serverMs + least;
   }
 }

@@ -47,6 +47,17 @@ test("an attempt that started makes its run running; the start is the host's tim
   expect(decide(assignedRun(), { phase: "accepted" })).toEqual(NOTHING);
 });
 
+test.each([
+  ["as its host says, whatever its clock", 3_600_000, 5],
+  ["not before it was assigned", 3_700_000, 0],
+  ["not later than it is told", 3_400_000, 100],
+])("a run began %s, by the server's clock", (_, clockAheadMs, ms) => {
+  const told = { startedAt: after(3_600_005), clockAheadMs };
+  expect(written(decide(assignedRun(), { phase: "started", ...told })).times.runningAt).toBe(after(ms));
+  const short = written(decide(assignedRun(), { phase: "exited", exitedAt: after(3_600_009), exit: {}, ...told }));
+  expect(short.times).toMatchObject({ runningAt: after(ms), endedAt: after(100) });
+});
+
 test.each<[string, AttemptExit, Partial<Run>]>([
   ["exit code 0", { exitCode: 0 }, { state: "completed", reason: "exit" }],
   ["another exit code", { exitCode: 3 }, { state: "failed", reason: "exit" }],

@@ -1,5 +1,6 @@
 import type { Attempt, AttemptExit, Refusal } from "../domain/attempt.ts";
 import type { Evidence } from "../domain/evidence.ts";
+import { instantOf } from "../domain/instant.ts";
 import { currentAttempt, hasEnded, type Run } from "../domain/run.ts";
 import { cancelled } from "./cancel.ts";
 import { mayRetry, retriedAfterLoss } from "./lose.ts";
@@ -78,7 +79,14 @@ function refusedThere(run: Run, context: DecisionContext): Run | undefined {
 
 function started(run: Run, evidence: Evidence, now: string): Run {
   const { waitingFor: _, ...rest } = withAttempt(run, { startedAt: evidence.startedAt ?? now });
-  return { ...rest, state: "running", times: { ...run.times, runningAt: now } };
+  return { ...rest, state: "running", times: { ...run.times, runningAt: beganAt(run, evidence, now) } };
+}
+
+/** When its host began it, by the servers' clock: since its assignment, and by now. The host tells it a moment later. */
+function beganAt({ attempts }: Run, { startedAt, clockAheadMs }: Evidence, now: string): string {
+  if (startedAt === undefined || clockAheadMs === undefined) return now;
+  const sinceMs = Date.parse(attempts.at(-1)?.assignedAt ?? now);
+  return instantOf(Math.min(Math.max(Date.parse(startedAt) - clockAheadMs, sinceMs), Date.parse(now)));
 }
 
 function finished(run: Run, evidence: Evidence, now: string): Run {
@@ -92,7 +100,7 @@ function finished(run: Run, evidence: Evidence, now: string): Run {
   const { waitingFor: _, ...rest } = withAttempt(run, attempt);
   const again = triedAgain(rest, now);
   if (again !== undefined) return again;
-  const times = { ...run.times, runningAt: run.times.runningAt ?? now, endedAt: now };
+  const times = { ...run.times, runningAt: run.times.runningAt ?? beganAt(run, evidence, now), endedAt: now };
   return { ...rest, ...verdict(exit, run.cancel), times };
 }
 

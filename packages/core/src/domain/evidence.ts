@@ -21,6 +21,8 @@ export const Evidence = z.looseObject({
   phase: z.enum(["accepted", "refused", "started", "exited"]),
   refusal: Refusal.optional(),
   startedAt: Instant.optional(),
+  /** How far the host's clock is ahead of the server's, milliseconds; left out: its agent cannot tell. */
+  clockAheadMs: z.number().optional(),
   exitedAt: Instant.optional(),
   exit: AttemptExit.optional(),
   /** The spool so far; final once the phase is `exited`. */
