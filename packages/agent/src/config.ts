@@ -16,7 +16,7 @@ export interface AgentOptions {
   /** How many attempts at once; four a core if not given. */
   readonly slots?: number | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** The environment of the agent; scripts get PATH, LANG, TZ and TMPDIR of it, and no more: HOME and USER are those of its account. */
+  /** The environment of the agent; scripts get PATH, LANG, TZ and TMPDIR of it, and no more: HOME and USER are those of its account, or HOME is the agent's where its user has none. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log?: Logger | undefined;
 }

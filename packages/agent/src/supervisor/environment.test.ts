@@ -18,3 +18,17 @@ test("the folder where it runs is what a script is told, whatever the job asks f
   const own = { ...spec, env: { PWD: "/elsewhere" } };
   expect(buildEnvironment({ spec: own, ...folders, host: {} })["PWD"]).toBe("/work");
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  "where the user has no account a script gets the home of the agent all the same",
+  () => {
+    process.seteuid?.(1_999_999_999);
+    try {
+      const { HOME, USER } = buildEnvironment({ spec, ...folders, host: { HOME: "/app" } });
+      expect([HOME, USER]).toEqual(["/app", "1999999999"]);
+      expect(buildEnvironment({ spec, ...folders, host: {} })).toMatchObject({ HOME: "/" });
+    } finally {
+      process.seteuid?.(0);
+    }
+  },
+);

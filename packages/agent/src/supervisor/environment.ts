@@ -1,4 +1,4 @@
-import { userInfo } from "node:os";
+import { userInfo, type UserInfo } from "node:os";
 import { attemptName } from "./attempt-record.ts";
 import type { AttemptSpec, HostEnvironment } from "./protocol.ts";
 import { stateDirHash } from "./socket-path.ts";
@@ -6,8 +6,8 @@ import { stateDirHash } from "./socket-path.ts";
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** No more of it: an agent's environment holds its credentials. */
-export function hostEnvironmentOf({ PATH, LANG, TZ, TMPDIR }: NodeJS.Dict<string>): HostEnvironment {
-  return { PATH, LANG, TZ, TMPDIR };
+export function hostEnvironmentOf({ PATH, LANG, TZ, TMPDIR, HOME }: NodeJS.Dict<string>): HostEnvironment {
+  return { PATH, LANG, TZ, TMPDIR, HOME };
 }
 
 export interface EnvironmentOptions {
@@ -29,7 +29,7 @@ export function searchPathOf(env: AttemptSpec["env"], host: HostEnvironment): st
  */
 export function buildEnvironment(options: EnvironmentOptions): Readonly<Record<string, string>> {
   const { spec, stateDir, outputDir, workDir, host } = options;
-  const user = userInfo();
+  const user = accountOf(host);
   return {
     PATH: searchPathOf({}, host),
     HOME: user.homedir,
@@ -53,6 +53,15 @@ export function buildEnvironment(options: EnvironmentOptions): Readonly<Record<s
     JOBS_FENCE: `${spec.fence.epoch}:${spec.fence.sequence}`,
     ...Object.fromEntries(markerOf(spec, stateDir)),
   };
+}
+
+/** A container may run this process under a number that no account has: then it has the home that it was given. */
+function accountOf({ HOME: homedir = "/" }: HostEnvironment): Pick<UserInfo<string>, "homedir" | "username" | "shell"> {
+  try {
+    return userInfo();
+  } catch {
+    return { homedir, username: String(process.geteuid?.()), shell: null };
+  }
 }
 
 /**

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { SupervisorClient, SupervisorHungError, SupervisorProtocolError, type SupervisorListener } from "./client.ts";
@@ -86,7 +86,7 @@ async function launchSupervisor({ stateDir, env, idleExitMs }: ConnectSupervisor
   const log = await open(join(stateDir, "supervisor.log"), "a", 0o600);
   const idle = idleExitMs === undefined ? [] : ["--idle-exit-ms", String(idleExitMs)];
   try {
-    const child = spawn(process.execPath, [bundlePath, "--state-dir", stateDir, ...idle], {
+    const child = spawn(process.execPath, [bundlePath, "--state-dir", resolve(stateDir), ...idle], {
       cwd: "/",
       detached: true,
       env: Object.fromEntries(PASSED_ON.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]))),

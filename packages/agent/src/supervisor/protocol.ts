@@ -140,6 +140,8 @@ export interface HostEnvironment {
   readonly LANG?: string | undefined;
   readonly TZ?: string | undefined;
   readonly TMPDIR?: string | undefined;
+  /** Only where the user that scripts run as has no account that says it. */
+  readonly HOME?: string | undefined;
 }
 
 export type AgentToSupervisor =

@@ -317,23 +317,6 @@ describe("the supervisor", () => {
     await rm(stateDir, { recursive: true });
   });
 
-  test("is the only one on its state directory, however many agents start one at once", async () => {
-    const stateDir = await mkdtemp(join(tmpdir(), "jobs-supervisor-"));
-    await using first = await SupervisedHost.open(stateDir);
-    const { pid } = first.client.hello;
-    const clients = await Promise.all([first.connect("s2"), first.connect("s3")]);
-    expect(clients.map(({ hello }) => hello.pid)).toEqual([pid, pid]);
-  });
-
-  test("listens elsewhere when the path of the state directory is too long for a socket", async () => {
-    const parent = await mkdtemp(join(tmpdir(), "jobs-supervisor-"));
-    {
-      await using host = await SupervisedHost.open(join(parent, "x".repeat(120)));
-      expect((await host.run()).exit).toEqual({ exitCode: 0 });
-    }
-    await rm(parent, { recursive: true });
-  });
-
   test.skipIf(process.getuid?.() !== 0)(
     "lets a script run on when the disk is full, and calls the log incomplete",
     async () => {
