@@ -208,7 +208,7 @@ export class Attempt {
         this.#leaderExit = exit;
         this.#tree?.noteExit();
       },
-      onDrained: () => void this.#finish(),
+      onDrained: (isWhole) => void this.#finish(isWhole),
     });
     const { leader } = pty;
     this.#pty = pty;
@@ -228,11 +228,11 @@ export class Attempt {
     this.#spool?.push(this.#mask.push(bytes));
   }
 
-  async #finish(): Promise<void> {
+  async #finish(isWhole: boolean): Promise<void> {
     if (this.#isFinishing || this.#spool === undefined || this.#tree === undefined) return;
     this.#isFinishing = true;
     this.#spool.push(this.#mask.flush());
-    const log = await this.#spool.close();
+    const log = await this.#spool.close(isWhole);
     const leftOver = await this.#tree.end(LEFT_OVER_GRACE_MS);
     await this.#concludeExit(log, { leftOver });
   }

@@ -1,40 +1,84 @@
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import koffi from "koffi";
 import { afterEach, expect, test, vi } from "vitest";
 import { findProcess } from "./process-table.ts";
 import { Pty, type PtyListener, type PtyProgram } from "./pty.ts";
 import { limit } from "./testing/limit.ts";
 import { shell, startOnPty, type Ended, type RunningOnPty } from "./testing/run-on-pty.ts";
 
+const TIOCVHANGUP = 0x5437;
 const PATH = process.env["PATH"]!;
 
 afterEach(() => vi.useRealTimers());
 
 test("a drain that is paused waits for the disk, however long that takes, and loses nothing", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-  const chunks: Buffer[] = [];
+  const { pty, exited, ended } = startOnPty(shell("printf unread"));
+  pty.pause();
   let isDrained = false;
-  let pty!: Pty;
-  let onDrained!: () => void;
-  const drained = new Promise<void>((resolve) => (onDrained = resolve));
-  await new Promise<void>((onExited) => {
-    pty = Pty.spawn(shell("printf unread"), {
-      onBytes: (bytes) => chunks.push(bytes),
-      onLeaderExit: () => onExited(),
-      onDrained: () => {
-        isDrained = true;
-        onDrained();
-      },
-    });
-    pty.pause();
-  });
+  void ended.then(() => (isDrained = true));
+  await exited;
   vi.advanceTimersByTime(60_000);
+  await new Promise(setImmediate);
   expect(isDrained).toBe(false);
   pty.resume();
-  await drained;
-  expect(Buffer.concat(chunks).toString()).toBe("unread");
+  expect((await ended).output).toBe("unread");
 });
+
+test("a drain whose time is over before anything could be read, as after a pause of the host, reads first", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const { pty, exited, ended } = startOnPty(shell("printf unread"));
+  pty.pause();
+  await exited;
+  await delay(0); // to the turn of the timers, in which a watchdog rings
+  pty.resume();
+  vi.advanceTimersByTime(60_000);
+  expect(await ended).toMatchObject({ output: "unread", isWhole: true });
+});
+
+test("what floods the terminal behind the last byte of a script does not keep its end back", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  // One write of all: until it is over nobody else can write.
+  const script = "trap '' HUP; dd if=/dev/zero bs=64M count=1 & exec sleep 300";
+  let isFlooding = false;
+  const leader = await new Promise<number>((onDrained) => {
+    const program = { ...shell(script), env: { PATH } };
+    const onBytes = (): void => {
+      if (!isFlooding) process.kill(pid, "SIGKILL");
+      isFlooding = true;
+    };
+    const { pid } = Pty.spawn(program, { ...silent, onBytes, onDrained: () => onDrained(pid) }).leader;
+  });
+  process.kill(-leader, "SIGKILL");
+});
+
+test.skipIf(process.getuid?.() !== 0)(
+  "the output of a leader whose terminal was hung up is not called whole",
+  async () => {
+    const script = "trap '' HUP; trap 'exit 3' USR1; printf before; kill -STOP $$; while :; do sleep 0.01; done";
+    const { pty, ended } = startOnPty({ ...shell(script), env: { PATH } });
+    const { pid } = pty.leader;
+    await vi.waitFor(() => expect(stateOf(pid)).toBe("T"));
+    const terminal = openSync(readlinkSync(`/proc/${pid}/fd/1`), constants.O_RDWR | constants.O_NOCTTY);
+    koffi.load(null).func("int ioctl(int, unsigned long, ...)")(terminal, TIOCVHANGUP, "int", 0);
+    closeSync(terminal);
+    process.kill(pid, "SIGUSR1");
+    expect(await ended).toEqual({ output: "before", isWhole: false, exit: { exitCode: 3 } });
+  },
+);
 
 test("a process leads a session on a terminal of its own, and its input is at its end", async () => {
   const script = [

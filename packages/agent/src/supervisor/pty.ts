@@ -9,7 +9,10 @@ import { findProcess, type ProcessIdentity } from "./process-table.ts";
 /** How long a drain may stand still: a script can stop its terminal (`tcflow`), and then it never ends. */
 const DRAIN_WATCHDOG_MS = 5_000;
 const SENTINEL_RETRY_MS = 2;
-/** The kernel keeps far less than this between the two ends of a pty: a sentinel written is before it, or is lost. */
+/**
+ * The kernel keeps far less than this between the two ends of a pty: what the leader printed is before it. Who floods the
+ * terminal behind it can keep the sentinel out for long.
+ */
 const DRAIN_LIMIT_BYTES = 4 * 1024 * 1024;
 
 export interface PtyProgram extends Program {
@@ -23,8 +26,11 @@ export interface PtyListener {
   readonly onBytes: (bytes: Buffer) => void;
   /** The leader is gone; bytes it printed may still come. */
   readonly onLeaderExit: (exit: LeaderExit) => void;
-  /** All that the leader printed was handed over; nothing comes after this. */
-  readonly onDrained: () => void;
+  /**
+   * The leader is gone, or was given up, and nothing comes after this. `isWhole`: all that it printed was handed over. Not
+   * so when somebody hung the terminal up (`vhangup`): what had not been read by then has gone with it.
+   */
+  readonly onDrained: (isWhole: boolean) => void;
 }
 
 /**
@@ -44,6 +50,7 @@ export class Pty {
   #held: Buffer = Buffer.alloc(0);
   #drainedBytes = 0;
   #watchdog: NodeJS.Timeout | undefined;
+  #lastLook: NodeJS.Immediate | undefined;
   #retry: NodeJS.Timeout | undefined;
   #isPaused = false;
   #isDrained = false;
@@ -83,15 +90,15 @@ export class Pty {
     this.#terminal = opened.terminal;
     this.#stream = opened.stream;
     this.#stream.on("data", (bytes: Buffer) => this.#read(bytes));
-    this.#stream.on("error", () => this.#finishDrain());
-    this.#stream.on("end", () => this.#finishDrain());
+    this.#stream.on("error", () => this.#finishDrain(false));
+    this.#stream.on("end", () => this.#finishDrain(false));
   }
 
   /** Stops reading: soon the script blocks in its next write, and nothing more piles up here. */
   pause(): void {
     this.#isPaused = true;
     this.#stream.pause();
-    clearTimeout(this.#watchdog);
+    this.#disarmWatchdog();
   }
 
   resume(): void {
@@ -102,7 +109,7 @@ export class Pty {
 
   /** Gives the process up: whatever it still prints goes nowhere. */
   abandon(): void {
-    this.#finishDrain();
+    this.#finishDrain(false);
   }
 
   #leaderExited(exit: LeaderExit): void {
@@ -119,7 +126,7 @@ export class Pty {
     try {
       this.#sentinelWritten += writeSync(this.#terminal, this.#sentinel, this.#sentinelWritten);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return this.#finishDrain();
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return this.#finishDrain(false);
     }
     if (this.#sentinelWritten < this.#sentinel.length) {
       this.#retry = setTimeout(() => this.#writeSentinel(), SENTINEL_RETRY_MS);
@@ -136,29 +143,38 @@ export class Pty {
     if (readyBytes > 0) this.#listener.onBytes(all.subarray(0, readyBytes));
     if (index >= 0) {
       this.#held = Buffer.alloc(0);
-      return this.#finishDrain();
+      return this.#finishDrain(true);
     }
-    if (this.#sentinelWritten < this.#sentinel.length) return;
     this.#drainedBytes += bytes.length;
-    if (this.#drainedBytes > DRAIN_LIMIT_BYTES) this.#finishDrain();
-    else this.#armWatchdog();
+    if (this.#drainedBytes > DRAIN_LIMIT_BYTES) this.#finishDrain(true);
+    else if (this.#sentinelWritten === this.#sentinel.length) this.#armWatchdog();
   }
 
   #armWatchdog(): void {
-    clearTimeout(this.#watchdog);
+    this.#disarmWatchdog();
     // A drain that waits for the disk does not stand still by the script's doing: what is unread is read later.
-    if (!this.#isDrained && !this.#isPaused) this.#watchdog = setTimeout(() => this.#finishDrain(), DRAIN_WATCHDOG_MS);
+    if (this.#isDrained || this.#isPaused) return;
+    this.#watchdog = setTimeout(() => {
+      // After a pause of the whole process the time is over before anything was read: so once more first. What a terminal
+      // that is stopped has taken, it hands over.
+      this.#lastLook = setImmediate(() => this.#finishDrain(true));
+    }, DRAIN_WATCHDOG_MS);
   }
 
-  #finishDrain(): void {
+  #disarmWatchdog(): void {
+    clearTimeout(this.#watchdog);
+    clearImmediate(this.#lastLook);
+  }
+
+  #finishDrain(isWhole: boolean): void {
     if (this.#isDrained) return;
     this.#isDrained = true;
-    clearTimeout(this.#watchdog);
+    this.#disarmWatchdog();
     clearTimeout(this.#retry);
     if (this.#held.length > 0) this.#listener.onBytes(this.#held);
     closeSync(this.#terminal);
     this.#stream.destroy();
-    this.#listener.onDrained();
+    this.#listener.onDrained(isWhole);
   }
 }
 

@@ -81,13 +81,13 @@ export class Spool {
     this.#writing ??= this.#writePending();
   }
 
-  /** Writes out what is pending; returns the log with its hash, unless bytes were dropped. */
-  async close(): Promise<AttemptLog> {
+  /** Writes out what is pending; returns the log with its hash, unless bytes were dropped, or it is not the whole of it anyway. */
+  async close(isWhole = true): Promise<AttemptLog> {
     this.#isClosing = true;
     await this.#writing;
     // Some file systems only say here that there was no room.
     await this.#file.close().catch((error: unknown) => this.#fail(error));
-    return this.#hasFailed ? this.log : { ...this.log, sha256: this.#hash.digest("hex") };
+    return this.#hasFailed || !isWhole ? this.log : { ...this.log, sha256: this.#hash.digest("hex") };
   }
 
   async #writePending(): Promise<void> {

@@ -4,11 +4,14 @@ import { Pty, type PtyProgram } from "../pty.ts";
 /** What was printed to the last byte, and how the leader ended. */
 export interface Ended {
   readonly output: string;
+  readonly isWhole: boolean;
   readonly exit: LeaderExit;
 }
 
 export interface RunningOnPty {
   readonly pty: Pty;
+  /** The leader is gone; what it printed may not have been read. */
+  readonly exited: Promise<void>;
   readonly ended: Promise<Ended>;
 }
 
@@ -20,12 +23,18 @@ export function shell(script: string): PtyProgram {
 export function startOnPty(program: PtyProgram): RunningOnPty {
   const chunks: Buffer[] = [];
   let exit: LeaderExit = {};
-  let onDrained!: () => void;
-  const drained = new Promise<void>((resolve) => (onDrained = resolve));
+  let onExited!: () => void;
+  let onDrained!: (isWhole: boolean) => void;
+  const exited = new Promise<void>((resolve) => (onExited = resolve));
+  const drained = new Promise<boolean>((resolve) => (onDrained = resolve));
   const pty = Pty.spawn(program, {
     onBytes: (bytes) => chunks.push(bytes),
-    onLeaderExit: (leaderExit) => (exit = leaderExit),
+    onLeaderExit: (leaderExit) => {
+      exit = leaderExit;
+      onExited();
+    },
     onDrained,
   });
-  return { pty, ended: drained.then(() => ({ output: Buffer.concat(chunks).toString(), exit })) };
+  const ended = drained.then((isWhole) => ({ output: Buffer.concat(chunks).toString(), isWhole, exit }));
+  return { pty, exited, ended };
 }
