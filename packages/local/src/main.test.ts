@@ -5,12 +5,15 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { connect } from "@jobs/sdk";
 import { findConnection } from "@jobs/sdk/node";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test, vi } from "vitest";
 import { startLocal } from "./local.ts";
 import { DataFolder, localOptions } from "./testing/data-folder.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const MAIN = join(ROOT, "packages/local/dist/main.js");
+
+// Each starts whole stacks, one after the other: on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 90_000 });
 
 beforeAll(async () => {
   const tsc = join(ROOT, "node_modules/typescript/bin/tsc");
