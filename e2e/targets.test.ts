@@ -147,6 +147,9 @@ test("a host that drains takes on nothing more, ends what it has, and is audited
     ["alpha", "tester", "new disk"],
     ["beta", undefined, undefined],
   ]);
+  const note = "new board, too";
+  for (const again of [note, undefined, note])
+    expect((await client.drainAgent("alpha", again)).drain).toMatchObject({ note });
   await writeFile(go, "");
   expect(await before.result()).toMatchObject({ state: "completed" });
   // On another server, and twice: the second changes nothing.
@@ -154,11 +157,10 @@ test("a host that drains takes on nothing more, ends what it has, and is audited
   expect(await second.undrainAgent("alpha")).toMatchObject({ name: "alpha" });
   expect(await client.undrainAgent("alpha")).not.toHaveProperty("drain");
   expect(await waiting.result()).toMatchObject({ state: "completed", on: "alpha" });
-  const acts = (await client.listAudit())
-    .filter(({ agent }) => agent === "alpha")
-    .map(({ action, note }) => [action, note]);
+  const acts = (await client.listAudit()).filter(({ agent }) => agent === "alpha").map((act) => [act.action, act.note]);
   expect(acts).toEqual([
     ["undrain", undefined],
+    ["drain", note],
     ["drain", "new disk"],
   ]);
 });

@@ -243,9 +243,11 @@ export class Commands implements Service {
   }
 }
 
-/** As it is when it is so already. */
+/** As it is when it is so already, and no other note is given. */
 function drained(before: AgentRecord, drain: Pause): AgentRecord {
-  return before.drain === undefined ? { ...before, drain } : before;
+  const { drain: now } = before;
+  const isSaid = now !== undefined && (drain.note === undefined || drain.note === now.note);
+  return isSaid ? before : { ...before, drain };
 }
 
 function undrained(before: AgentRecord, said: Pause): AgentRecord {
