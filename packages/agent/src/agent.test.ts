@@ -1,11 +1,11 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { closeSync, openSync, writeSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Beat, StartMessage } from "@jobs/core";
-import { AgentBeats, connectNats, ensureTopology, InboxStore, type NatsLink } from "@jobs/core/jetstream";
+import { AgentBeats, BeatStore, connectNats, ensureTopology, InboxStore, type NatsLink } from "@jobs/core/jetstream";
 import { startNats, type NatsFixture } from "@jobs/core/testing";
 import { pino } from "pino";
 import { beforeAll, expect, test, vi } from "vitest";
@@ -92,6 +92,20 @@ test("a state folder of an older agent, which did not write whose it is, is take
   await agent.end(0);
 });
 
+test("a program that is installed while the agent runs is said, and one that is removed no longer", async () => {
+  await using host = await Host.open();
+  const folder = join(host.stateDir, "programs");
+  await mkdir(folder);
+  const { agent } = await host.start("agent-a", { ...process.env, PATH: `${process.env["PATH"]}:${folder}` });
+  await using programs = host.watchPrograms();
+  await vi.waitFor(() => expect(programs.now()).toContain("sh"), 20_000);
+  await writeFile(join(folder, "new-tool"), "", { mode: 0o755 });
+  await vi.waitFor(() => expect(programs.now()).toContain("new-tool"), 20_000);
+  await rm(join(folder, "new-tool"));
+  await vi.waitFor(() => expect(programs.now()).not.toContain("new-tool"), 20_000);
+  await agent.end(0);
+}, 60_000);
+
 function fill(path: string): void {
   const file = openSync(path, "w");
   try {
@@ -127,10 +141,13 @@ class Host {
   }
 
   /** An agent that has beaten once. */
-  async start(id = "agent-a"): Promise<{ readonly agent: RunningAgent; readonly session: string }> {
+  async start(
+    id = "agent-a",
+    env: NodeJS.ProcessEnv = process.env,
+  ): Promise<{ readonly agent: RunningAgent; readonly session: string }> {
     const { stateDir } = this;
     const log = pino({ level: "info" }, { write: (line: string) => this.said.push(line) });
-    const agent = await startAgent({ nats: { url: this.#nats.url }, id, stateDir, env: process.env, log });
+    const agent = await startAgent({ nats: { url: this.#nats.url }, id, stateDir, env, log });
     return { agent, session: (await this.#last())!.session };
   }
 
@@ -159,6 +176,15 @@ class Host {
       expect(pid).toBeGreaterThan(0);
       return pid;
     }, 20_000);
+  }
+
+  /** The programs that the host has, as it said last. */
+  watchPrograms(): AsyncDisposable & { readonly now: () => readonly string[] } {
+    let programs: readonly string[] = [];
+    const ignore = (): void => undefined;
+    const rest = { onBeat: ignore, onLease: ignore, onReady: ignore, onReset: ignore, onError: ignore };
+    const watch = new BeatStore(this.#link).watch({ ...rest, onHost: (_, report) => (programs = report.programs) });
+    return { now: () => programs, [Symbol.asyncDispose]: () => watch.stop() };
   }
 
   async numberOf(session: string): Promise<number> {

@@ -20,7 +20,7 @@ import { pino, type Logger } from "pino";
 import { Attempts } from "./attempts.ts";
 import { BeatChain } from "./beat-chain.ts";
 import { defaultSlots, type AgentOptions } from "./config.ts";
-import { hostReport } from "./host-report.ts";
+import { HostReporter } from "./host-reporter.ts";
 import { SessionFile } from "./session-file.ts";
 import { SupervisorLink, type SupervisorLinkOptions } from "./supervisor-link.ts";
 import { bootClockMs } from "./supervisor/boot-clock.ts";
@@ -65,7 +65,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
 }
 
 function build(options: AgentOptions & { readonly session: string }, link: NatsLink, log: Logger) {
-  const { id, stateDir, env, session } = options;
+  const { id, stateDir, env, session, name = hostname(), labels = {} } = options;
   const path = env["PATH"] ?? DEFAULT_PATH;
   const slots = options.slots ?? defaultSlots();
   const beats = new AgentBeats(link, id);
@@ -76,10 +76,11 @@ function build(options: AgentOptions & { readonly session: string }, link: NatsL
   let break_: (error: JobsError) => void = () => undefined;
   const broken = new Promise<JobsError>((resolve) => (break_ = resolve));
 
-  const report = async (): Promise<void> => {
-    const { name = hostname(), labels = {} } = options;
-    await beats.report(await hostReport({ id, name, version: VERSION, slots, labels, path }));
-  };
+  const reporter = new HostReporter({
+    host: { id, name, version: VERSION, slots, labels, path },
+    store: (report) => beats.report(report),
+    log,
+  });
   const attempts: Attempts = new Attempts({
     agent: id,
     session,
@@ -119,6 +120,7 @@ function build(options: AgentOptions & { readonly session: string }, link: NatsL
         attempts.publishAll();
       }
       attempts.lookForLeftOvers();
+      void reporter.sayChanges();
     },
     onBroken: (error) => {
       isChained = false;
@@ -128,7 +130,7 @@ function build(options: AgentOptions & { readonly session: string }, link: NatsL
     onChainBegun: () => {
       // What was in the nats-server's memory is gone: say it all again.
       attempts.publishAll();
-      void report().catch((error: unknown) => log.warn({ err: error }, "the host report was not stored"));
+      void reporter.say().catch((error: unknown) => log.warn({ err: error }, "the host report was not stored"));
     },
     log,
   });
@@ -150,7 +152,7 @@ function build(options: AgentOptions & { readonly session: string }, link: NatsL
   const start = async (): Promise<void> => {
     // Before the first beat: it must list what the host holds.
     await supervisor.start();
-    await whenReachable(report, log);
+    await whenReachable(() => reporter.say(), log);
     await chain.start();
     inbox.start();
   };
