@@ -11,6 +11,7 @@ test("what most attempts leave is gone at once, also when output was shipped", a
   const stateDir = await mkdtemp(join(tmpdir(), "jobs-folder-"));
   const folder = new AttemptFolder(stateDir, "run-1.1");
   folder.create("true\n");
+  folder.handOutScript();
   await writeFile(folder.spoolPath, "output");
   await writeFile(folder.shippedPath, "6");
   const removed = folder.remove();

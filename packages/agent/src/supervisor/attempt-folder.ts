@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, rmdirSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { chmod, lstat, readdir, readFile, realpath, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -18,10 +18,13 @@ export class AttemptFolder {
   readonly spoolPath: string;
   /** How far the agent has shipped the spool. */
   readonly shippedPath: string;
+  /** The script until its start: while it is here it has not been started. */
+  readonly #heldPath: string;
 
   constructor(stateDir: string, name: string) {
     this.path = join(stateDir, "attempts", name);
     this.scriptPath = join(this.path, "script");
+    this.#heldPath = join(this.path, "script.held");
     this.outputDir = join(this.path, "output");
     this.workDir = join(this.path, "work");
     this.spoolPath = join(this.path, "spool");
@@ -37,7 +40,17 @@ export class AttemptFolder {
     }
     mkdirSync(this.outputDir, { mode: 0o700 });
     mkdirSync(this.workDir, { mode: 0o700 });
-    writeFileSync(this.scriptPath, script, { mode: 0o700 });
+    writeFileSync(this.#heldPath, script, { mode: 0o700 });
+  }
+
+  /** Puts the script in its place: directly before its start, so that who comes after a crash knows whether it may have run. */
+  handOutScript(): void {
+    renameSync(this.#heldPath, this.scriptPath);
+  }
+
+  /** True when it certainly was not started: not to be asked after a crash of the host, whose disk may not have the last of it. */
+  holdsScript(): boolean {
+    return existsSync(this.#heldPath);
   }
 
   async remove(): Promise<void> {

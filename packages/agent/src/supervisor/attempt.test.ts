@@ -60,6 +60,18 @@ test("a cancel while a start is held back stops it", async () => {
   expect(existsSync(fixture.proof)).toBe(false);
 });
 
+test("a start that its supervisor did not live to see is refused by the successor: it may be tried again", async () => {
+  await using fixture = await AttemptFixture.make();
+  const carriedOut = fixture.attempt.carryOut({ ...fixture.spec, startAtMs: Date.now() + 900 }, () => undefined);
+  await expect.poll(() => fixture.attempt.status?.phase).toBe("accepted");
+  const successor = fixture.successor();
+  await successor.recover();
+  expect(successor.status).toMatchObject({ phase: "refused", refusal: { code: "stopping" } });
+  await fixture.attempt.end("cancelled", 0);
+  await carriedOut;
+  expect(existsSync(fixture.proof)).toBe(false);
+});
+
 test("no start is held back for longer than a second, however clocks were set", async () => {
   await using fixture = await AttemptFixture.make();
   const atMs = performance.now();

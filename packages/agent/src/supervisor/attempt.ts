@@ -49,7 +49,7 @@ export interface AttemptHost {
  *        └── licence over, cancelled, no room ──► refused
  *
  * - `accepted` is journaled before anything is spawned. So after a crash, an attempt that is not in the journal never
- *   ran, and one that is may have run: it is ended (`recover`), never started again.
+ *   ran, and one that is may have run, unless its folder still holds the script: it is ended (`recover`), never started again.
  * - `refused` and `exited` are told only once they are journaled, so a successor can say nothing else. `started` is told
  *   a moment later: losing it changes nothing, as `accepted` already stands for "may have run".
  */
@@ -179,6 +179,8 @@ export class Attempt {
     const knowsSession = leader !== undefined && isAlive(leader);
     const tree = new ProcessTree({ leader, knowsSession, marker: this.#marker() });
     const leftOver = isSameBoot ? await tree.end(0) : [];
+    if (isSameBoot && leftOver.length === 0 && this.folder.holdsScript())
+      return this.refuse({ code: "stopping", message: "its supervisor ended before it was to begin" });
     this.#endCause = isSameBoot ? "supervisor-ended" : "host-restarted";
     // Without a hash: what was printed last may not have been read, or written, or has gone with the host.
     const log = { lengthBytes: measureSpool(this.folder.spoolPath) };
@@ -202,6 +204,7 @@ export class Attempt {
   }
 
   #spawn(program: PtyProgram): void {
+    this.folder.handOutScript();
     const pty = Pty.spawn(program, {
       onBytes: (bytes) => this.#take(bytes),
       onLeaderExit: (exit) => {
