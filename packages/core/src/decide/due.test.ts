@@ -32,7 +32,6 @@ test("a run whose time has not come is accepted, assigned to nobody, and in nobo
     state: "submitted",
     attempts: [],
     times: { submittedAt: NOW, dueAt: DUE },
-    queueLimit: 100,
   });
   expect(run.times.pendingAt).toBeUndefined();
   expect(reconcile(viewOf(run), contextOf(undefined, { now: after(59_999) }))).toEqual({ kind: "nothing" });

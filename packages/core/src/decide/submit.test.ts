@@ -116,6 +116,20 @@ test("the record has all that a submission says, also what only a newer server k
   for (const key of ["policy", "isHeld", "dueAt", "queueLimit", "after", "slot"]) expect(run).not.toHaveProperty(key);
 });
 
+test("the record has what its job said of the line and of missing agents, where that is not the usual", () => {
+  const accepted = (policy: PolicySettings): Run => {
+    const definition = { v: 1, job: "nightly", writeId: "w", updatedAt: NOW, updatedBy: "ada", policy } as const;
+    const decision = decideSubmit({ ...viewOf(), definition }, sampleSubmission(), contextOf());
+    return (decision as Extract<Decision, { kind: "write" }>).run;
+  };
+  expect(accepted({ queueLimit: 7, whenUnavailable: "reject" })).toMatchObject({
+    queueLimit: 7,
+    whenUnavailable: "reject",
+  });
+  for (const key of ["queueLimit", "whenUnavailable"])
+    expect(accepted({ queueLimit: 100, whenUnavailable: "wait" })).not.toHaveProperty(key);
+});
+
 test("the same request under the same key gives the run that there is, also when it makes the job busy", () => {
   const live = runningRun();
   expect(decideSubmit(viewOf(live), sampleSubmission(), contextOf())).toEqual({ kind: "known", run: live });

@@ -1,6 +1,6 @@
 import { describeRun } from "../domain/ending.ts";
 import { mayOverlap } from "../domain/overlap.ts";
-import { policyFault, policyOf, type Policy, type PolicySettings } from "../domain/policy.ts";
+import { policyFault, policyOf, QUEUE_LIMIT, type Policy, type PolicySettings } from "../domain/policy.ts";
 import { isAhead, isBusy, type Run } from "../domain/run.ts";
 import type { Target } from "../domain/target.ts";
 import { JobsError } from "../errors.ts";
@@ -105,9 +105,9 @@ export function acceptedRun(
     attempts: [],
   };
   addOthers(accepted, submission, NOT_RECORDED);
-  addOthers(accepted, policy, NOT_FROZEN);
+  addOthers(accepted, policy, NOT_USUAL);
   if (whenUnavailable !== "wait") accepted.whenUnavailable = whenUnavailable;
-  if (isLater) accepted.queueLimit = queueLimit;
+  if (queueLimit !== QUEUE_LIMIT) accepted.queueLimit = queueLimit;
   if (isHeld === true) accepted.hold = { at: now, by: submittedBy };
   const nth = nthOf(view, now);
   if (nth > 0) accepted.nth = nth;
@@ -116,7 +116,7 @@ export function acceptedRun(
 
 /** What stands elsewhere in a record, or only where it is not the usual. */
 const NOT_RECORDED: ReadonlySet<string> = new Set<keyof Submission>(["policy", "isHeld", "dueAt"]);
-const NOT_FROZEN: ReadonlySet<string> = new Set<keyof Policy>(["whenUnavailable", "queueLimit"]);
+const NOT_USUAL: ReadonlySet<string> = new Set<keyof Policy>(["whenUnavailable", "queueLimit"]);
 
 /** The fields that are not there yet, those that only a newer server knows included. */
 function addOthers(run: Run, from: Readonly<Record<string, unknown>>, except: ReadonlySet<string>): void {

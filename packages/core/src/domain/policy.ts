@@ -68,7 +68,7 @@ export type Policy = { readonly [K in keyof PolicySettings]-?: Exclude<PolicySet
 const NO_RETRY: RetrySettings = { count: 0 };
 /** If nobody says another one, milliseconds. */
 export const WAIT_AT_MOST_MS = DAY_MS;
-const QUEUE_LIMIT = 100;
+export const QUEUE_LIMIT = 100;
 const GRACE_MS = 10_000;
 /** Of a run that may not overlap another, milliseconds. */
 const LOST_AFTER_MS = 60 * MINUTE_MS;

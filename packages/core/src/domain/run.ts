@@ -117,7 +117,7 @@ export const Run = z.looseObject({
   slot: Slot.optional(),
   /** What must have ended before it starts. */
   after: Dependencies.optional(),
-  /** Frozen at the submission; see `policy.ts`. Records of older servers lack them. */
+  /** Frozen at the submission; see `policy.ts`. Records of older servers lack them; of the next two what is usual is left out. */
   priority: z.int().optional(),
   whenUnavailable: WhenUnavailable.optional(),
   queueLimit: z.int().optional(),

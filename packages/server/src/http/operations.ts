@@ -64,7 +64,7 @@ function selectionOf({ agent, labels, ...filter }: RunFilter, agents: Operations
 }
 
 function runHandlers(options: OperationsOptions): RunHandlers {
-  const { commands, runs, presenter, artifacts, agents } = options;
+  const { commands, runs, presenter, agents } = options;
   const submit = async (
     input: Parsed<"submitRun"> & Pick<WorkInput, "given" | "only">,
     by: string,
@@ -126,7 +126,7 @@ function runHandlers(options: OperationsOptions): RunHandlers {
     async rerunRun({ run, onlyFailed, ...changes }, by) {
       const record = await runs.getRecord(run);
       const only = onlyFailed === true ? { only: notCompletedOf(record, changes) } : {};
-      return submit({ ...(await repeat(record, changes, artifacts)), ...only }, by, run);
+      return submit({ ...(await repeat(record, changes, options)), ...only }, by, run);
     },
     listOverdue: () => Promise.resolve({ runs: [...runs.overdue()] }),
     async listArtifacts({ run, attempt }) {

@@ -1,16 +1,18 @@
-import type { Run } from "@jobs/core";
+import type { JobDefinition, Run, Task } from "@jobs/core";
 import type { ArtifactStore } from "@jobs/core/artifacts";
 import { expect, test } from "vitest";
-import { sampleRun } from "../testing/sample-run.ts";
+import { AT, sampleRun } from "../testing/sample-run.ts";
 import { repeat, type Changes } from "./repeat.ts";
 
 const body = JSON.stringify({ v: 1, script: "true", interpreter: ["bash"], env: {} });
 const all = { kind: "all", labels: "web", atOnce: 2 } as const;
 
+const KNOWN = { artifacts: {} as ArtifactStore, jobs: { findDefinition: () => undefined } };
+
 /** Where a run of the given kind goes again; what it is to do is in its record. */
 async function whereOf(change: Partial<Run>, changes: Changes = {}) {
   const run = sampleRun({ payload: { form: "plain", sha256: "00", sizeBytes: body.length, body }, ...change });
-  const { on, only } = await repeat(run, changes, {} as ArtifactStore);
+  const { on, only } = await repeat(run, changes, KNOWN);
   return { on, only };
 }
 
@@ -32,5 +34,44 @@ test("a run for some of the hosts that match is repeated on these, before it has
 test("a run is repeated with the policy that it was accepted with, also when it would be refused by now", async () => {
   const retry = { count: 1, on: { signals: ["SIGKIL"] }, another: true };
   const run = sampleRun({ payload: { form: "plain", sha256: "00", sizeBytes: body.length, body }, retry });
-  expect(await repeat(run, {}, {} as ArtifactStore)).toMatchObject({ retry });
+  expect(await repeat(run, {}, KNOWN)).toMatchObject({ retry });
+});
+
+test("what its job says by now of the line and of missing agents is not asked for a run that had what is usual", async () => {
+  const run = sampleRun({ payload: { form: "plain", sha256: "00", sizeBytes: body.length, body } });
+  const usual = { whenUnavailable: "wait", queueLimit: 100 };
+  expect(await repeat(run, {}, KNOWN)).toMatchObject(usual);
+  const other = { whenUnavailable: "reject", queueLimit: 7 } as const;
+  expect(await repeat({ ...run, ...other }, {}, KNOWN)).toMatchObject(other);
+  expect(await repeat({ ...run, ...other }, { queueLimit: 9 }, KNOWN)).toMatchObject({ queueLimit: 9 });
+});
+
+test("the environment cannot set a parameter of the run, which stays as it was", async () => {
+  const given = {
+    v: 1,
+    script: "true",
+    interpreter: ["bash"],
+    env: { TABLES: "all", HOME: "/" },
+    parameters: { TABLES: "all" },
+  };
+  const text = JSON.stringify(given);
+  const run = sampleRun({ payload: { form: "plain", sha256: "00", sizeBytes: text.length, body: text } });
+  const task = { parameters: [{ name: "FORCE", type: "flag" }] } as unknown as Task;
+  const definition: JobDefinition = {
+    v: 1,
+    job: run.job,
+    writeId: "w",
+    policy: {},
+    task,
+    updatedAt: AT,
+    updatedBy: "ada",
+  };
+  const again = (env: Record<string, string>) =>
+    repeat(run, { env }, { ...KNOWN, jobs: { findDefinition: () => definition } });
+  for (const name of ["TABLES", "FORCE"])
+    await expect(again({ HOME: "/tmp", [name]: "one" })).rejects.toMatchObject({
+      code: "invalid-request",
+      field: `env.${name}`,
+    });
+  expect(await again({ HOME: "/tmp" })).toMatchObject({ env: { HOME: "/tmp" }, given: { TABLES: "all" } });
 });
