@@ -90,6 +90,51 @@ test("of several fields that are not known only the first is named", async () =>
   expect(answer.sizeBytes).toBeLessThan(300);
 });
 
+test.each<[string, string, object | undefined, string]>([
+  ["POST", "/v1/pause?note=x", {}, "note"],
+  ["POST", "/v1/runs?name=a&script=true", { name: "a" }, "name"],
+  ["POST", "/v1/runs?x=y", { name: "a", script: "true" }, "x"],
+  ["POST", "/v1/runs/run00001/cancel", { run: "run00002" }, "run"],
+  ["DELETE", "/v1/jobs/nightly", { history: "delete" }, "history"],
+  ["DELETE", "/v1/jobs/nightly?name=other", undefined, "name"],
+  ["GET", "/v1/runs?x=y", undefined, "x"],
+  ["GET", "/v1/runs/run00001?run=run00002", undefined, "run"],
+])("a field that is not where it belongs is refused: %s %s %j", async (method, path, body, field) => {
+  const response = await fetch(server.url + path, {
+    method,
+    headers: { authorization: `Bearer ${TOKEN}` },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({ error: { code: "invalid-request", field } });
+});
+
+const long = "x".repeat(5_000);
+
+test.each([
+  ["GET /v1/runs/%E0%A4%A HTTP/1.1", 400, "invalid-request"],
+  ["GET /v1/runs/%zz HTTP/1.1", 400, "invalid-request"],
+  [`GET /v1/runs/${long} HTTP/1.1`, 400, "invalid-request"],
+  [`GET /v1/runs/${long.repeat(10)} HTTP/1.1`, 400, "invalid-request"],
+  ["BREW /v1/runs HTTP/1.1", 400, "invalid-request"],
+  ["PROPFIND /v1/runs HTTP/1.1", 404, "operation-unknown"],
+  ["PUT /v1/runs HTTP/1.1", 404, "operation-unknown"],
+  ["GET /v1/runs HTTP/7.1", 400, "invalid-request"],
+  ["what is this", 400, "invalid-request"],
+  ["POST /v1/pause HTTP/1.1\r\nContent-Type: none\r\nContent-Length: 2", 400, "invalid-request"],
+  ["POST /v1/pause HTTP/1.1\r\nContent-Length: -1", 400, "invalid-request"],
+])("whatever cannot be read as a request is answered in the shape of all errors: %#", async (head, status, code) => {
+  const { socket, answer, ended } = await dial(server);
+  const body = head.includes("Content-Type") ? "{}" : "";
+  socket.write(`${head}\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\nConnection: close\r\n\r\n${body}`);
+  await ended;
+  const [first = "", ...rest] = answer().split("\r\n");
+  expect(first).toContain(` ${status} `);
+  const { error } = JSON.parse(rest.at(-1) ?? "") as { error: { code: string; message: string } };
+  expect(error).toMatchObject({ code, message: expect.stringMatching(/^[A-Z].*\.$/) as string });
+  socket.destroy();
+});
+
 test("an upgrade that is refused ends its connection, though the client keeps its own end open", async () => {
   const own = await start();
   const { socket, answer, ended } = await dial(own);

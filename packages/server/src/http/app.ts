@@ -1,5 +1,5 @@
 /** The HTTP side of the server: the operations table as routes, and what is beside it. */
-import { httpStatusOf, JobsError, operations, REQUEST_MAX_BYTES, toJobsError, type OperationName } from "@jobs/core";
+import { httpStatusOf, JobsError, operations, REQUEST_MAX_BYTES, type OperationName } from "@jobs/core";
 import Fastify, {
   LogController,
   type FastifyBaseLogger,
@@ -10,6 +10,7 @@ import Fastify, {
 import type { Logger } from "pino";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Auth } from "./auth.ts";
+import { errorOfRequest, refuseUnreadable } from "./faults.ts";
 import type { OperationsOptions } from "./handlers.ts";
 import type { Health } from "./health.ts";
 import { answerBeforeClose } from "./in-flight.ts";
@@ -40,6 +41,13 @@ const BODY_TIMEOUT_MS = 60_000;
 const JSON_TYPE = "application/json; charset=utf-8";
 
 export function createApp(options: AppOptions): FastifyInstance {
+  const answerError = (thrown: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    const error = errorOfRequest(thrown, request.routeOptions.url === operations.submitRuns.path);
+    const status = httpStatusOf(error.code);
+    options.metrics.onRejected(error.code);
+    if (status >= 500) options.log.error({ err: thrown }, "a request failed");
+    void reply.code(status).send(error.toBody());
+  };
   const app = Fastify({
     loggerInstance: options.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -47,6 +55,11 @@ export function createApp(options: AppOptions): FastifyInstance {
     routerOptions: { maxParamLength: 4_096 },
     forceCloseConnections: true, // after what `answerBeforeClose` waits for
     return503OnClosing: false,
+    frameworkErrors: answerError,
+    clientErrorHandler(thrown, socket) {
+      const error = refuseUnreadable(thrown, socket);
+      if (error !== undefined) options.metrics.onRejected(error.code);
+    },
   });
   answerBeforeClose(app);
   const parseJson = app.getDefaultJsonParser("error", "error");
@@ -60,13 +73,7 @@ export function createApp(options: AppOptions): FastifyInstance {
       else done(new JobsError("body-not-json", "The body is not JSON: send one JSON object.", { cause: error }));
     });
   });
-  app.setErrorHandler((thrown, request, reply) => {
-    const error = fromFastify(thrown, request.routeOptions.url === operations.submitRuns.path);
-    const status = httpStatusOf(error.code);
-    options.metrics.onRejected(error.code);
-    if (status >= 500) options.log.error({ err: thrown }, "a request failed");
-    return reply.code(status).send(error.toBody());
-  });
+  app.setErrorHandler(answerError);
   app.setNotFoundHandler((request) => {
     throw new JobsError(
       "operation-unknown",
@@ -109,12 +116,21 @@ function registerOperation(
       request.by = options.auth.fromHeaders(request.headers); // before the body is read
     },
     handler: async (request, reply) => {
-      const given = { ...(request.query as object), ...(request.body as object | null), ...(request.params as object) };
-      const output = await handle(parseInput(input, given), request.by);
+      const output = await handle(parseInput(input, fieldsOf(request)), request.by);
       // As bytes: a text is gone through twice more, for its length and as it is written.
       return reply.code(successStatus).type(JSON_TYPE).send(jsonBytes(output));
     },
   });
+}
+
+/** A POST has its fields in the body, all else in the query; what is said where it would be passed over is refused. */
+function fieldsOf({ method, query, body, params }: FastifyRequest): object {
+  const [said, elsewhere, where] = method === "POST" ? [body, query, "query"] : [query, body, "body"];
+  const inPath = Object.keys(params as object).find((field) => Object.hasOwn(said ?? {}, field));
+  const field = Object.keys(elsewhere ?? {})[0] ?? inPath;
+  if (field === undefined) return { ...(said as object), ...(params as object) };
+  const why = field === inPath ? "it is in the path already" : `there is no such field in the ${where} of a ${method}`;
+  throw new JobsError("invalid-request", `\`${field}\` is not right: ${why}`, { field });
 }
 
 /** Answers a request whose body takes too long, and ends its connection. */
@@ -130,22 +146,4 @@ function limitBody({ raw }: FastifyRequest, reply: FastifyReply, limitMs: number
 
 function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function fromFastify(thrown: unknown, isBulk: boolean): JobsError {
-  const { code, statusCode, message } = thrown as { code?: string; statusCode?: number; message?: string };
-  if (thrown instanceof JobsError) return thrown;
-  if (code === "FST_ERR_CTP_BODY_TOO_LARGE" && isBulk) {
-    const message = `The request is over ${REQUEST_MAX_BYTES / 1024 / 1024} MiB: send fewer submissions at once.`;
-    return new JobsError("body-too-large", message, { field: "runs", cause: thrown });
-  }
-  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") {
-    return new JobsError("script-too-large", "The request is too large: a script may have 1 MiB.", {
-      field: "script",
-      cause: thrown,
-    });
-  }
-  if (statusCode !== undefined && statusCode < 500)
-    return new JobsError("invalid-request", message ?? "The request is not right.", { cause: thrown });
-  return toJobsError(thrown);
 }

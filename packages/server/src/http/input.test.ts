@@ -44,6 +44,14 @@ test.each([
   expect(faultOf(() => parseInput(input, { name: "a", ...given }))).toMatchObject({ code, field });
 });
 
+test("a field that there is not is `invalid-request`, also when other operations have one of its name", () => {
+  for (const field of ["name", "key", "script"])
+    expect(faultOf(() => parseInput(operations.pauseAll.input, { [field]: "" }))).toMatchObject({
+      code: "invalid-request",
+      field,
+    });
+});
+
 function faultOf(act: () => unknown): JobsError {
   try {
     act();

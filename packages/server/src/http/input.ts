@@ -16,6 +16,7 @@ export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.ou
   const unrecognised = issue?.code === "unrecognized_keys" ? issue.keys.slice(0, 1) : [];
   const path = [...(issue?.path ?? []), ...unrecognised];
   const why = unrecognised.length > 0 ? "there is no such field" : (issue?.message ?? "unknown");
+  if (unrecognised.length > 0) throw new JobsError("invalid-request", notRight(path, why), { field: path.join(".") });
   throw faultIn(value, path, issue?.code === "custom" ? issue.message : notRight(path, why));
 }
 

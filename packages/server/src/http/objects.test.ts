@@ -44,5 +44,6 @@ test("the files of a run whose last attempt was refused are those of the one bef
 
   expect(await get("")).toMatchObject({ statusCode: 200, body: BYTES.toString() });
   expect(await get("?attempt=1")).toMatchObject({ statusCode: 200, body: BYTES.toString() });
-  expect((await get("?attempt=2")).statusCode).not.toBe(200);
+  for (const other of ["?attempt=2", "?attempt=x", "?attempt=1&attempt=1", "?attemp=1"])
+    expect((await get(other)).statusCode).not.toBe(200);
 });

@@ -1,10 +1,11 @@
 import { Readable } from "node:stream";
 /** The file store over HTTP: agents put and get single objects with a signed URL and nothing else. */
-import { JobsError } from "@jobs/core";
+import { JobsError, operations } from "@jobs/core";
 import { artifactKey, verifyGrant, type ArtifactStore } from "@jobs/core/artifacts";
 import type { FastifyInstance } from "fastify";
 import type { Runs } from "../projection/runs.ts";
 import type { Auth } from "./auth.ts";
+import { parseInput } from "./input.ts";
 
 export interface ObjectRoutesOptions {
   readonly artifacts: ArtifactStore;
@@ -35,30 +36,27 @@ export function registerObjectRoutes(app: FastifyInstance, options: ObjectRoutes
       .send(Readable.from(await artifacts.get(grant.key), { objectMode: false }));
   });
 
-  app.get<{ Params: { run: string; "*": string }; Querystring: { attempt?: string } }>(
-    "/v1/runs/:run/artifacts/*",
-    async (request, reply) => {
-      auth.fromHeaders(request.headers);
-      const view = await runs.get(request.params.run);
-      const asked = request.query.attempt === undefined ? undefined : Number(request.query.attempt);
-      const { attempt, artifacts: files } = await runs.artifacts(view.run, asked);
-      const artifact = files.find(({ name }) => name === request.params["*"]);
-      if (artifact === undefined) {
-        const message = `Run ${view.run} has no artifact “${request.params["*"]}”${view.times.settledAt === undefined ? " yet: it is not settled" : ""}.`;
-        throw new JobsError("artifact-unknown", message, { field: "artifact" });
-      }
-      const bytes = await artifacts.get(artifactKey({ job: view.job, run: view.run, attempt }, artifact.name));
-      return reply
-        .type("application/octet-stream")
-        .header("content-length", artifact.sizeBytes)
-        .header(
-          "content-disposition",
-          `attachment; filename*=UTF-8''${encodeURIComponent(artifact.name.split("/").at(-1) ?? "")}`,
-        )
-        .header("jobs-sha256", artifact.sha256)
-        .send(Readable.from(bytes, { objectMode: false }));
-    },
-  );
+  app.get<{ Params: { run: string; "*": string } }>("/v1/runs/:run/artifacts/*", async (request, reply) => {
+    auth.fromHeaders(request.headers);
+    const view = await runs.get(request.params.run);
+    const asked = parseInput(operations.listArtifacts.input.omit({ run: true }), request.query);
+    const { attempt, artifacts: files } = await runs.artifacts(view.run, asked.attempt);
+    const artifact = files.find(({ name }) => name === request.params["*"]);
+    if (artifact === undefined) {
+      const message = `Run ${view.run} has no artifact “${request.params["*"]}”${view.times.settledAt === undefined ? " yet: it is not settled" : ""}.`;
+      throw new JobsError("artifact-unknown", message, { field: "artifact" });
+    }
+    const bytes = await artifacts.get(artifactKey({ job: view.job, run: view.run, attempt }, artifact.name));
+    return reply
+      .type("application/octet-stream")
+      .header("content-length", artifact.sizeBytes)
+      .header(
+        "content-disposition",
+        `attachment; filename*=UTF-8''${encodeURIComponent(artifact.name.split("/").at(-1) ?? "")}`,
+      )
+      .header("jobs-sha256", artifact.sha256)
+      .send(Readable.from(bytes, { objectMode: false }));
+  });
 }
 
 function bodyOf(body: unknown): AsyncIterable<Uint8Array> {

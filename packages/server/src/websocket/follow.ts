@@ -17,6 +17,7 @@ import {
 import type { Logger } from "pino";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Auth } from "../http/auth.ts";
+import { answerOnSocket } from "../http/raw-answer.ts";
 import type { LogPosition, LogReader } from "../logs/log-reader.ts";
 import type { Runs } from "../projection/runs.ts";
 
@@ -83,7 +84,7 @@ export class FollowSockets {
         (accepted) => void this.#serve(accepted, id, from === undefined ? undefined : { from, attempt: at, only }),
       );
     } catch (error) {
-      refuse(socket, toJobsError(error));
+      answerOnSocket(socket, toJobsError(error));
     }
   }
 
@@ -203,18 +204,4 @@ function sendLogFrame(socket: WebSocket, frame: LogFrame): void {
 
 function sendFrame(socket: WebSocket, frame: ServerFrame): void {
   socket.send(JSON.stringify(frame));
-}
-
-function refuse(socket: Duplex, error: JobsError): void {
-  const body = JSON.stringify(error.toBody());
-  const status =
-    error.code === "unauthenticated"
-      ? "401 Unauthorized"
-      : error.code === "operation-unknown"
-        ? "404 Not Found"
-        : "400 Bad Request";
-  socket.once("finish", () => socket.destroy()); // the other end may never end its own half
-  socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
 }
