@@ -17,6 +17,7 @@ import { Announced } from "./announced.ts";
 import { viewOf, type Entry, type GuardedView } from "./guarded-view.ts";
 import { Markers } from "./markers.ts";
 import { Occupancy } from "./occupancy.ts";
+import { RunsToCome } from "./runs-to-come.ts";
 import { isComputable } from "./uncomputable.ts";
 import { WaitingLines } from "./waiting-lines.ts";
 
@@ -62,6 +63,8 @@ export class JobsProjection extends EventEmitter<Events> {
   /** Attempts that agents have. */
   readonly occupancy: Occupancy;
   readonly #waiting = new WaitingLines();
+  readonly toCome = new RunsToCome();
+  readonly #places: readonly (Occupancy | WaitingLines | RunsToCome)[];
   /** Whose turn it is to be looked at. */
   #turn = this.#jobs.keys();
   #settings: { readonly settings: Settings; readonly sequence: number } = NO_SETTINGS;
@@ -75,6 +78,7 @@ export class JobsProjection extends EventEmitter<Events> {
     this.setMaxListeners(0);
     this.#monotonicMs = options.monotonicMs;
     this.occupancy = new Occupancy(options.monotonicMs);
+    this.#places = [this.occupancy, this.#waiting, this.toCome];
   }
 
   /**
@@ -159,8 +163,7 @@ export class JobsProjection extends EventEmitter<Events> {
     this.#jobs.clear();
     this.#runs.clear();
     this.#handed.clear();
-    this.occupancy.clear();
-    this.#waiting.clear();
+    for (const place of this.#places) place.clear();
     this.#announced.clear();
     this.#markers.clear();
     this.#generation++;
@@ -270,15 +273,12 @@ export class JobsProjection extends EventEmitter<Events> {
     const live = { run, sequence, submittedAtMs: Date.parse(run.times.submittedAt) };
     this.#runs.set(run.run, live);
     if (hasEnded(run) || run.attempts.length > 0) this.#handed.set(run.run, live);
-    this.#waiting.add(run);
-    this.occupancy.add(run);
+    for (const place of this.#places) place.add(run);
   }
 
   #unindex(run: Run): void {
-    this.#runs.delete(run.run);
-    this.#handed.delete(run.run);
-    this.#waiting.remove(run);
-    this.occupancy.remove(run);
+    for (const runs of [this.#runs, this.#handed]) runs.delete(run.run);
+    for (const place of this.#places) place.remove(run);
   }
 
   /** Forgets the jobs of which nothing is left but markers that have gone by themselves. */

@@ -1,15 +1,6 @@
 /** What waits, in line: for what, and when it is likely to start. */
-import {
-  currentAttempt,
-  hasEnded,
-  instantOf,
-  isAhead,
-  isWaiting,
-  targetKey,
-  type PendingView,
-  type Run,
-} from "@jobs/core";
-import { byLine, dueMs, failedTry, hostCountsOf } from "@jobs/core/decide";
+import { currentAttempt, hasEnded, instantOf, isAhead, targetKey, type PendingView, type Run } from "@jobs/core";
+import { dueMs, failedTry, hostCountsOf } from "@jobs/core/decide";
 import type { AgentsProjection } from "./agents-projection.ts";
 import type { Durations } from "./durations.ts";
 import { estimateStarts } from "./estimate.ts";
@@ -17,7 +8,7 @@ import type { JobsProjection } from "./jobs-projection.ts";
 import type { RunPresenter } from "./run-presenter.ts";
 
 export interface PendingOptions {
-  readonly jobs: Pick<JobsProjection, "runs" | "view">;
+  readonly jobs: Pick<JobsProjection, "handed" | "toCome" | "view">;
   readonly agents: AgentsProjection;
   readonly presenter: Pick<RunPresenter, "present">;
   readonly runs: { readonly durations: Pick<Durations, "of"> };
@@ -45,6 +36,8 @@ const NO_AGENTS: readonly string[] = [];
 
 /** Only of so many in line an estimate is made: it would take long, and say little. */
 const ESTIMATED_MAX = 10_000;
+/** So many behind those that are listed are looked at. */
+const BEHIND_MAX = 1_000;
 
 /**
  * Those that are due in line, those whose time is still to come after them. The parts of a run for several hosts stand in
@@ -53,18 +46,26 @@ const ESTIMATED_MAX = 10_000;
 export function listPending(options: PendingOptions, { job, agent, limit }: PendingFilter): PendingView[] {
   const { jobs, presenter } = options;
   const agentsOf = agentsByTarget(options.agents);
-  const live = [...jobs.runs()].map(({ run }) => run).filter((run) => !hasEnded(run));
-  const waiting = live.filter((run) => isWaiting(run) && run.fanOut === undefined).sort(byLine);
-  const ahead = live.filter(isAhead).sort((one, other) => dueMs(one) - dueMs(other));
-  const listed = [...waiting, ...ahead]
-    .filter(({ partOf }) => partOf === undefined)
-    .filter((run) => job === undefined || run.job === job)
-    .filter((run) => agent === undefined || agentsOf(run).includes(agent))
-    .slice(0, limit);
+  const { waiting, ahead } = jobs.toCome;
+  const listed: Run[] = [];
+  const isMeant = (run: Run): boolean =>
+    run.partOf === undefined &&
+    (job === undefined || run.job === job) &&
+    (agent === undefined || agentsOf(run).includes(agent));
+  let reached = 0;
+  for (const run of waiting) {
+    if (listed.length === limit) break;
+    reached++;
+    if (isMeant(run)) listed.push(run);
+  }
+  const wanted = new Set(listed.map(({ run }) => run));
+  for (const run of ahead) {
+    if (listed.length === limit) break;
+    if (isMeant(run)) listed.push(run);
+  }
   // Also of those behind what is listed: one that may start passes those that may not yet.
-  const line = waiting.slice(0, ESTIMATED_MAX);
-  const wanted = new Set(line.length === 0 ? [] : listed.filter((run) => !isAhead(run)).map(({ run }) => run));
-  const estimates = estimate({ live, line, wanted, agentsOf }, options);
+  const line = wanted.size === 0 ? [] : waiting.slice(0, Math.min(ESTIMATED_MAX, reached + BEHIND_MAX));
+  const estimates = estimate({ line, wanted, agentsOf }, options);
   return listed.map((run) => {
     const startMs = isAhead(run) && run.hold === undefined ? dueMs(run) : estimates.get(run.run);
     const { dueAt, pendingAt, submittedAt } = run.times;
@@ -90,7 +91,6 @@ function agentsByTarget(agents: Pick<AgentsProjection, "matching">): AgentsOf {
 }
 
 interface Line {
-  readonly live: readonly Run[];
   readonly line: readonly Run[];
   /** Those of it that are listed. */
   readonly wanted: ReadonlySet<string>;
@@ -98,7 +98,7 @@ interface Line {
 }
 
 function estimate(
-  { live, line, wanted, agentsOf }: Line,
+  { line, wanted, agentsOf }: Line,
   { jobs, agents, runs: { durations }, nowMs }: PendingOptions,
 ): ReadonlyMap<string, number> {
   const ready = [...agents.views()].filter(({ licence, isDraining }) => licence !== undefined && !isDraining);
@@ -107,11 +107,11 @@ function estimate(
     agents: ready,
     wanted,
     // What has hosts still to come.
-    endless: live.filter((run) => (hostCountsOf(jobs.view(run.job), run)?.notStarted ?? 0) > 0),
-    running: live.flatMap((run) => {
-      const attempt = currentAttempt(run);
-      const sinceMs = Date.parse(run.times.runningAt ?? attempt?.assignedAt ?? "");
-      return attempt === undefined ? [] : [{ run, agent: attempt.agent, sinceMs }];
+    endless: [...jobs.toCome.onHosts].filter((run) => (hostCountsOf(jobs.view(run.job), run)?.notStarted ?? 0) > 0),
+    running: [...jobs.handed()].flatMap(({ run }) => {
+      const attempt = hasEnded(run) ? undefined : currentAttempt(run);
+      if (attempt === undefined) return [];
+      return { run, agent: attempt.agent, sinceMs: Date.parse(run.times.runningAt ?? attempt.assignedAt) };
     }),
     waiting: line.map((run) => {
       const { retryAt } = failedTry(run) ?? {};
