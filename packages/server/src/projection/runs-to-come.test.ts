@@ -31,7 +31,7 @@ test("what waits is in line, and what is ahead goes by its time, whatever has co
   const byTime = (one: Run, other: Run): number =>
     Date.parse(one.times.dueAt ?? "") - Date.parse(other.times.dueAt ?? "") || byLine(one, other);
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 200, size: "max" }), (steps) => {
       const toCome = new RunsToCome();
       const live = new Map<string, Run>();
       const remove = (id: string): void => {
