@@ -31,14 +31,24 @@ export function previewed(slot: ExpectedSlot): PreviewedSlot {
 }
 
 /** The next firings of a schedule, and what is skipped between them; paused or not. Fewer when there are no more, or too much is skipped. */
-export function previewOf(
+export function previewOf(schedule: Schedule, range: PreviewRange): readonly PreviewedSlot[] {
+  const steps = previewSteps(schedule, range);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same, slot by slot: with a rare pattern centuries are gone through, and others may want a turn. */
+export function* previewSteps(
   schedule: Schedule,
   { job, from, dueAfter = Number.NEGATIVE_INFINITY, count }: PreviewRange,
-): readonly PreviewedSlot[] {
+): Generator<undefined, readonly PreviewedSlot[]> {
   const found: PreviewedSlot[] = [];
   let firings = 0;
   if (count <= 0) return found;
   for (const slot of slotsOf(schedule, { job, after: from - 1, limit: LOOKS_AT_MOST })) {
+    yield;
     if (slot.dueAt <= dueAfter) continue;
     const last = found.at(-1);
     if (slot.skip !== undefined && slot.skip === last?.skip) {

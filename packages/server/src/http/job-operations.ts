@@ -12,7 +12,7 @@ import {
   type Task,
 } from "@jobs/core";
 import { decideDefine, type DefinitionChange } from "@jobs/core/decide";
-import { findScheduleFault, previewOf } from "@jobs/core/schedule";
+import { findScheduleFault, previewSteps } from "@jobs/core/schedule";
 import type { Decided } from "../duties/decided.ts";
 import { listJobs } from "../projection/job-list.ts";
 import { whyUncomputable } from "../projection/uncomputable.ts";
@@ -21,6 +21,7 @@ import { acceptWork } from "../submission/accept.ts";
 import { submitOnce } from "../submission/submit-once.ts";
 import { askedDigestOf, taskOf, taskViewOf, workOfTask } from "../submission/task.ts";
 import type { Handlers, OperationsOptions } from "./handlers.ts";
+import { inTurns } from "./in-turns.ts";
 
 type JobHandlers = Pick<
   Handlers,
@@ -160,10 +161,11 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
       const { run, isNew } = await submitOnce(input, { submit, isSame }, options);
       return { run: presenter.present(run), known: !isNew };
     },
-    previewSchedule({ schedule, name, from, count }) {
+    async previewSchedule({ schedule, name, from, count }) {
       checkSchedule(schedule, "schedule");
       const fromMs = from === undefined ? nowMs() : Date.parse(from);
-      return Promise.resolve({ slots: [...previewOf(schedule, { job: name ?? "", from: fromMs + 1, count })] });
+      const slots = await inTurns(previewSteps(schedule, { job: name ?? "", from: fromMs + 1, count }));
+      return { slots: [...slots] };
     },
     async pauseJob({ name, note }, by) {
       await known(name);
