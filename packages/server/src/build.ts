@@ -256,6 +256,7 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
   undo.push(() => stopAll(services));
   await startAll(services);
 
+  let isStopping = false;
   const auth = new Auth(options.tokens);
   const reader = new LogReader({ logs: store.logs, artifacts, runs, jobs, log });
   const follow = new FollowSockets({ runs, auth, log, logs: reader, slowReaderMs: options.slowReaderMs });
@@ -272,7 +273,7 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
     artifacts,
     secret,
     nowMs,
-    health: () => healthOf({ id, isConnected, mark, lease }),
+    health: () => healthOf({ id, isConnected, isStopping, mark, lease }),
     metrics,
     syntax: new ShellSyntax(checker),
     version: VERSION,
@@ -285,6 +286,10 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
   undo.push(() => stopAll(duties));
   undo.push(() => app.close());
   undo.push(() => Promise.resolve(follow.stop()));
+  undo.push(() => {
+    isStopping = true; // whoever asks for its health sends no more, and then it stops
+    return new Promise((resolve) => setTimeout(resolve, options.stopDelayMs ?? 0));
+  });
   await app.listen({ host: options.host, port: options.port });
   const { address, port, family } = app.server.address() as AddressInfo;
   url = `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;

@@ -25,14 +25,18 @@ test.each(["", ",", "ci:abc,", ",ci:abc", "ci:", ":abc", "ci:a b", "ci:a:b", "ci
   },
 );
 
-test("an address to listen on that is empty is refused; without one it is the default", () => {
-  expect(serverOptionsFrom(env)).toMatchObject({ host: "127.0.0.1", port: 4280 });
+test("what is empty, or out of bounds, is refused; what is left out is the default", () => {
+  expect(serverOptionsFrom(env)).toMatchObject({ host: "127.0.0.1", port: 4280, stopDelayMs: 0 });
+  expect(serverOptionsFrom({ ...env, JOBS_STOP_DELAY_MS: "5000" })).toMatchObject({ stopDelayMs: 5_000 });
   expect(serverOptionsFrom({ ...env, JOBS_LISTEN_PORT: "0" })).toMatchObject({ port: 0 });
   for (const [field, value] of [
     ["JOBS_LISTEN_HOST", ""],
     ["JOBS_LISTEN_PORT", ""],
     ["JOBS_LISTEN_PORT", " "],
     ["JOBS_LISTEN_PORT", "65536"],
+    ["JOBS_STOP_DELAY_MS", ""],
+    ["JOBS_STOP_DELAY_MS", "-1"],
+    ["JOBS_STOP_DELAY_MS", "5s"],
   ] as const)
     expect(() => serverOptionsFrom({ ...env, [field]: value })).toThrow(
       expect.objectContaining({ code: "config-invalid", field }) as Error,

@@ -25,6 +25,8 @@ export interface ServerOptions {
   readonly slowReaderMs?: number | undefined;
   /** A request whose body has not come whole after this long is refused, milliseconds; 60 s if not given. */
   readonly bodyTimeoutMs?: number | undefined;
+  /** So long a server that is to stop goes on as before while `/healthz` says that it stops, milliseconds; 0 if not given. */
+  readonly stopDelayMs?: number | undefined;
 }
 
 const Word = z.string().regex(/^[\w-]+$/, "names and tokens have letters, digits, - and _, and at least one of them");
@@ -45,14 +47,20 @@ const Environment = z.object({
   NATS_USER: z.string().optional(),
   NATS_PASSWORD: z.string().optional(),
   JOBS_LISTEN_HOST: z.string().min(1).default("127.0.0.1"),
-  JOBS_LISTEN_PORT: z.string().trim().min(1).pipe(z.coerce.number<string>().int().min(0).max(65_535)).default(4280),
+  JOBS_LISTEN_PORT: wholeNumberTo(65_535).default(4280),
   JOBS_PUBLIC_URL: z.url().optional(),
   JOBS_TOKENS: Tokens,
   JOBS_SECRET: z.string().min(16),
   JOBS_ARTIFACTS_DIR: z.string().min(1),
   JOBS_RETENTION_DAYS: orForever(36_500).default(KEPT_FOR.days),
   JOBS_RETENTION_RUNS: orForever(100_000_000).default(KEPT_FOR.runs),
+  JOBS_STOP_DELAY_MS: wholeNumberTo(600_000).default(0),
 });
+
+/** A number from 0 on; no text is none. */
+function wholeNumberTo(max: number) {
+  return z.string().trim().min(1).pipe(z.coerce.number<string>().int().min(0).max(max));
+}
 
 /** A number from 1 on; `all`: no bound. */
 function orForever(max: number) {
@@ -72,6 +80,7 @@ export function serverOptionsFrom(env: Readonly<Record<string, string | undefine
     tokens: one.JOBS_TOKENS,
     secret: one.JOBS_SECRET,
     artifacts: { directory: one.JOBS_ARTIFACTS_DIR },
+    stopDelayMs: one.JOBS_STOP_DELAY_MS,
     retention: { days: one.JOBS_RETENTION_DAYS, runs: one.JOBS_RETENTION_RUNS },
   };
 }

@@ -164,6 +164,17 @@ test.each([
   socket.destroy();
 });
 
+test("a server that is to stop says so for a while, and still answers", async () => {
+  const own = await start({ stopDelayMs: 1_000 });
+  const health = () => fetch(`${own.url}/healthz`).then(async (one) => [one.status, await one.json()]);
+  await expect.poll(health).toMatchObject([200, { status: "ok" }]);
+  const stopped = own.stop();
+  expect(await health()).toMatchObject([503, { status: "stopping" }]);
+  expect((await fetch(`${own.url}/v1/runs`, { headers: { authorization: `Bearer ${TOKEN}` } })).status).toBe(200);
+  await stopped;
+  await expect(fetch(own.url)).rejects.toThrow();
+});
+
 test("what is in flight is decided and answered although the server stops; a new connection is refused", async () => {
   await using only = await startNats();
   await using own = await start({ nats: { url: only.url } });

@@ -4,7 +4,8 @@ import type { ViewMark } from "../projection/view-mark.ts";
 import { VERSION } from "../version.ts";
 
 export interface Health {
-  readonly status: "ok" | "degraded";
+  /** `stopping`: what comes is still answered, and should go to other servers. */
+  readonly status: "ok" | "degraded" | "stopping";
   readonly server: string;
   readonly version: string;
   readonly nats: "connected" | "disconnected";
@@ -16,18 +17,20 @@ export interface Health {
 export function healthOf({
   id,
   isConnected,
+  isStopping,
   mark,
   lease,
 }: {
   id: string;
   isConnected: boolean;
+  isStopping: boolean;
   mark: ViewMark;
   lease: DecidingLease;
 }): Health {
   const isCurrent = mark.isCurrent();
   const holder = lease.holder;
   return {
-    status: isConnected && isCurrent && holder !== undefined ? "ok" : "degraded",
+    status: isStopping ? "stopping" : isConnected && isCurrent && holder !== undefined ? "ok" : "degraded",
     server: id,
     version: VERSION,
     nats: isConnected ? "connected" : "disconnected",

@@ -1,5 +1,3 @@
-import { setImmediate } from "node:timers/promises";
-
 /** For so long nobody else has a turn. */
 const TURN_MS = 10;
 
@@ -11,6 +9,6 @@ export async function inTurns<Result>(steps: Iterator<unknown, Result>): Promise
       const step = steps.next();
       if (step.done === true) return step.value;
     } while (performance.now() < untilMs);
-    await setImmediate();
+    await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -133,7 +133,10 @@ function healthOperation(): Schema {
     parameters: [],
     responses: {
       200: { description: "It can answer.", content: json({ type: "object" }) },
-      503: { description: "It cannot just now.", content: json({ type: "object" }) },
+      503: {
+        description: "It cannot just now, or is about to stop: `status` is `degraded` or `stopping`.",
+        content: json({ type: "object" }),
+      },
     },
   };
 }
