@@ -31,6 +31,26 @@ test("columns are aligned, and only a terminal cuts and colours", () => {
   expect(plain.read()).not.toContain("\u001B");
 });
 
+test("characters that take two columns, or none, leave the columns aligned, and are cut where there is no room", () => {
+  const rows = [
+    ["夜間備份", "x"],
+    ["🚀 éa", "x"],
+    ["plain", "日本語の文"],
+  ];
+  const piped = outputTo({});
+  piped.output.table(rows);
+  expect(piped.read()).toBe("夜間備份  x\n🚀 éa     x\nplain     日本語の文\n");
+  const cut = (columns: number): string => {
+    const terminal = outputTo({ isTTY: true, columns });
+    terminal.output.table([rows[2] ?? []]);
+    return terminal.read();
+  };
+  expect(cut(17)).toBe("plain  日本語の文\n");
+  expect(cut(16)).toBe("plain  日本語の…\n");
+  expect(cut(15)).toBe("plain  日本語…\n");
+  expect(cut(3)).toBe("plain  …\n");
+});
+
 test("names of others cannot drive the terminal", () => {
   const { output, read } = outputTo({});
   output.line("\u001B]0;gotcha\u0007 two\nlines");

@@ -5,6 +5,7 @@
 import type { JobsError } from "@jobs/core";
 import pico from "picocolors";
 import type { CliIo, OutputStream } from "./io.ts";
+import { cutTo, widthOf } from "./text-width.ts";
 
 type Colour = "green" | "red" | "yellow" | "cyan" | "dim" | "bold";
 
@@ -89,8 +90,7 @@ export class Output {
 
   #cut(text: string, used: number): string {
     const room = (this.#stdout.isTTY === true ? (this.#stdout.columns ?? 80) : Infinity) - used;
-    const characters = charactersOf(text);
-    return characters.length <= room ? text : `${characters.slice(0, Math.max(1, room - 1)).join("")}…`;
+    return cutTo(text, Math.max(2, room));
   }
 }
 
@@ -102,15 +102,6 @@ function printable(text: string): string {
     .replaceAll("\r", "␍")
     .replaceAll(/\p{Cc}/gu, "\uFFFD")
     .replaceAll(/\p{Bidi_Control}/gu, "");
-}
-
-/** Columns that a text takes, as far as characters tell: some take two. */
-function widthOf(text: string): number {
-  return charactersOf(text).length;
-}
-
-function charactersOf(text: string): string[] {
-  return Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
 }
 
 /** A signal of its own, so that a listener on it does not outlive its use. */

@@ -37,6 +37,7 @@ async function preview({ jobs, output, io }: Context, name: string, options: Job
   const count = typeof options.preview === "string" ? numberOf(options.preview, "--preview", "count") : FIRINGS;
   const slots = await jobs.previewSchedule(scheduleOf(options), { name, count }, { signal: io.interrupt });
   if (output.isJson) return output.json({ slots });
+  if (slots.length === 0) return output.note("It has no more times.");
   output.table(slots.map((slot) => [slot.wall, slot.at, remarkOf(slot)]));
 }
 
