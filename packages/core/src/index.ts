@@ -32,6 +32,7 @@ export {
   type ParameterValue,
 } from "./domain/parameters.ts";
 export { LOST_AFTER_MIN_MS, OnLost, policyOf, PolicySettings, type Policy } from "./domain/policy.ts";
+export { wordsOf } from "./domain/words.ts";
 export { Payload, PAYLOAD_INLINE_MAX_BYTES, PayloadContent, SCRIPT_MAX_BYTES } from "./domain/payload.ts";
 export { Forgotten, KEPT_FOR, Retention, type KeptFor } from "./domain/retention.ts";
 export { Reason } from "./domain/reason.ts";

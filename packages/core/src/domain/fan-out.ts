@@ -12,11 +12,12 @@ export function shareSchema(field: string, least: 0 | 1): z.ZodType<Share, Share
   const error = `${field} is a whole number of hosts, at least ${least}, or a percentage such as "25%".`;
   return z
     .union([z.number(), z.string()])
-    .refine((share) => (typeof share === "string" ? isPercentage(share) : isCount(share, least)), { error });
+    .refine((share) => (typeof share === "string" ? isPercentage(share, least) : isCount(share, least)), { error });
 }
 
-function isPercentage(text: string): boolean {
-  return Number(PERCENT.exec(text)?.[1] ?? 101) <= 100;
+function isPercentage(text: string, least: 0 | 1): boolean {
+  const percent = Number(PERCENT.exec(text)?.[1]);
+  return percent >= least && percent <= 100;
 }
 
 function isCount(share: number, least: number): boolean {

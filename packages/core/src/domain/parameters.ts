@@ -6,6 +6,7 @@ import { z } from "zod";
 import { JobsError } from "../errors.ts";
 import { textFault } from "./environment.ts";
 import { VariableName } from "./variable-name.ts";
+import { wordsOf } from "./words.ts";
 
 /** The longest value, in bytes of UTF-8: Linux takes twice as much in one variable. */
 const VALUE_MAX_BYTES = 64 * 1024;
@@ -77,7 +78,7 @@ export function parametersJsonSchema(parameters: readonly Parameter[]): Record<s
  * `parameters-invalid` with the field `parameters.<name>`.
  */
 export function checkParameters(parameters: readonly Parameter[], given: unknown): ParameterValues {
-  const { data, error } = schemaOf(parameters).safeParse(given);
+  const { data, error } = schemaOf(parameters).safeParse(given, { error: wordsOf });
   if (data !== undefined) {
     const sizeBytes = new TextEncoder().encode(Object.values(data).join("")).length;
     if (sizeBytes <= VALUES_MAX_BYTES) return data;
@@ -229,7 +230,7 @@ function faultOf(parameter: Parameter): { readonly field: string; readonly messa
   if (parameter.type === "number" && parameter.integer === true && !hasWholeNumber(least, most))
     return { field: "type", message: `Nothing can be the value of ${name}: no whole number is within its bounds.` };
   if (parameter.default === undefined) return undefined;
-  const { error } = valueOf(parameter).safeParse(parameter.default);
+  const { error } = valueOf(parameter).safeParse(parameter.default, { error: wordsOf });
   if (error === undefined) return undefined;
   return { field: "default", message: `The default of ${name} may not be its value: ${error.issues[0]?.message}.` };
 }

@@ -33,7 +33,8 @@ export type CatchUp = z.infer<typeof CatchUp>;
 
 const INSTANT_FORM = "an instant with seconds and an offset, e.g. 2026-12-01T02:30:00Z or 2026-12-01T02:30:00+01:00";
 const isOfOurTime = (text: string): boolean => text >= "1970" && text < "2200";
-const instant = (field: string): z.ZodISODateTime =>
+/** An instant of the years in which schedules are. */
+export const scheduleInstant = (field: string): z.ZodISODateTime =>
   z.iso
     .datetime({ offset: true, error: `${field} is ${INSTANT_FORM}.` })
     .refine(isOfOurTime, `${field} is in the years 1970 to 2199.`);
@@ -44,9 +45,9 @@ const cronText = z.string({ error: "cron is a text such as 30 2 * * *." }).max(2
 /** A time in which no slot has its run, and none is made up for: from one instant to another, or for a while after each time of a pattern. */
 export const Blackout = z
   .strictObject({
-    from: instant("from").optional(),
+    from: scheduleInstant("from").optional(),
     /** Exclusive. */
-    to: instant("to").optional(),
+    to: scheduleInstant("to").optional(),
     /** Each time at which it begins, in the zone of the schedule. */
     cron: cronText.optional(),
     /** How long it lasts from there, milliseconds: one second to 31 days. */
@@ -94,9 +95,9 @@ const schedule = z.strictObject({
   fold: FoldRule.optional(),
   catchUp: CatchUp.optional(),
   /** No slot is before it. */
-  start: instant("start").optional(),
+  start: scheduleInstant("start").optional(),
   /** No slot is at it or after it. */
-  end: instant("end").optional(),
+  end: scheduleInstant("end").optional(),
   /** Each slot is due up to this much later, always the same for the same slot, milliseconds; at most 1 hour. */
   jitterMs: z
     .int({ error: "jitterMs is a whole number of milliseconds." })

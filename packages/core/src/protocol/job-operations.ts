@@ -3,7 +3,7 @@ import { z } from "zod";
 import { Instant } from "../domain/ids.ts";
 import { JobName } from "../domain/job-name.ts";
 import { JobPolicy } from "../domain/job.ts";
-import { Schedule } from "../domain/schedule.ts";
+import { Schedule, scheduleInstant } from "../domain/schedule.ts";
 import { SetName } from "../domain/set-name.ts";
 import { JobSummary, JobView, SlotView } from "./job-views.ts";
 import { Note, Submitted, type Operation } from "./operation.ts";
@@ -93,7 +93,7 @@ export const jobOperations = {
       /** Its jitter depends on it. */
       name: JobName.optional(),
       /** Exclusive; left out: now. */
-      from: z.iso.datetime({ offset: true }).optional(),
+      from: scheduleInstant("from").optional(),
       count: z.int().min(1).max(1_000).default(10),
     }),
     output: z.object({ slots: z.array(SlotView) }),

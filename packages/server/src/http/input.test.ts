@@ -44,6 +44,40 @@ test.each([
   expect(faultOf(() => parseInput(input, { name: "a", ...given }))).toMatchObject({ code, field });
 });
 
+test.each([
+  ["submitRun", { ...good, hold: "yes" }, "`hold` is not right: it is true or false"],
+  [
+    "submitRun",
+    { ...good, overlap: "wait" },
+    "`overlap` is not right: it is one of reject, queue, queue-latest, replace, allow",
+  ],
+  ["submitRun", { ...good, interpreter: [] }, "`interpreter` is not right: it is empty"],
+  ["submitRun", { ...good, env: { A: 1 } }, "`env.A` is not right: it is a text"],
+  ["submitRun", { name: "a" }, "`script` is not right: it is missing"],
+  [
+    "submitRun",
+    { ...good, on: { all: "a", atOnce: "0%" } },
+    'atOnce is a whole number of hosts, at least 1, or a percentage such as "25%".',
+  ],
+  ["pauseAll", { note: "x".repeat(1_001) }, "`note` is not right: it has at most 1000 characters"],
+  ["listRuns", { limit: "many" }, "`limit` is not right: it is a number"],
+  ["listRuns", { limit: "501" }, "`limit` is not right: it is at most 500"],
+  [
+    "previewSchedule",
+    { schedule: { id: "a", cron: "@daily" }, from: "now" },
+    "`from` is not right: from is an instant with seconds and an offset, e.g. 2026-12-01T02:30:00Z or 2026-12-01T02:30:00+01:00.",
+  ],
+] as const)("what is wrong is said in words for people: %s %j", (name, given, message) => {
+  expect(faultOf(() => parseInput(operations[name].input, given)).message).toBe(message);
+});
+
+test("a preview begins in the years of schedules", () => {
+  for (const from of ["1969-12-31T23:59:59Z", "2200-01-01T00:00:00Z", "9999-12-31T00:00:00Z"])
+    expect(
+      faultOf(() => parseInput(operations.previewSchedule.input, { schedule: { id: "a", cron: "@daily" }, from })),
+    ).toMatchObject({ code: "invalid-request", field: "from" });
+});
+
 test("a field that there is not is `invalid-request`, also when other operations have one of its name", () => {
   for (const field of ["name", "key", "script"])
     expect(faultOf(() => parseInput(operations.pauseAll.input, { [field]: "" }))).toMatchObject({

@@ -1,4 +1,4 @@
-import { JobsError, type ErrorCode } from "@jobs/core";
+import { JobsError, wordsOf, type ErrorCode } from "@jobs/core";
 import type { z } from "zod";
 
 /** What a list or an object may have: each wrong entry costs zod an error of its own, a million of them half a minute. */
@@ -10,7 +10,7 @@ const DEPTH_MAX = 6;
 export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const crowded = findCrowded(value);
   if (crowded !== undefined) throw faultIn(value, crowded, notRight(crowded, `more than ${ENTRIES_MAX} entries`));
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { error: wordsOf });
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const unrecognised = issue?.code === "unrecognized_keys" ? issue.keys.slice(0, 1) : [];
