@@ -64,7 +64,10 @@ export class Deciding {
   constructor(options: DecidingOptions) {
     this.#options = options;
     this.#due = new DueJobs({ ...options, reconcile: (job) => this.#reconcile(job) });
-    this.#places = new Places({ ...options, reconcile: (job) => this.#isActive && void this.#reconcile(job) });
+    this.#places = new Places({
+      ...options,
+      reconcile: (job) => (this.#isActive ? this.#reconcile(job) : Promise.resolve()),
+    });
     options.jobs.on("run", (run) => this.#onRun(run));
     options.jobs.on("removed", (run) => this.#onRemoved(run));
     options.jobs.on("defined", (job) => this.#onDefined(job));

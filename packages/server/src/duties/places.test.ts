@@ -1,3 +1,4 @@
+import type { Submission } from "@jobs/core/decide";
 import { connectNats, type NatsLink } from "@jobs/core/jetstream";
 import { startNats, type NatsFixture } from "@jobs/core/testing";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -24,7 +25,7 @@ async function withSlots(slots: number, onLeft: (decider: Decider) => void = () 
   const { decider, jobs, agents } = await startStaleServer(link);
   agents.onRecord(sampleAgent("alpha", { slots }), 1);
   hear(agents, "alpha");
-  const places = new Places({ jobs, agents, decider, reconcile: (job) => void decider.reconcile(job) });
+  const places = new Places({ jobs, agents, decider, reconcile: (job) => decider.reconcile(job) });
   jobs.on("run", (run) => {
     if (run.waitingFor === "slot") places.onWaits(run);
     if (run.state !== "completed") return;
@@ -37,8 +38,8 @@ async function withSlots(slots: number, onLeft: (decider: Decider) => void = () 
   return { decider, end, hasPlace };
 }
 
-function submit(decider: Decider, job: string): Promise<Decided> {
-  return decider.submit(sampleSubmission({ job, run: idOf(job) }));
+function submit(decider: Decider, job: string, change: Partial<Submission> = {}): Promise<Decided> {
+  return decider.submit(sampleSubmission({ job, run: idOf(job), ...change }));
 }
 
 function idOf(job: string): string {
@@ -82,4 +83,18 @@ test("a submission that was kept from a place that nobody needed gets it at once
   await Promise.all([end("a"), end("b")]);
   await late;
   await vi.waitFor(() => expect([hasPlace("c"), hasPlace("d")]).toEqual([true, true]));
+});
+
+test("when places are left at once, a run that was behind one of those that left goes before a less urgent one", async () => {
+  const { decider, end, hasPlace } = await withSlots(2);
+  await submit(decider, "a");
+  await submit(decider, "c");
+  await submit(decider, "b", { policy: { priority: 9 } });
+  await submit(decider, "a", { run: idOf("next"), policy: { overlap: "queue" } });
+  await submit(decider, "d", { policy: { priority: 0 } });
+  await Promise.all([end("a"), end("c")]);
+  await vi.waitFor(() => expect([hasPlace("b"), hasPlace("next") || hasPlace("d")]).toEqual([true, true]));
+  expect([hasPlace("next"), hasPlace("d")]).toEqual([true, false]);
+  await end("b");
+  await vi.waitFor(() => expect(hasPlace("d")).toBe(true));
 });
