@@ -70,6 +70,21 @@ test("every alert asks for series that a server has", async () => {
   expect(faultsOf('jobs_agents{contact=~"no|perhaps"}')).toEqual(["jobs_agents has no contact perhaps"]);
 });
 
+test("alerts on what a server counts as it begins, before it is scraped, look at all that a young server has counted", async () => {
+  const { groups } = parse(await readFile(join(EXAMPLE, "alerts.yml"), "utf8")) as Rules;
+  const isOfTheBeginning = ({ expr }: { readonly expr: string }): boolean =>
+    /jobs_slots_skipped_total|jobs_start_lateness_seconds/.test(expr);
+  const rules = groups.flatMap((group) => group.rules).filter(isOfTheBeginning);
+  expect(rules.map(({ alert }) => alert)).toEqual(["JobsStartsLate", "JobsSlotsMissed"]);
+  for (const { expr } of rules) expect(expr).toMatch(/\bor increase\(/);
+  const seconds = rules.map(
+    ({ expr }) => /and on \(instance\) time\(\) - process_start_time_seconds < (\d+)/.exec(expr)?.[1],
+  );
+  const minutes = rules.map(({ expr }) => /\[(\d+)m\]/.exec(expr)?.[1]);
+  expect(seconds.map(Number)).toEqual(minutes.map((one) => Number(one) * 60));
+  expect(figures.series.map(({ name }) => name)).toContain("process_start_time_seconds");
+});
+
 test("the scrape configuration asks for what the server answers, and loads the rules", async () => {
   const config: unknown = parse(await readFile(join(EXAMPLE, "prometheus.yml"), "utf8"));
   expect(config).toMatchObject({
