@@ -149,6 +149,18 @@ test("also when the clock was set back by far, or all was deleted and said again
   expect(job.definition.cursors).toEqual({ main: at(4) });
 });
 
+test("a row of skipped slots leaves out those in it that had their runs", () => {
+  const ran = [2, 3, 5].map((minute) => `main${Date.parse(at(minute))}`);
+  const stateOf: DecisionContext["stateOf"] = ({ run }) => (ran.includes(run) ? "completed" : undefined);
+  const job = new Job(definitionWith({ catchUp: { mode: "none" } })).reconcile(at(7, 61_000), { stateOf });
+  expect(job.slots()).toEqual([
+    ["skipped", "missed", at(1), at(1), 1],
+    ["skipped", "missed", at(4), at(4), 1],
+    ["skipped", "missed", at(6), at(7), 2],
+    ["pending", undefined, at(8), undefined, undefined],
+  ]);
+});
+
 test("slots that a change of their schedule would pass over have their turn before it", () => {
   const hourly = { cron: "0 * * * *", jitterMs: 3_600_000 };
   const saved = (now: string, schedule: Partial<StoredSchedule>): unknown =>

@@ -114,7 +114,9 @@ function decideSlot(scheduled: Scheduled): Decision {
     reasonToSkip(scheduled, slot, index >= from && { isLast: slot === last });
   const reason = reasonOf(first, 0);
   if (reason === undefined) return fire(scheduled, first);
-  const others = due.findIndex((slot, index) => reasonOf(slot, index) !== reason);
+  const others = due.findIndex(
+    (slot, index) => reasonOf(slot, index) !== reason || (index > 0 && hadItsRun(scheduled, slot)),
+  );
   const skipped = others < 0 ? due : due.slice(0, others);
   return skip(scheduled, { slots: skipped, reason });
 }
