@@ -1,3 +1,4 @@
+import { instantOf } from "../domain/instant.ts";
 import type { JobDefinition, JobPolicy, Pause, Task } from "../domain/job.ts";
 import { findNeeded } from "../domain/parameters.ts";
 import { policyFault, policyOf } from "../domain/policy.ts";
@@ -5,7 +6,7 @@ import type { StoredSchedule } from "../domain/schedule.ts";
 import { JobsError } from "../errors.ts";
 import { CLOCKS_DIFFER_MS } from "./clocks.ts";
 import { reconcile } from "./reconcile.ts";
-import { slotsPutOff } from "./slots.ts";
+import { lastSlotMs, slotsPutOff } from "./slots.ts";
 import { NOTHING, type Decision, type DecisionContext, type JobView } from "./view.ts";
 
 /** A change of what is said of a job: its policy as a whole, or whether it is paused. */
@@ -72,9 +73,7 @@ export function decideDefine(
     ...(paused === undefined ? {} : { paused }),
     ...(task === undefined ? {} : { task }),
     ...(appliedFrom === undefined ? {} : { appliedFrom }),
-    ...(schedules.length === 0
-      ? {}
-      : { schedules: [...schedules], cursors: cursorsOf(schedules, before, context.now) }),
+    ...(schedules.length === 0 ? {} : { schedules: [...schedules], cursors: cursorsOf(schedules, view, context.now) }),
     updatedAt: context.now,
     updatedBy: change.by,
     lastChange: { id: context.writeId, action: actionOf(change) },
@@ -128,19 +127,19 @@ function valueMissing(name: string, { task }: DefinitionChange): JobsError {
   return new JobsError("invalid-request", message, { field: task === undefined ? "schedules" : "task.parameters" });
 }
 
-/** A schedule that is new, or names other instants than before, begins now; any other one goes on where it was. */
-function cursorsOf(
-  schedules: readonly StoredSchedule[],
-  before: JobDefinition | undefined,
-  now: string,
-): Record<string, string> {
+/**
+ * A schedule that is new, or names other instants than before, begins now; any other one goes on where it was. A slot whose
+ * instant is still to come may have had its run all the same, a moment early or by another server's clock: it begins after it.
+ */
+function cursorsOf(schedules: readonly StoredSchedule[], view: JobView, now: string): Record<string, string> {
+  const before = view.definition;
   const cursorOf = (schedule: StoredSchedule): string => {
     const reached = before?.cursors?.[schedule.id];
     const same = before?.schedules?.find((one) => one.id === schedule.id && instantsOf(one) === instantsOf(schedule));
-    // A slot whose instant is still to come has had its run all the same: a moment early, or by another server's clock.
     const aheadMs = reached === undefined ? 0 : Date.parse(reached) - Date.parse(now);
     const isPassed = aheadMs > 0 && aheadMs <= CLOCKS_DIFFER_MS;
-    return reached !== undefined && (same !== undefined || isPassed) ? reached : now;
+    if (reached !== undefined && (same !== undefined || isPassed)) return reached;
+    return instantOf(Math.max(Date.parse(now), lastSlotMs(view, schedule.id)));
   };
   return Object.fromEntries(schedules.map((schedule) => [schedule.id, cursorOf(schedule)]));
 }

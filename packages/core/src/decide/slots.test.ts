@@ -476,6 +476,26 @@ test("a range that the cursor has passed grows no more: it may be in HISTORY alr
   ]);
 });
 
+test("nor one whose schedule was taken away and set again, by a clock that is behind", () => {
+  const job = new Job(definitionWith({ paused: true })).reconcile(at(2));
+  const { schedules = [] } = job.definition;
+  const save = (definition: JobDefinition | undefined, now: string): JobDefinition => {
+    const change = { by: "eve", schedules: definition?.schedules === undefined ? schedules : [] };
+    const decision = decideDefine({ ...job.view, definition }, change, contextOf(undefined, { now }));
+    if (decision.kind !== "define") throw new Error(decision.kind);
+    return decision.definition;
+  };
+  const { task } = job.definition;
+  job.definition = save(job.definition, at(2, 1));
+  expect(isSlotOpen(job.view, job.runs[0]!)).toBe(false);
+  job.definition = save({ ...job.definition, task }, at(2, -500));
+  expect(isSlotOpen(job.view, job.runs[0]!)).toBe(false);
+  expect(job.reconcile(at(3)).slots()).toEqual([
+    ["skipped", "paused", at(1), at(2), 2],
+    ["skipped", "paused", at(3), at(3), 1],
+  ]);
+});
+
 test("an edit a second before a slot: what names other instants begins anew, anything else goes on", () => {
   const view: JobView = { job: "nightly", runs: [], definition: definitionWith() };
   const edit = (schedule: Partial<StoredSchedule>): JobDefinition | undefined => {

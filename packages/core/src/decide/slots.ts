@@ -114,9 +114,7 @@ function decideSlot(scheduled: Scheduled): Decision {
     reasonToSkip(scheduled, slot, index >= from && { isLast: slot === last });
   const reason = reasonOf(first, 0);
   if (reason === undefined) return fire(scheduled, first);
-  const others = due.findIndex(
-    (slot, index) => reasonOf(slot, index) !== reason || (index > 0 && hadItsRun(scheduled, slot)),
-  );
+  const others = due.findIndex((slot, index) => reasonOf(slot, index) !== reason || hadItsRun(scheduled, slot));
   const skipped = others < 0 ? due : due.slice(0, others);
   return skip(scheduled, { slots: skipped, reason });
 }
@@ -254,8 +252,12 @@ function moved(definition: JobDefinition, cursors: Record<string, string>, { wri
 
 /** Up to here every slot of the schedule has its run, milliseconds since 1970. */
 function reachedMs(view: JobView, definition: JobDefinition, schedule: string): number {
-  const runs = view.runs.filter(({ slot }) => slot?.schedule === schedule);
-  return Math.max(cursorMs(definition, schedule), ...runs.map(({ slot }) => lastMs(slot)));
+  return Math.max(cursorMs(definition, schedule), lastSlotMs(view, schedule));
+}
+
+/** The last slot of a schedule that a live run stands for, milliseconds since 1970; -Infinity when none does. */
+export function lastSlotMs({ runs }: JobView, schedule: string): number {
+  return Math.max(...runs.filter(({ slot }) => slot?.schedule === schedule).map(({ slot }) => lastMs(slot)));
 }
 
 function cursorMs({ cursors, updatedAt }: JobDefinition, schedule: string): number {
@@ -266,8 +268,8 @@ function isRange({ state, slot }: Run): boolean {
   return state === "skipped" && slot?.count !== undefined;
 }
 
-function isLatest({ runs }: JobView, run: Run): boolean {
-  return runs.every(({ slot }) => slot?.schedule !== run.slot?.schedule || lastMs(slot) <= lastMs(run.slot));
+function isLatest(view: JobView, { slot }: Run): boolean {
+  return slot !== undefined && lastMs(slot) === lastSlotMs(view, slot.schedule);
 }
 
 /** The last instant that a run stands for, milliseconds since 1970. */
