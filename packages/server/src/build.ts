@@ -6,7 +6,6 @@ import { FileStore } from "@jobs/core/artifacts";
 import { isMemberKept, isSlotOpen } from "@jobs/core/decide";
 import { watchContact, type NatsLink, type StreamWatch } from "@jobs/core/jetstream";
 import { pino } from "pino";
-import { auditDeletion } from "./audit.ts";
 import { Commands } from "./commands.ts";
 import type { ServerOptions } from "./config.ts";
 import { Decider } from "./duties/decider.ts";
@@ -172,7 +171,7 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
     dependents,
     artifacts,
     agents,
-    audit: (job, deletion) => auditDeletion(audit, job, deletion),
+    audit,
     now,
     log,
   });
@@ -285,10 +284,9 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
   const duties = [deciding.asStandby(), lease];
   undo.push(() => stopAll(duties));
   undo.push(() => app.close());
-  undo.push(() => Promise.resolve(follow.stop()));
   undo.push(() => {
     isStopping = true; // whoever asks for its health sends no more, and then it stops
-    return new Promise((resolve) => setTimeout(resolve, options.stopDelayMs ?? 0));
+    return new Promise((resolve) => setTimeout(resolve, options.stopDelayMs ?? 0)).then(() => follow.stop());
   });
   await app.listen({ host: options.host, port: options.port });
   const { address, port, family } = app.server.address() as AddressInfo;

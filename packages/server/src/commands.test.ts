@@ -3,7 +3,6 @@ import { AgentStore, AuditStore, connectNats, InboxStore, serveCommands, type Na
 import { startNats } from "@jobs/core/testing";
 import { pino } from "pino";
 import { expect, test, vi } from "vitest";
-import { auditDeletion } from "./audit.ts";
 import { Commands, type RunAction } from "./commands.ts";
 import { Enroller } from "./duties/enroller.ts";
 import { HistoryEraser } from "./duties/history-eraser.ts";
@@ -69,7 +68,7 @@ function eraserOf({ decider, history, jobs, agents }: Server, link: NatsLink, fi
     releaser: { release: () => Promise.resolve() },
     artifacts: { removeAll: () => Promise.resolve() },
     dependents: new Dependents(jobs),
-    audit: (job, deletion) => auditDeletion(new AuditStore(link), job, deletion),
+    audit: new AuditStore(link),
     now: () => AT,
     log: pino({ level: "silent" }),
   });

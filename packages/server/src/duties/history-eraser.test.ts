@@ -1,4 +1,4 @@
-import { JobsError, type Beat, type HistoryDeletion, type Run } from "@jobs/core";
+import { JobsError, type AuditEntry, type Beat, type HistoryDeletion, type Run } from "@jobs/core";
 import type { AttemptAddress } from "@jobs/core/jetstream";
 import { pino } from "pino";
 import { expect, test } from "vitest";
@@ -21,7 +21,7 @@ function eraser(runs: readonly Run[] = [], isAwaited: (run: string) => boolean =
   const released: AttemptAddress[] = [];
   const purged: number[] = [];
   const removed: string[] = [];
-  const audited: HistoryDeletion[] = [];
+  const audited: AuditEntry[] = [];
   const fault = { isThere: false };
   let deletion: HistoryDeletion | undefined;
   const held = [{ job: "nightly", run: "run00001", attempt: 2, isOver: true }];
@@ -57,7 +57,7 @@ function eraser(runs: readonly Run[] = [], isAwaited: (run: string) => boolean =
       isInContact: (agent) => agent !== "gone",
       findBeat: (agent) => ({ held: agent === "holding" ? held : [] }) as unknown as Beat,
     },
-    audit: (_, one) => Promise.resolve(void audited.push(one)),
+    audit: { write: (_, entry) => Promise.resolve(void audited.push(entry)) },
     now: () => AT,
     log: pino({ level: "silent" }),
   });
@@ -75,7 +75,7 @@ test("the runs are forgotten at once, the hosts that may hold something are told
   ]);
   expect(removed).toEqual([1, 2, 3].map((nth) => `runs/nightly/run0000${nth}`));
   expect(purged).toEqual([9]);
-  expect(audited).toEqual([{ at: AT, by: "ada", sequence: 9 }]);
+  expect(audited).toEqual([{ v: 1, at: AT, by: "ada", action: "delete-history", job: "nightly" }]);
 });
 
 test("what is deleted already is not deleted again, but when a run has finished since", async () => {

@@ -10,8 +10,9 @@
 import type { HistoryDeletion } from "@jobs/core";
 import { runPrefix, type ArtifactStore } from "@jobs/core/artifacts";
 import { findHistoryObstacle } from "@jobs/core/decide";
-import type { HistoryStore } from "@jobs/core/jetstream";
+import type { AuditStore, HistoryStore } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
+import { auditDeletion } from "../audit.ts";
 import type { AgentsProjection } from "../projection/agents-projection.ts";
 import type { Dependents } from "../projection/dependents.ts";
 import type { Erasure } from "../projection/erasures.ts";
@@ -28,8 +29,7 @@ export interface HistoryEraserOptions {
   readonly artifacts: Pick<ArtifactStore, "removeAll">;
   readonly agents: Pick<AgentsProjection, "isInContact" | "findBeat">;
   readonly dependents: Pick<Dependents, "findAwaited">;
-  /** Notes it in AUDIT, once. */
-  readonly audit: (job: string, deletion: HistoryDeletion) => Promise<void>;
+  readonly audit: Pick<AuditStore, "write">;
   readonly now: () => string;
   readonly log: Logger;
 }
@@ -74,7 +74,7 @@ export class HistoryEraser {
     const { releaser, history, finished, artifacts, audit, log } = this.#options;
     try {
       const deletion = await history.findDeletion(job);
-      if (deletion?.sequence === sequence) await audit(job, deletion);
+      if (deletion?.sequence === sequence) await auditDeletion(audit, job, deletion);
       for (const { run, attempts } of runs) {
         for (const { agent, number } of attempts)
           if (this.#mayHold(agent, run, number)) await releaser.release({ agent, run, attempt: number });

@@ -90,16 +90,17 @@ test("of several fields that are not known only the first is named", async () =>
   expect(answer.sizeBytes).toBeLessThan(300);
 });
 
-test.each<[string, string, object | undefined, string]>([
-  ["POST", "/v1/pause?note=x", {}, "note"],
-  ["POST", "/v1/runs?name=a&script=true", { name: "a" }, "name"],
-  ["POST", "/v1/runs?x=y", { name: "a", script: "true" }, "x"],
-  ["POST", "/v1/runs/run00001/cancel", { run: "run00002" }, "run"],
-  ["DELETE", "/v1/jobs/nightly", { history: "delete" }, "history"],
-  ["DELETE", "/v1/jobs/nightly?name=other", undefined, "name"],
-  ["GET", "/v1/runs?x=y", undefined, "x"],
-  ["GET", "/v1/runs/run00001?run=run00002", undefined, "run"],
-])("a field that is not where it belongs is refused: %s %s %j", async (method, path, body, field) => {
+test.each<[request: string, body: object | undefined, field: string]>([
+  ["POST /v1/pause?note=x", {}, "note"],
+  ["POST /v1/runs?name=a&script=true", { name: "a" }, "name"],
+  ["POST /v1/runs?x=y", { name: "a", script: "true" }, "x"],
+  ["POST /v1/runs/run00001/cancel", { run: "run00002" }, "run"],
+  ["DELETE /v1/jobs/nightly", { history: "delete" }, "history"],
+  ["DELETE /v1/jobs/nightly?name=other", undefined, "name"],
+  ["GET /v1/runs?x=y", undefined, "x"],
+  ["GET /v1/runs/run00001?run=run00002", undefined, "run"],
+])("a field that is not where it belongs is refused: %s %j", async (request, body, field) => {
+  const [method = "", path = ""] = request.split(" ");
   const response = await fetch(server.url + path, {
     method,
     headers: { authorization: `Bearer ${TOKEN}` },
