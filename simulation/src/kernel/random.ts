@@ -35,6 +35,11 @@ export class Random {
     return choices[this.below(choices.length)] as T;
   }
 
+  /** Another generator, which goes its own way: whatever is drawn from it, this one gives the same numbers. */
+  fork(): Random {
+    return new Random(this.#a + this.#b * 2 ** 20);
+  }
+
   /** So many lower-case hexadecimal digits. */
   hex(digits: number): string {
     let text = "";

@@ -71,7 +71,7 @@ export class Rules {
     this.waiting = new WaitingRules(kernel, options);
     this.loss = new LossRules(kernel, options);
     this.#retries = new RetryRules(kernel, options);
-    this.slots = new SlotRules(kernel, options);
+    this.slots = new SlotRules(kernel, { ...options, waiting: this.waiting });
     this.#fanOuts = new FanOutRules(kernel);
     this.#starts = new StartRules(kernel, options);
     this.#order = new OrderRules(kernel, (run) => this.#find(run));
@@ -190,7 +190,7 @@ export class Rules {
     if (this.finished.has(id) && before === undefined) this.#broken(`run ${id} is in HISTORY and lives again`);
     this.#kernel.note(`RECORD ${sequence} of ${run.job}: ${describe(run)}`);
     if (before !== undefined) {
-      this.#checkFinal(before, run);
+      this.#checkFinal(this.finished.get(id) ?? before, run);
       this.#checkSame(before, run);
     }
     const running = this.#running.get(run.job) ?? [];
@@ -226,6 +226,7 @@ export class Rules {
     if (!hasEnded(before)) return;
     const isSame =
       before.state === after.state && before.reason === after.reason && before.times.endedAt === after.times.endedAt;
+    this.slots.checkFinal(before, after);
     if (!isSame)
       this.#broken(`run ${after.run} was ${before.state} ${before.reason} and becomes ${after.state} ${after.reason}`);
   }

@@ -25,6 +25,8 @@ export interface Scale {
   readonly operatorMs: number;
   /** Between two slots of the first job's schedule; 0: it has none. */
   readonly everyMs: number;
+  /** Between two edits of its schedules, about; 0: none. */
+  readonly editMs: number;
   /** How many of the submissions are for all hosts that match: from 0 to 1. */
   readonly forAll: number;
   /** Submissions ask for no priority, no labels and nothing to come after: for faults that need many runs of one kind. */
@@ -55,6 +57,7 @@ export function drawScale(random: Random, overlaps: readonly string[], fixed: Pa
     hasOutages,
     operatorMs: random.pick([0, 0, 2_000, 6_000]),
     everyMs: random.pick(hasOutages ? [0, 0, 30_000] : [0, 0, 5_000, 20_000]),
+    editMs: random.fork().pick([0, 2_000, 8_000]),
     forAll: 0.08,
     isPlain: false,
     ...fixed,

@@ -25,6 +25,8 @@ export class WaitingRules {
   /** As the stream has it. */
   readonly pausedJobs = new Set<string>();
   isAllPaused = false;
+  /** Now or earlier. */
+  wasAllPaused = false;
   readonly #kernel: Kernel;
   readonly #hasTrueClocks: boolean;
   readonly #lateMs: number;
@@ -54,6 +56,7 @@ export class WaitingRules {
 
   onSettings(text: string): void {
     this.isAllPaused = Settings.parse(JSON.parse(text)).paused !== undefined;
+    this.wasAllPaused ||= this.isAllPaused;
     if (!this.isAllPaused) this.#allPausedAtMs = undefined;
   }
 

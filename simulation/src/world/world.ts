@@ -69,22 +69,7 @@ export class World implements Machine {
     this.#clients = range(scale.clients).map((index) => {
       const process = new Process(kernel, { name: `client${index}`, host: users });
       const { doors, rules } = this;
-      const { jobs, paceMs, overlaps, hasOutages, operatorMs, forAll, isPlain } = scale;
-      const hasOperator = operatorMs > 0;
-      return new Client({
-        kernel,
-        process,
-        doors,
-        rules,
-        jobs,
-        agents,
-        overlaps,
-        paceMs,
-        hasOutages,
-        hasOperator,
-        forAll,
-        isPlain,
-      });
+      return new Client({ ...scale, kernel, process, doors, rules, agents, hasOperator: scale.operatorMs > 0 });
     });
     this.#operator = new Operator({
       kernel,
@@ -97,12 +82,12 @@ export class World implements Machine {
       isAbandoned: this.#isAbandoned,
     });
     this.#planner = new Planner({
+      ...scale,
       kernel,
       process: new Process(kernel, { name: "planner", host: users }),
       doors: this.doors,
-      jobs: scale.jobs,
       agents,
-      everyMs: scale.everyMs,
+      serverHosts: this.servers.map(({ host }) => host),
     });
   }
 
