@@ -7,6 +7,7 @@ import { AGENT_FAULTS } from "./agent-faults.ts";
 import { DECISION_FAULTS } from "./decision-faults.ts";
 import { LOSS_FAULTS } from "./loss-faults.ts";
 import { ORDER_FAULTS } from "./order-faults.ts";
+import { SCHEDULE_FAULTS } from "./schedule-faults.ts";
 import { STORE_FAULTS } from "./store-faults.ts";
 import { WAITING_FAULTS } from "./waiting-faults.ts";
 
@@ -19,6 +20,7 @@ export const FAULTS = {
   ...WAITING_FAULTS,
   ...LOSS_FAULTS,
   ...ORDER_FAULTS,
+  ...SCHEDULE_FAULTS,
 };
 
 export type FaultName = keyof typeof FAULTS;
