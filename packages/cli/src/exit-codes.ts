@@ -28,6 +28,8 @@ export const EXIT_CODES = {
 
 /** Ctrl-C. */
 export const INTERRUPTED = 130;
+/** The output cannot be written, as on a full disk (EX_IOERR). */
+export const NOT_WRITTEN = 74;
 /** The reader of the output has gone: 128 + SIGPIPE. */
 export const READER_GONE = 141;
 /** The command line is wrong (EX_USAGE). */

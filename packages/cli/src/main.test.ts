@@ -48,6 +48,15 @@ test("a reader that has read enough ends it quietly", async () => {
   expect(stdout).toBe("a line\na line\n141\njobs: Running on web-1.\n");
 });
 
+test.skipIf(process.platform !== "linux")("what cannot be written is said in one line", async () => {
+  await using server = await startServer();
+  for (const command of ["logs -f nightly", "list"]) {
+    const script = `"${jobs}" ${command} 2>&1 >/dev/full; echo "$?"`;
+    const { stdout } = await promisify(execFile)("bash", ["-c", script], { env: server.env });
+    expect(stdout).toMatch(/^(jobs: Running on web-1.\n)?jobs: The output cannot be written: .*ENOSPC.*\n74\n$/);
+  }
+});
+
 test("Ctrl-C ends a follow with 130, also while its output is stuck", async () => {
   await using server = await startServer();
   const child = spawn(jobs, ["logs", "-f", "nightly"], { env: server.env, stdio: ["ignore", "pipe", "pipe"] });

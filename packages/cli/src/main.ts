@@ -1,5 +1,5 @@
 /** The process: the only place that knows of it. */
-import { INTERRUPTED, READER_GONE } from "./exit-codes.ts";
+import { INTERRUPTED, NOT_WRITTEN, READER_GONE } from "./exit-codes.ts";
 import { runCli } from "./run-cli.ts";
 
 const interrupt = new AbortController();
@@ -12,7 +12,8 @@ process.on("SIGINT", () => {
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") process.exit(READER_GONE);
-    throw error;
+    if (stream === process.stdout) process.stderr.write(`jobs: The output cannot be written: ${error.message}.\n`);
+    process.exit(NOT_WRITTEN);
   });
 }
 

@@ -51,7 +51,11 @@ export function addJobCommands(program: Command, execute: Execute): void {
 }
 
 function addJobCommand(program: Command, execute: Execute): void {
-  const job = program.command("job").description("Show a job, or say what it is; list the jobs.");
+  const job = program
+    .command("job")
+    .description(
+      "Show a job, or say what it is; list the jobs. `job NAME` is `job show NAME`, whose --help has the options.",
+    );
   const show = job
     .command("show", { isDefault: true })
     .description(

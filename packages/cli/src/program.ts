@@ -30,7 +30,8 @@ Server and token: --url and --token, else JOBS_URL and JOBS_TOKEN, else the file
 Exit codes: of "submit --follow" the script's own, 128+n when signal n ended it, 110 cancelled, 111 skipped, 112 lost,
   113 host restarted, 114 host stopped, 115 supervisor ended, 116 refused by the agent,
   117 not all hosts completed it, 119 unknown end, 124 timeout.
-  Errors: 64 wrong input, 65 refused script, 66 not found, 69 no answer, 75 job busy or queue full, 77 token refused, 78 configuration.
+  Errors: 64 wrong input, 65 refused script, 66 not found, 69 no answer, 74 output not written,
+  75 job busy or queue full, 77 token refused, 78 configuration.
   130 Ctrl-C: the run goes on.`;
 
 const HOST = "of a run on several hosts: on this one, by its name or id";
@@ -138,7 +139,7 @@ function addRunCommands(program: Command, execute: Execute): void {
 function addArtifactCommands(program: Command, execute: Execute): void {
   const artifacts = program
     .command("artifacts")
-    .description("List or fetch the files that a run left in $JOBS_OUTPUT.");
+    .description("List or fetch the files that a run left in $JOBS_OUTPUT; `artifacts RUN` lists them.");
   artifacts
     .command("list", { isDefault: true })
     .description("List them.")

@@ -284,6 +284,12 @@ test("without a server it says what to set", async () => {
   expect(await runCommand(["list"])).toMatchObject({ exitCode: 78, stderr: expect.stringContaining("JOBS_URL") });
 });
 
+test("without a command it gives the help, and says what is missing", async () => {
+  const { exitCode, stdout, stderr } = await runCommand([]);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 64, stdout: "" });
+  expect(stderr).toMatch(/^Usage: jobs[^]*\njobs: No command is given; see jobs --help \(invalid-request\)\n$/);
+});
+
 test("help and version succeed", async () => {
   expect(await runCommand(["--help"])).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("Exit codes") });
   expect(await runCommand(["--version"])).toMatchObject({ exitCode: 0, stdout: `${packageJson.version}\n` });
