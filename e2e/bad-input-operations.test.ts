@@ -140,7 +140,7 @@ test.each<[string, BadCall]>([
   ],
   [
     "a repetition under another name",
-    { path: `/v1/runs/${NONE}/rerun`, body: { name: "other" }, status: 400, code: "name-invalid", field: "name" },
+    { path: `/v1/runs/${NONE}/rerun`, body: { name: "other" }, status: 400, code: "invalid-request", field: "name" },
   ],
   ["an id that is none", { path: "/v1/runs/A/hold", body: {}, status: 400, code: "invalid-request", field: "run" }],
   [

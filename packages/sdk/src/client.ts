@@ -98,7 +98,7 @@ export class JobsClient extends WholeClient {
 
   /**
    * Submits the same again, as it was or changed; what is left out is as it was. As safe as {@link submitJob}, and
-   * throws as that does; `run-unknown`, `payload-gone`.
+   * throws as that does; `run-unknown`, `payload-gone`, `invalid-request` when `env` names one of its parameters.
    *
    * @example
    * const again = await client.rerunRun(run.id, { env: { LEVEL: "debug" } });
