@@ -64,11 +64,11 @@ export class HistoryStore {
     try {
       return (await this.#link.js.publish(subjects.history.erasure(job), JSON.stringify(erasure))).seq;
     } catch (cause) {
-      throw new JobsError("store-unavailable", "NATS does not answer: try again.", { cause });
+      throw unanswered(cause);
     }
   }
 
-  /** The last erasure of the job; undefined when there was none, or an older version made it. */
+  /** The last erasure of the job; undefined when there was none, or an older version made it. Throws `store-unavailable`. */
   async findDeletion(job: string): Promise<HistoryDeletion | undefined> {
     const { erasure, sequence } = (await this.#readErasure(job)) ?? {};
     if (sequence === undefined || erasure?.at === undefined || erasure.by === undefined) return undefined;
@@ -76,10 +76,13 @@ export class HistoryStore {
   }
 
   async #readErasure(job: string): Promise<{ readonly erasure: Erasure; readonly sequence: number } | undefined> {
-    const message = await this.#link.jsm.streams.getMessage(STREAMS.history, {
-      last_by_subj: subjects.history.erasure(job),
-    });
-    return message === null ? undefined : { erasure: Erasure.parse(message.json()), sequence: message.seq };
+    try {
+      const subject = subjects.history.erasure(job);
+      const message = await this.#link.jsm.streams.getMessage(STREAMS.history, { last_by_subj: subject });
+      return message === null ? undefined : { erasure: Erasure.parse(message.json()), sequence: message.seq };
+    } catch (cause) {
+      throw unanswered(cause);
+    }
   }
 
   /** Removes the records that an erasure of this sequence is about, and says so. That there was one stays known for ever. */
@@ -136,6 +139,10 @@ export class HistoryStore {
       onError: (error) => listener.onError(error),
     });
   }
+}
+
+function unanswered(cause: unknown): JobsError {
+  return new JobsError("store-unavailable", "NATS does not answer: try again.", { cause });
 }
 
 /** What is asked of a finished run whose record is there, and must not be taken for one that never was. */
