@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { startNats } from "../testing/index.ts";
+import { startNats, startNatsCluster } from "../testing/index.ts";
 import { openStores } from "../testing/nats-link.ts";
 import { AGENT } from "../testing/sample-runs.ts";
 import { CHUNK_MAX_BYTES, type LogChunk } from "./log-chunk.ts";
@@ -34,6 +34,18 @@ test("chunks come with their offsets as they were stored, then live; a reader th
   expect((await live).filter((one) => one !== "caught-up")).toEqual(["0:one", "3:two", "3:two"]);
   expect(await read(store, 4)).toEqual(["0:one", "3:two", "3:two", "caught-up"]);
   expect((await link.jsm.streams.info("LOGS")).state.consumer_count).toBe(0);
+});
+
+test("on several nodes a log is read at once, though the node that is asked may not know the reader's consumer yet", async () => {
+  await using nats = await startNatsCluster();
+  for (const { url } of nats.nodes) {
+    await using link = await openStores({ url });
+    const store = new LogStore(link);
+    await store.append({ ...ADDRESS, run: "run00002" }, chunk(0, "one"));
+    for (let round = 0; round < 40; round++)
+      expect((await read(store, 2, { ...ADDRESS, run: "run00002" })).toSorted()).toEqual(["0:one", "caught-up"]);
+    await store.clear({ ...ADDRESS, run: "run00002" });
+  }
 });
 
 test("a reader goes on at a chunk that it had; what was removed since is left out", async () => {

@@ -2,7 +2,8 @@
  * LOGS: the chunks of live logs, each with the offset of its first byte (counted after masking). A chunk may come twice
  * and after a later one: readers go by offsets alone. The spool on the host holds them until the log is kept elsewhere.
  */
-import { AckPolicy, DeliverPolicy } from "@nats-io/jetstream";
+import { setTimeout as delay } from "node:timers/promises";
+import { AckPolicy, DeliverPolicy, type ConsumerInfo, type JsMsg } from "@nats-io/jetstream";
 import { headers } from "@nats-io/transport-node";
 import { subjects, type AttemptAddress } from "../protocol/subjects.ts";
 import { watchReconnects, type NatsLink } from "./connection.ts";
@@ -17,6 +18,15 @@ const OFFSET_HEADER = "Jobs-Offset";
 const READ_AHEAD_BYTES = 4 * 1024 * 1024;
 const INACTIVE_NS = 60e9;
 const ACK_TIMEOUT_MS = 5_000;
+const BROKEN: ReadonlySet<string> = new Set([
+  "heartbeats_missed",
+  "consumer_not_found",
+  "consumer_deleted",
+  "no_responders",
+]);
+/** Of several nodes the one that is asked may hear of a consumer on another later than we do: so often, so many milliseconds apart. */
+const UNREACHED_MAX = 20;
+const UNREACHED_MS = 50;
 
 /** A chunk in LOGS, and where it is there. */
 export interface StoredChunk extends LogChunk {
@@ -87,30 +97,11 @@ export class LogStore {
       num_replicas: 1,
       inactive_threshold: INACTIVE_NS,
     });
-    const consumer = this.#link.js.consumers.getConsumerFromInfo(info);
-    const messages = await consumer.consume({
-      max_bytes: READ_AHEAD_BYTES,
-      expires: 30_000,
-      idle_heartbeat: 1_000,
-      bind: true,
-    });
-    const stop = (): void => messages.stop();
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) stop();
-    let broken: string | undefined;
-    void (async () => {
-      for await (const status of messages.status()) {
-        if (["heartbeats_missed", "consumer_not_found", "consumer_deleted", "no_responders"].includes(status.type)) {
-          broken = status.type;
-          stop();
-        }
-      }
-    })();
     let delivered = 0;
     let isCaughtUp = info.num_pending === 0;
     try {
       if (isCaughtUp) yield "caught-up";
-      for await (const message of messages) {
+      for await (const message of this.#pull(info, signal)) {
         delivered++;
         if (message.info.deliverySequence !== delivered) throw new Error("a delivery of the log was lost");
         yield { offset: Number(message.headers?.get(OFFSET_HEADER)), bytes: message.data, sequence: message.seq };
@@ -120,11 +111,48 @@ export class LogStore {
           yield "caught-up";
         }
       }
-      if (broken !== undefined && !signal.aborted) throw new Error(`reading the log broke: ${broken}`);
     } finally {
-      signal.removeEventListener("abort", stop);
-      stop();
       await this.#link.jsm.consumers.delete(STREAMS.logs, info.name).catch(() => undefined); // it goes by itself, too
+    }
+  }
+
+  /** What the consumer delivers, until the signal. Throws when it breaks. */
+  async *#pull(info: ConsumerInfo, signal: AbortSignal): AsyncGenerator<JsMsg> {
+    const consumer = this.#link.js.consumers.getConsumerFromInfo(info);
+    let isReached = false;
+    for (let pulls = 1; ; pulls++) {
+      const messages = await consumer.consume({
+        max_bytes: READ_AHEAD_BYTES,
+        expires: 30_000,
+        idle_heartbeat: 1_000,
+        bind: true,
+      });
+      const stop = (): void => messages.stop();
+      signal.addEventListener("abort", stop, { once: true });
+      if (signal.aborted) stop();
+      let broken: string | undefined;
+      void (async () => {
+        for await (const status of messages.status()) {
+          if (status.type === "heartbeat") isReached = true;
+          if (BROKEN.has(status.type)) {
+            broken = status.type;
+            stop();
+          }
+        }
+      })();
+      try {
+        for await (const message of messages) {
+          isReached = true;
+          yield message;
+        }
+      } finally {
+        signal.removeEventListener("abort", stop);
+        stop();
+      }
+      if (broken === undefined || signal.aborted) return;
+      if (broken !== "no_responders" || isReached || pulls === UNREACHED_MAX)
+        throw new Error(`reading the log broke: ${broken}`);
+      await delay(UNREACHED_MS);
     }
   }
 
