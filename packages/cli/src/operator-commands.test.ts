@@ -10,7 +10,12 @@ const held = viewOf({ state: "pending", waitingFor: "held", heldBy: "ada", place
 const deadlineAt = "2026-11-23T11:00:00.000Z";
 const stuck = viewOf({ next: { owner: "operator", deadlineAt, advice: "Look at web-1." } });
 const paused = { at: "2026-11-23T10:00:00.000Z", by: "ada", note: "upgrade" };
-const job: JobView = { job: "nightly", policy: { overlap: "queue", lostAfterMs: null }, paused, runs: [held] };
+const job: JobView = {
+  job: "nightly",
+  policy: { overlap: "queue", lostAfterMs: null, retention: { days: null, runs: 3 } },
+  paused,
+  runs: [held],
+};
 
 /** 1,500 jobs. */
 function pageOf(query: URLSearchParams): JobSummary[] {
@@ -137,7 +142,12 @@ test("pause and resume take a job or --all, and one of them", async () => {
 test("job shows policy, pause and line; with options it sets the policy as a whole", async () => {
   await using server = await startServer();
   const shown = await runCommand(["job", "nightly"], server);
-  for (const text of ["overlap queue, lostAfterMs never", "by ada: upgrade", held.run, "Held by ada."])
+  for (const text of [
+    "overlap queue, lostAfterMs never, retention all days, 3 runs",
+    "by ada: upgrade",
+    held.run,
+    "Held by ada.",
+  ])
     expect(shown.stdout).toContain(text);
   expect(server.posted()).toBeUndefined();
   const options = ["--overlap", "queue", "--queue-limit", "5", "--wait-at-most", "2h", "--lost-after", "never"];
@@ -238,6 +248,9 @@ test("status shows the chain that a run is in, its time, and the slots that it s
   expect(await status(viewOf({ slot: { schedule: "night", at: slot.at } }))).toContain(`slot of: night: ${due}`);
   const plain = await status(viewOf({ times: { ...times, dueAt: times.submittedAt } }));
   expect(plain.join("\n")).not.toMatch(/^(after|dependent|due|slot)/m);
+  // One that never ran has no duration.
+  const skipped = await status(viewOf({ state: "skipped", times: { ...times, endedAt: times.dueAt } }));
+  expect(skipped).toContain(`ended: ${due}`);
 });
 
 test("a time is a number and a unit", () => {

@@ -21,7 +21,7 @@ export async function steerJob(
   const view = await (action === "pause" ? jobs.pauseJob(job, note, options) : jobs.resumeJob(job, options));
   if (output.isJson) return output.json(view);
   const { paused } = view;
-  if (paused === undefined) output.line(`${job} is not paused.`);
+  if (paused === undefined) output.line(`${job} is not paused: runs of it start.`);
   else output.line(`${job} is paused by ${paused.by}: no run of it starts; what runs goes on.`);
 }
 

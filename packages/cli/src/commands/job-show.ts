@@ -99,9 +99,7 @@ function boundOf(text: string, option: string): number | null {
 }
 
 function rowsOf({ job, policy, task, unreadable, paused, updatedAt, updatedBy }: JobView): Cell[][] {
-  const said = Object.entries(policy).map(
-    ([key, value]) => `${key} ${value === null ? "never" : typeof value === "string" ? value : JSON.stringify(value)}`,
-  );
+  const said = Object.entries(policy).map(([key, value]) => `${key} ${settingText(key, value)}`);
   const why = paused?.note === undefined ? "" : `: ${paused.note}`;
   const rows: [string, Cell | undefined][] = [
     ["job", job],
@@ -121,6 +119,14 @@ function rowsOf({ job, policy, task, unreadable, paused, updatedAt, updatedBy }:
     ["changed", updatedAt === undefined ? undefined : `${instantText(updatedAt)} by ${updatedBy}`],
   ];
   return rows.flatMap(([label, cell]) => (cell === undefined ? [] : [[{ text: label, colour: "dim" } as const, cell]]));
+}
+
+function settingText(key: string, value: unknown): string {
+  if (value === null) return "never";
+  if (key !== "retention") return typeof value === "string" ? value : JSON.stringify(value);
+  return Object.entries(value as object)
+    .map(([unit, most]) => `${most === null ? "all" : String(most)} ${unit}`)
+    .join(", ");
 }
 
 function parameterText(parameter: NonNullable<NonNullable<JobView["task"]>["parameters"]>[number]): string {

@@ -21,10 +21,10 @@ const whole = viewOf({
 const part = viewOf({ run: "partpartpart1234", state: "completed", times, output: { location: "x", artifacts } });
 
 /** A run on two hosts, of which the second has not begun. */
-function answer({ path }: Request): Answer {
+function answer({ path }: Request, shown = whole): Answer {
   const [, , , run, what, file] = path.split("/");
   const ofPart = run === part.run;
-  if (run === undefined) return { body: { runs: [whole] } };
+  if (run === undefined) return { body: { runs: [shown] } };
   if (what === "hosts")
     return {
       body: {
@@ -36,12 +36,12 @@ function answer({ path }: Request): Answer {
     };
   if (file !== undefined) return FILE;
   if (what === "artifacts") return { body: { settled: true, artifacts: ofPart ? artifacts : [] } };
-  return { body: ofPart ? part : whole };
+  return { body: ofPart ? part : shown };
 }
 
-async function startServer() {
+async function startServer(shown = whole) {
   const server = await startContractServer({
-    answer,
+    answer: (request) => answer(request, shown),
     follow: (socket) => {
       const bytes = Buffer.from(socket.run === part.run ? "log" : "");
       socket.send({ type: "run", run: socket.run === part.run ? part : whole });
@@ -67,6 +67,13 @@ test.each(COMMANDS)("%s %s of a run on several hosts says how to ask for one of 
   expect(done.stderr).toContain("--host");
   const { error } = JSON.parse((await server.run(...argv, "--json")).stderr) as { error: object };
   expect(error).toMatchObject({ code: "invalid-request", field: "host" });
+});
+
+test("of a run on a single host its log is asked for on that one", async () => {
+  await using server = await startServer(viewOf({ ...whole, hosts: { ...hosts, total: 1, notStarted: 0 } }));
+  const { stderr } = await server.run("logs", "nightly");
+  expect(stderr).toContain("is on 1 host, which has the log and the files: say which with --host");
+  expect(stderr).toContain(" lists it.");
 });
 
 test.each(COMMANDS)("%s %s takes a host by its name or id, and refuses one that has no part", async (...argv) => {

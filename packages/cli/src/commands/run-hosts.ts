@@ -33,7 +33,12 @@ export async function getMeantPart(
   const whole = await getMeantRun(context, meant);
   if (host !== undefined) return await getPart(context, whole, host);
   if (whole.hosts === undefined) return whole;
-  const message = `Run ${whole.run} is on ${whole.hosts.total} hosts, each of which has a log and files of its own: say which with --host; jobs hosts ${whole.run} lists them.`;
+  const { total } = whole.hosts;
+  const hosts =
+    total === 1
+      ? "1 host, which has the log and the files"
+      : `${total} hosts, each of which has a log and files of its own`;
+  const message = `Run ${whole.run} is on ${hosts}: say which with --host; jobs hosts ${whole.run} lists ${total === 1 ? "it" : "them"}.`;
   throw new JobsError("invalid-request", message, { field: "host" });
 }
 

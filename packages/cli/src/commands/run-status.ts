@@ -1,6 +1,7 @@
 import type { AttemptView, RunView } from "@jobs/sdk";
 import type { Context } from "../context.ts";
 import { getMeantRun } from "../find-run.ts";
+import { madeOf } from "../given.ts";
 import type { Cell } from "../output.ts";
 import { durationText, instantText, sizeText, stateCell } from "../view-text.ts";
 
@@ -52,6 +53,13 @@ function slotText({ schedule, at, until, count = 1 }: NonNullable<RunView["slot"
   return `${schedule}: ${when}`;
 }
 
+/** One that never ran has no duration. */
+function endedText(view: RunView): string | undefined {
+  const { runningAt, endedAt } = view.times;
+  if (endedAt === undefined || runningAt === undefined) return madeOf(endedAt, instantText);
+  return `${instantText(endedAt)} after ${durationText(view)}`;
+}
+
 function rowsOf(view: RunView): Cell[][] {
   const { times, output } = view;
   const log = output?.log;
@@ -81,7 +89,7 @@ function rowsOf(view: RunView): Cell[][] {
     ["due", times.dueAt === undefined || times.dueAt === times.submittedAt ? undefined : instantText(times.dueAt)],
     ["slot of", view.slot === undefined ? undefined : slotText(view.slot)],
     ["running", times.runningAt === undefined ? undefined : instantText(times.runningAt)],
-    ["ended", times.endedAt === undefined ? undefined : `${instantText(times.endedAt)} after ${durationText(view)}`],
+    ["ended", endedText(view)],
     ["exit code", view.exitCode === undefined ? undefined : String(view.exitCode)],
     ["signal", view.signal],
     [
