@@ -56,6 +56,7 @@ const CORE_ARROWS: Readonly<Record<string, { parts: readonly string[]; packages:
   protocol: { parts: ["errors.ts", "domain", "schedule", "decide"], packages: /^zod$/ },
   jetstream: { parts: ["errors.ts", "lifecycle.ts", "domain", "schedule", "decide", "protocol"], packages: /./ },
   artifacts: { parts: ["errors.ts", "lifecycle.ts", "domain", "schedule", "decide", "protocol"], packages: /./ },
+  "log-lines": { parts: [], packages: /^node:fs$/ },
   "nats-server": { parts: ["errors.ts", "lifecycle.ts"], packages: /./ },
 };
 

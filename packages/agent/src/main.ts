@@ -1,9 +1,10 @@
 #!/usr/bin/env node
+import { logLines } from "@jobs/core/log-lines";
 import { pino } from "pino";
 import { startAgent } from "./agent.ts";
 import { agentOptionsFrom } from "./config.ts";
 
-const log = pino({ level: process.env["JOBS_LOG_LEVEL"] ?? "info" });
+const log = pino({ level: process.env["JOBS_LOG_LEVEL"] ?? "info" }, logLines(1));
 try {
   const agent = await startAgent({ ...agentOptionsFrom(process.env), log });
   // The scripts go on: a stop of the agent is an upgrade or a restart, not a cancel.

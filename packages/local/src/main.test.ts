@@ -1,6 +1,6 @@
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { connect } from "@jobs/sdk";
@@ -106,6 +106,16 @@ test("after kill -9 the next start knows the earlier runs, and the script that r
   expect(await survivor.result()).toMatchObject({ state: "completed", exitCode: 0 });
   expect((await again.listRuns({ job: "first-job" }))[0]).toMatchObject({ state: "completed" });
   await local.stop();
+  await expect.poll(() => folder.pids()).toEqual([]);
+});
+
+test("where its log cannot be written, on a full disk, it goes on without", async () => {
+  await using folder = await DataFolder.make();
+  await symlink("/dev/full", join(folder.path, "jobs.log"));
+  vi.stubEnv("JOBS_LOG_LEVEL", "info");
+  const { exited } = startMain(folder, "--once");
+  vi.unstubAllEnvs();
+  expect(await exited).toEqual([0, null]);
   await expect.poll(() => folder.pids()).toEqual([]);
 });
 

@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join, relative } from "node:path";
 /** `npm start`: the stack, a first job to see it work, and what to try next; until Ctrl-C. */
 import { exitCodeOf, toJobsError } from "@jobs/core";
+import { logLines } from "@jobs/core/log-lines";
 import { defaultCacheDir } from "@jobs/core/nats-server";
 import { connect, type JobsClient } from "@jobs/sdk";
 import { pino, type Logger } from "pino";
@@ -41,7 +42,7 @@ async function startAndStop(start: Start): Promise<number> {
   const startedAt = performance.now();
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
   const logFile = join(options.dataDir, "jobs.log");
-  const log = pino({ level: options.logLevel }, pino.destination({ dest: logFile, mode: 0o600 }));
+  const log = pino({ level: options.logLevel }, logLines(logFile));
   const local = await startLocal({
     ...options.nats,
     dataDir: options.dataDir,
