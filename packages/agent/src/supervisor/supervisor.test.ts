@@ -178,7 +178,7 @@ describe("contact", () => {
     await using host = await SupervisedHost.open();
     const licence = { session: "session-1", number: 1, endsAtBootMs: bootClockMs() + 60_000 };
     const beats = setInterval(() => host.client.beat(bootClockMs()), 50);
-    const status = await host.run({ licence, lostAfterMs: 600, graceMs: 100, script: "sleep 1.2\n" });
+    const status = await host.run({ licence, lostAfterMs: 2_100, graceMs: 100, script: "sleep 2.5\n" });
     clearInterval(beats);
     expect(status.exit).toEqual({ exitCode: 0 });
   });
