@@ -14,6 +14,12 @@ test("time zone and temporary folder of the host are passed on where they are se
   expect([bare["TZ"], bare["TMPDIR"]]).toEqual([undefined, undefined]);
 });
 
+test("git asks nobody for a name or a password, unless a job wants it to", () => {
+  expect(buildEnvironment({ spec, ...folders, host: {} })["GIT_TERMINAL_PROMPT"]).toBe("0");
+  const own = { ...spec, env: { GIT_TERMINAL_PROMPT: "1" } };
+  expect(buildEnvironment({ spec: own, ...folders, host: {} })["GIT_TERMINAL_PROMPT"]).toBe("1");
+});
+
 test("the folder where it runs is what a script is told, whatever the job asks for", () => {
   const own = { ...spec, env: { PWD: "/elsewhere" } };
   expect(buildEnvironment({ spec: own, ...folders, host: {} })["PWD"]).toBe("/work");

@@ -43,6 +43,7 @@ export function buildEnvironment(options: EnvironmentOptions): Readonly<Record<s
     PAGER: "cat",
     GIT_PAGER: "cat",
     SYSTEMD_PAGER: "",
+    GIT_TERMINAL_PROMPT: "0",
     DEBIAN_FRONTEND: "noninteractive",
     ...spec.env,
     PWD: workDir,
