@@ -63,6 +63,10 @@ export function rmSync(path: string): void {
   self().host.disk.remove(path);
 }
 
+export function renameSync(from: string, to: string): void {
+  if (!self().host.disk.rename(from, to)) throw systemError("ENOENT", from);
+}
+
 export function writeFileSync(path: string, text: string): void {
   const { disk } = self().host;
   const file = disk.find(path) ?? disk.create(path);

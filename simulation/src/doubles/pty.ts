@@ -13,12 +13,12 @@ interface PtyProgram {
 export interface PtyListener {
   readonly onBytes: (bytes: Buffer) => void;
   readonly onLeaderExit: (exit: LeaderExit) => void;
-  readonly onDrained: () => void;
+  readonly onDrained: (isWhole: boolean) => void;
 }
 
 export class Pty {
   readonly leader: ProcessIdentity;
-  readonly #onDrained: () => void;
+  readonly #onDrained: (isWhole: boolean) => void;
   #isDrained = false;
 
   static spawn(program: PtyProgram, listener: PtyListener): Pty {
@@ -59,6 +59,6 @@ export class Pty {
   #drain(): void {
     if (this.#isDrained) return;
     this.#isDrained = true;
-    this.#onDrained();
+    this.#onDrained(true);
   }
 }
