@@ -21,6 +21,15 @@ test("a first agent begins the chain, and an acknowledged beat is a licence", as
   expect(await host.last()).toMatchObject({ beat: { session: "one", number: 2 } });
 });
 
+test("each beat says what the wall clock of the host showed when it was sent", async () => {
+  await using host = await BeatHost.open();
+  const agent = await host.agent("one");
+  expect(await host.last()).toMatchObject({ beat: { sentAt: "1970-01-01T00:00:00.000Z" } });
+  host.wallMs += MINUTE_MS;
+  await agent.beat();
+  expect(await host.last()).toMatchObject({ beat: { sentAt: "1970-01-01T00:01:00.000Z" } });
+});
+
 test("an agent that starts again goes on with the chain, under a higher licence", async () => {
   await using host = await BeatHost.open();
   const one = await host.agent("one");
@@ -438,7 +447,7 @@ class ChainedAgent {
       file: this.file,
       session,
       bootClockMs: () => host.nowMs,
-      nowMs: () => 0,
+      nowMs: () => host.wallMs,
       nonce: randomUUID,
       held: () => [],
       isInboxReachable: () => true,
@@ -487,6 +496,7 @@ class ChainedAgent {
 /** A state folder, a boot clock and a nats-server. */
 class BeatHost {
   nowMs = 1_000_000;
+  wallMs = 0;
   readonly folder: string;
   readonly stateDir: string;
   readonly link: NatsLink;

@@ -18,7 +18,7 @@
  * An acknowledged beat is a licence for 60 s from its send time on the boot clock. Once it lapsed it never revives: the
  * next beat asks for a new number.
  */
-import { JobsError, LICENCE_MS, type Beat, type Licence } from "@jobs/core";
+import { instantOf, JobsError, LICENCE_MS, type Beat, type Licence } from "@jobs/core";
 import type { AgentBeats } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
 import {
@@ -153,7 +153,7 @@ export class BeatChain {
 
   /** True when the beat was stored. */
   async #beatOnce(): Promise<boolean> {
-    const { beats, session, bootClockMs, held, isInboxReachable, mayBeat } = this.#options;
+    const { beats, session, bootClockMs, nowMs, held, isInboxReachable, mayBeat } = this.#options;
     if (!mayBeat()) return false;
     if (this.#isUnsaved) await this.#save();
     this.#lapseIfOver();
@@ -167,7 +167,7 @@ export class BeatChain {
     this.#sent = sent;
     const licence = { session, number: sent.licence };
     const outcome = await beats.beat(
-      { v: 1, session, number, nonce, licence, held: held(), inbox: isInboxReachable() },
+      { v: 1, session, number, nonce, sentAt: instantOf(nowMs()), licence, held: held(), inbox: isInboxReachable() },
       sent.follows,
     );
     if (outcome.kind === "stored") await this.#acknowledged(sent, outcome.sequence);

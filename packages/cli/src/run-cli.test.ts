@@ -180,6 +180,19 @@ test("a run that nobody knows is not found", async () => {
   expect(done).toMatchObject({ exitCode: 66, stderr: expect.stringContaining("(run-unknown)") });
 });
 
+test("agents shows how far a clock is off, and nothing of clocks that are right", async () => {
+  const agent = { id: "web-1", name: "web one", inContact: true, slots: 4, assigned: 1, labels: {} };
+  const agents = [{ ...agent, clockAheadMs: 300_000 }, { ...agent, clockAheadMs: -12_300 }, agent];
+  await using server = await startServer({ answer: () => ({ body: { agents } }) });
+  const [header, ...rows] = (await runCommand(["agents"], server)).stdout.trimEnd().split("\n");
+  expect(header).toMatch(/ CLOCK$/);
+  expect(rows).toEqual([
+    expect.stringMatching(/ 5 min 0 s ahead$/),
+    expect.stringMatching(/ 12\.3 s behind$/),
+    expect.not.stringMatching(/ahead|behind/),
+  ]);
+});
+
 test("status, list and agents are tables for people and one document for programs", async () => {
   await using server = await startServer();
   expect((await runCommand(["status", failed.run], server)).stdout).toMatch(
@@ -188,6 +201,7 @@ test("status, list and agents are tables for people and one document for program
   const list = await runCommand(["list"], server);
   expect(list.stdout.split("\n")[0]).toMatch(/^RUN +JOB +STATE +ON +SUBMITTED +TOOK +WHAT$/);
   expect(list.stdout.split("\n")[1]).toContain("59.5 s");
+  expect((await runCommand(["agents"], server)).stdout).not.toContain("CLOCK");
   expect((await runCommand(["agents"], server)).stdout).toMatch(/web one +web-1 +no +yes +1 of 4 +- +os=linux\n$/);
   expect(JSON.parse((await runCommand(["list", "--json"], server)).stdout)).toEqual({ runs: [failed] });
   expect(JSON.parse((await runCommand(["--json", "status", "nightly"], server)).stdout)).toEqual(failed);

@@ -25,7 +25,12 @@ export function instantText(instant: string | undefined): string {
 /** How long a run ran, e.g. `0.4 s`, `12 min 3 s`, `3 h 5 min`; `-` while it has not ended. */
 export function durationText({ times: { runningAt, endedAt } }: RunView): string {
   if (runningAt === undefined || endedAt === undefined) return "-";
-  const seconds = Math.max(0, Date.parse(endedAt) - Date.parse(runningAt)) / 1000;
+  return timeText(Math.max(0, Date.parse(endedAt) - Date.parse(runningAt)));
+}
+
+/** E.g. `0.4 s`, `12 min 3 s`, `3 h 5 min`. */
+export function timeText(ms: number): string {
+  const seconds = ms / 1000;
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   const minutes = Math.floor(seconds / 60);
   if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;

@@ -1,20 +1,19 @@
 import type { Context } from "../context.ts";
 import type { Cell } from "../output.ts";
-import { instantText } from "../view-text.ts";
+import { instantText, timeText } from "../view-text.ts";
 
-const HEADER = ["AGENT", "ID", "CONTACT", "TAKES RUNS", "SLOTS", "LAST BEAT", "LABELS"].map((text): Cell => ({
-  text,
-  colour: "dim",
-}));
+const HEADER = ["AGENT", "ID", "CONTACT", "TAKES RUNS", "SLOTS", "LAST BEAT", "LABELS"];
 
 /** Prints the agents, and whether they are in contact. */
 export async function listAgents({ jobs, output, io }: Context): Promise<void> {
   const agents = await jobs.listAgents({ signal: io.interrupt });
   if (output.isJson) return output.json({ agents });
   if (agents.length === 0) return output.note("There are no agents yet.");
+  // Of clocks that are right nothing is to be said.
+  const isAnyOff = agents.some(({ clockAheadMs }) => clockAheadMs !== undefined);
   output.table([
-    HEADER,
-    ...agents.map(({ name, id, inContact, assigned, slots, lastBeatAt, labels, drain }): Cell[] => [
+    [...HEADER, ...(isAnyOff ? ["CLOCK"] : [])].map((text): Cell => ({ text, colour: "dim" })),
+    ...agents.map(({ name, id, inContact, assigned, slots, lastBeatAt, labels, drain, clockAheadMs }): Cell[] => [
       name,
       id,
       inContact ? { text: "yes", colour: "green" } : { text: "no", colour: "red" },
@@ -24,8 +23,14 @@ export async function listAgents({ jobs, output, io }: Context): Promise<void> {
       Object.entries(labels)
         .map((pair) => pair.join("="))
         .join(" "),
+      ...(clockAheadMs === undefined ? [] : [clockCell(clockAheadMs)]),
     ]),
   ]);
+}
+
+function clockCell(aheadMs: number): Cell {
+  const off = timeText(Math.abs(aheadMs));
+  return { text: aheadMs > 0 ? `${off} ahead` : `${off} behind`, colour: "red" };
 }
 
 /** Lets an agent take on no more runs, or runs again. */

@@ -15,7 +15,10 @@ export async function printRunStatus(context: Context, meant: string): Promise<v
   if (view.attempts !== undefined) output.table([ATTEMPTS_HEADER, ...view.attempts.map(attemptCells)]);
 }
 
-const ATTEMPTS_HEADER = ["ATTEMPT", "ON", "STARTED", "ENDED", "OUTCOME"].map((text): Cell => ({ text, colour: "dim" }));
+const ATTEMPTS_HEADER = ["ATTEMPT", "ON", "STARTED (HOST)", "ENDED (HOST)", "OUTCOME"].map((text): Cell => ({
+  text,
+  colour: "dim",
+}));
 
 function attemptCells({ number, on, startedAt, exitedAt, outcome, ...end }: AttemptView): Cell[] {
   const how = [

@@ -19,6 +19,8 @@ export const Beat = z.looseObject({
   number: z.int().positive(),
   /** Of this one sending: tells apart two processes that were one, of a host that was cloned while it ran. */
   nonce: z.string().optional(),
+  /** By the host's wall clock: how far that is off is seen by it. An older agent does not say it. */
+  sentAt: Instant.optional(),
   /** The licence that this beat renews, or begins. */
   licence: Licence,
   /** Every attempt that the host holds or has not had confirmed. */

@@ -231,6 +231,8 @@ export const AgentSummary = z.object({
   /** True while its beats come; false within 15 s of its silence. */
   inContact: z.boolean(),
   lastBeatAt: z.string().optional(),
+  /** How far its clock is ahead of the server's, milliseconds; below 0: behind. Left out while that is less than 10 s. */
+  clockAheadMs: z.number().optional(),
   slots: z.number(),
   /** Attempts assigned to it. */
   assigned: z.number(),

@@ -1,3 +1,4 @@
+import type { Beat } from "@jobs/core";
 import { expect, test } from "vitest";
 import { hear, sampleAgent, sampleAgents } from "../testing/sample-agents.ts";
 import { AT, finishedRun, sampleAttempt } from "../testing/sample-run.ts";
@@ -27,6 +28,26 @@ test("a name that several have is none's, also when it is the id of another", ()
   expect(() => found(agents, "web")).toThrow("2 agents are named “web”: use one of their ids, a, b.");
   expect(() => found(agents, "a")).toThrow("2 agents are named “a”: use one of their ids, a, c.");
   expect(found(agents, "c")).toBe("c");
+});
+
+test("a host whose clock is off by ten seconds or more is shown with that, whichever way; one that does not say it is not", () => {
+  const agents = sampleAgents(sampleAgent("a"));
+  const beat: Beat = { v: 1, session: "s", number: 1, licence: { session: "s", number: 1 }, held: [], inbox: true };
+  const shown = (sentAt: string | undefined, ageMs = 0): number | undefined => {
+    agents.onBeat("a", { ...beat, ...(sentAt === undefined ? {} : { sentAt }) }, ageMs);
+    return agents.list()[0]?.clockAheadMs;
+  };
+  const at = (aheadMs: number): string => new Date(Date.parse(AT) + aheadMs).toISOString();
+  expect([300_000, -300_000, 9_999, -9_999, 10_000].map((aheadMs) => shown(at(aheadMs)))).toEqual([
+    300_000,
+    -300_000,
+    undefined,
+    undefined,
+    10_000,
+  ]);
+  expect(shown(at(-60_000), 60_000)).toBeUndefined(); // an old beat that a server hears as it starts
+  expect(shown(at(240_000), 60_000)).toBe(300_000);
+  expect(shown(undefined)).toBeUndefined();
 });
 
 test("after a restore some are unheard until each that was known before was heard since then", () => {

@@ -21,6 +21,8 @@ import { ListedAttempts } from "./listed-attempts.ts";
  * come. With the way to those who look it is shown within 15 s.
  */
 export const CONTACT_MS = 13_000;
+/** A clock that is off by less is not told of: a beat takes its time, too. Milliseconds. */
+const CLOCK_OFF_MS = 10_000;
 
 interface Known {
   record?: AgentRecord;
@@ -30,6 +32,8 @@ interface Known {
   beat?: Beat;
   beatAtMonotonicMs?: number;
   beatAt?: string;
+  /** Of the host's clock, before the server's. */
+  aheadMs?: number | undefined;
 }
 
 export interface AgentsProjectionOptions {
@@ -96,6 +100,7 @@ export class AgentsProjection {
     known.beat = beat;
     known.beatAtMonotonicMs = this.#options.monotonicMs() - ageMs;
     known.beatAt = instantOf(Date.parse(this.#options.now()) - ageMs);
+    known.aheadMs = beat.sentAt === undefined ? undefined : Date.parse(beat.sentAt) - Date.parse(known.beatAt);
   }
 
   /** Agents in contact that cannot pull from their inbox. */
@@ -190,7 +195,7 @@ export class AgentsProjection {
   }
 
   *summaries(): Iterable<AgentSummary> {
-    for (const { record, report, beatAt } of this.#agents.values()) {
+    for (const { record, report, beatAt, aheadMs = 0 } of this.#agents.values()) {
       if (record === undefined) continue;
       yield {
         id: record.id,
@@ -201,6 +206,7 @@ export class AgentsProjection {
         labels: report?.labels ?? record.labels,
         ...(record.drain === undefined ? {} : { drain: record.drain }),
         ...(beatAt === undefined ? {} : { lastBeatAt: beatAt }),
+        ...(Math.abs(aheadMs) < CLOCK_OFF_MS ? {} : { clockAheadMs: aheadMs }),
         ...(report === undefined ? {} : { version: report.version }),
       };
     }
