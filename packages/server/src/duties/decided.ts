@@ -1,5 +1,5 @@
 /** What a decision came to: the record that is stored now. */
-import { JobsError, type Run } from "@jobs/core";
+import { currentAttempt, hasEnded, JobsError, type Run } from "@jobs/core";
 import type { Decision } from "@jobs/core/decide";
 import type { JobRecord } from "@jobs/core/jetstream";
 import type { GuardedView } from "../projection/guarded-view.ts";
@@ -42,6 +42,12 @@ export function answered(settled: Settled | undefined): Decided {
   if (settled?.record.kind !== "run") throw new Error("what is asked is always answered");
   const { record, sequence, isNew } = settled;
   return { run: record.run, sequence, isNew };
+}
+
+/** The agent of which a run takes a place that it had not; undefined when it takes none. */
+export function newlyAssigned(run: Run, before: Run | undefined): string | undefined {
+  const isAssigned = before !== undefined && currentAttempt(before) !== undefined;
+  return isAssigned || hasEnded(run) ? undefined : currentAttempt(run)?.agent;
 }
 
 /** There is a record of the job that this version cannot read. */

@@ -9,7 +9,7 @@ import { randomUUID } from "node:crypto";
  *             anew and nobody is answered. Not for longer than a minute: its guard could fit again once a later run of
  *             the job has come, gone and left no marker; from then on it counts as a conflict
  */
-import { currentAttempt, hasEnded, JobsError, type Evidence, type JobDefinition, type Run } from "@jobs/core";
+import { JobsError, type Evidence, type JobDefinition, type Run } from "@jobs/core";
 import {
   beforeChange,
   decideDefine,
@@ -31,7 +31,7 @@ import type { JobsProjection } from "../projection/jobs-projection.ts";
 import type { StateOf } from "../projection/run-states.ts";
 import type { Silence } from "../projection/silence.ts";
 import { memberRunOf, slotRunOf } from "../submission/run-id.ts";
-import { answered, recordOf, unreadable, writeIdOf, type Decided, type Settled } from "./decided.ts";
+import { answered, newlyAssigned, recordOf, unreadable, writeIdOf, type Decided, type Settled } from "./decided.ts";
 import { JobReader } from "./job-reader.ts";
 import { KeyedQueue } from "./keyed-queue.ts";
 import { Reservations } from "./reservations.ts";
@@ -67,6 +67,8 @@ export class Decider {
   readonly #queue = new KeyedQueue();
   readonly #reservations = new Reservations();
   readonly #reader: JobReader;
+  /** The job that is being looked at: a place that is kept for it is free for it. */
+  #lookingAt: string | undefined;
 
   /** What decisions see of the agents. */
   readonly #agents: DecisionContext["agents"];
@@ -78,9 +80,9 @@ export class Decider {
     this.#agents = {
       get: (id) => {
         const agent = agents.get(id);
-        return agent === undefined ? undefined : this.#reservations.on(agent);
+        return agent && this.#reservations.on(agent, this.#lookingAt);
       },
-      list: () => [...agents.views()].map((agent) => this.#reservations.on(agent)),
+      list: () => [...agents.views()].map((agent) => this.#reservations.on(agent, this.#lookingAt)),
       liveOf: (job) => agents.liveOf(job),
       silentMs: (held) => silence.silentMs(held),
     };
@@ -140,16 +142,25 @@ export class Decider {
     return this.#queue.run(job, () => Promise.resolve());
   }
 
+  /** True while something of the job is being decided: what is to be decided now comes after it. */
+  isBusy(job: string): boolean {
+    return this.#queue.isBusy(job);
+  }
+
   /** False while each of its slots has an attempt, or is about to. */
   hasRoom(agent: string): boolean {
-    const known = this.#options.agents.get(agent);
-    const view = known === undefined ? undefined : this.#reservations.on(known);
+    const view = this.#agents.get(agent);
     return view !== undefined && view.assigned < view.slots;
   }
 
-  /** Nobody gets one place of the agent until what this returns is called, once. */
-  keepPlace(agent: string): () => void {
-    return this.#reservations.keep(agent);
+  /** How many places of the agent the job is about to have. */
+  takenBy(agent: string, job: string): number {
+    return this.#reservations.takenBy(agent, job);
+  }
+
+  /** Nobody gets one place of the agent, but this job, if one is given, until what this returns is called, once. */
+  keepPlace(agent: string, job?: string): () => void {
+    return this.#reservations.keep(agent, job);
   }
 
   /** Nothing is said of the job any more. Throws `job-busy` while a run of it lives. */
@@ -213,7 +224,7 @@ export class Decider {
         if (ours !== undefined) return ours;
         if (view.isUnreadable && !(isMending && view.uncomputable !== undefined)) throw unreadable(view);
         // At once where it can be: between a look at an agent's free slots and their reservation nobody else may look.
-        const deciding = decide(view, this.#context(), conflicts === 0);
+        const deciding = this.#lookAt(job, () => decide(view, this.#context(), conflicts === 0));
         const decision = deciding instanceof Promise ? await deciding : deciding;
         if (decision.kind === "nothing") return undefined;
         if (decision.kind === "reject") throw decision.error;
@@ -235,6 +246,15 @@ export class Decider {
     });
   }
 
+  #lookAt<T>(job: string, look: () => T): T {
+    this.#lookingAt = job;
+    try {
+      return look();
+    } finally {
+      this.#lookingAt = undefined;
+    }
+  }
+
   /** What was read after a conflict may be our own write, whose acknowledgement was lost. */
   #findOurs({ runs, definition }: GuardedView, written: readonly string[]): Settled | undefined {
     const run = runs.find((one) => written.includes(one.writeId));
@@ -252,15 +272,9 @@ export class Decider {
     const { store } = this.#options;
     if (record.kind === "definition") return this.#resolved(() => store.writeDefinition(record.definition, guard));
     if (record.kind === "definition-marker") return this.#resolved(() => store.removeDefinition(record.job, guard));
-    return this.#reservations.during(this.#newlyAssigned(record.run), () =>
-      this.#resolved(() => store.write(record.run, guard)),
-    );
-  }
-
-  #newlyAssigned(run: Run): string | undefined {
-    const before = this.#options.jobs.find(run.run)?.run;
-    const isAssigned = before !== undefined && currentAttempt(before) !== undefined;
-    return isAssigned || hasEnded(run) ? undefined : currentAttempt(run)?.agent;
+    const { run } = record;
+    const write = (): Promise<KnownOutcome> => this.#resolved(() => store.write(run, guard));
+    return this.#reservations.during(newlyAssigned(run, this.#options.jobs.find(run.run)?.run), run.job, write);
   }
 
   #resolved(send: () => Promise<WriteOutcome>): Promise<KnownOutcome> {

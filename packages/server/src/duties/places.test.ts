@@ -98,3 +98,36 @@ test("when places are left at once, a run that was behind one of those that left
   await end("b");
   await vi.waitFor(() => expect(hasPlace("d")).toBe(true));
 });
+
+test("a place is kept for the first in line while something else of its job is being decided", async () => {
+  let other: Promise<void> | undefined;
+  const { decider, end, hasPlace } = await withSlots(1, (server) => {
+    other ??= server.alone("b", () => link.connection.flush());
+  });
+  await submit(decider, "a");
+  await submit(decider, "b", { policy: { priority: 9 } });
+  await submit(decider, "d", { policy: { priority: 0 } });
+  await end("a");
+  await other;
+  await vi.waitFor(() => expect(hasPlace("b") || hasPlace("d")).toBe(true));
+  expect([hasPlace("b"), hasPlace("d")]).toEqual([true, false]);
+  await end("b");
+  await vi.waitFor(() => expect(hasPlace("d")).toBe(true));
+  await end("d");
+  expect(decider.hasRoom("alpha")).toBe(true);
+});
+
+test("a job of which something is decided all the time takes the place that is kept for it", async () => {
+  const { decider, end, hasPlace } = await withSlots(1);
+  await submit(decider, "a");
+  await submit(decider, "b");
+  const look = (): Promise<void> => decider.alone("b", () => link.connection.flush());
+  const looks = [look(), look()];
+  await end("a");
+  for (let nth = 0; nth < 50 && !hasPlace("b"); nth++) {
+    looks.push(look()); // the one after the next one: it is never idle
+    await looks[nth];
+  }
+  expect(hasPlace("b")).toBe(true);
+  await Promise.all(looks);
+});

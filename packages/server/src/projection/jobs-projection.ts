@@ -222,12 +222,10 @@ export class JobsProjection extends EventEmitter<Events> {
     return this.#runs.values();
   }
 
-  /**
-   * The runs that this agent could help, in line, with those of the job `behind` that wait for whatever else; nothing may
-   * change while they are gone through.
-   */
-  waitingFor(agent: Parameters<WaitingLines["of"]>[0], behind?: string): Iterable<Run> {
-    return this.#waiting.of(agent, behind === undefined ? [] : this.view(behind).runs.filter(isWaiting));
+  /** The runs that this agent could help, in line, with all that wait of the jobs `behind`; nothing may change while they are gone through. */
+  waitingFor(agent: Parameters<WaitingLines["of"]>[0], behind: Iterable<string> = []): Iterable<Run> {
+    const others = [...new Set(behind)].flatMap((job) => this.view(job).runs.filter(isWaiting));
+    return this.#waiting.of(agent, others);
   }
 
   #stateOf(job: string): JobState {

@@ -53,7 +53,7 @@ export class WaitingLines {
 
   /** Of all lines whose target the agent is, and of these others, the runs in order; without a copy, so nothing may change meanwhile. */
   *of(agent: Agent, others: readonly Run[] = []): Iterable<Run> {
-    const lines = [others.toSorted(byLine), this.#ofAgents.get(agent.id) ?? []];
+    const lines = [others.filter((run) => !isHere(run)).sort(byLine), this.#ofAgents.get(agent.id) ?? []];
     for (const [labels, line] of this.#ofLabels) if (matches(labels, agent)) lines.push(line);
     const at = lines.map(() => 0);
     for (;;) {
