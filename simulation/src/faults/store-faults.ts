@@ -28,8 +28,8 @@ export const STORE_FAULTS = {
       },
       {
         file: DECIDER,
-        find: "store.write(record.run, guard)",
-        replace: "store.write(record.run, this.#options.jobs.find(record.run.run)?.sequence ?? 0)",
+        find: "store.write(run, guard)",
+        replace: "store.write(run, this.#options.jobs.find(run.run)?.sequence ?? 0)",
       },
       {
         file: DECIDER,

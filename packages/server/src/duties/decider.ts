@@ -67,25 +67,10 @@ export class Decider {
   readonly #queue = new KeyedQueue();
   readonly #reservations = new Reservations();
   readonly #reader: JobReader;
-  /** The job that is being looked at: a place that is kept for it is free for it. */
-  #lookingAt: string | undefined;
-
-  /** What decisions see of the agents. */
-  readonly #agents: DecisionContext["agents"];
 
   constructor(options: DeciderOptions) {
-    const { agents, silence } = options;
     this.#options = options;
     this.#reader = new JobReader(options);
-    this.#agents = {
-      get: (id) => {
-        const agent = agents.get(id);
-        return agent && this.#reservations.on(agent, this.#lookingAt);
-      },
-      list: () => [...agents.views()].map((agent) => this.#reservations.on(agent, this.#lookingAt)),
-      liveOf: (job) => agents.liveOf(job),
-      silentMs: (held) => silence.silentMs(held),
-    };
   }
 
   async submit(submission: Submission): Promise<Decided> {
@@ -96,7 +81,7 @@ export class Decider {
       const mayBeThere = isKnown || !isFirstTurn || this.#options.jobs.isRemoved(submission);
       if (!mayBeThere) return decideSubmit(view, submission, context);
       return this.#findFinished(submission).then(
-        (finished) => decideSubmit(view, submission, { ...this.#context(), finished }), // all may be paused by now
+        (finished) => decideSubmit(view, submission, { ...this.#context(submission.job), finished }), // all may be paused by now
       );
     });
     return answered(decided);
@@ -149,8 +134,8 @@ export class Decider {
 
   /** False while each of its slots has an attempt, or is about to. */
   hasRoom(agent: string): boolean {
-    const view = this.#agents.get(agent);
-    return view !== undefined && view.assigned < view.slots;
+    const known = this.#options.agents.get(agent);
+    return known !== undefined && this.#reservations.on(known).assigned < known.slots;
   }
 
   /** How many places of the agent the job is about to have. */
@@ -179,7 +164,7 @@ export class Decider {
     return this.#queue.run(job, async () => {
       await this.#reader.readAll(job);
       this.#options.assertMayDecide();
-      return act(this.#options.jobs.view(job), this.#context());
+      return act(this.#options.jobs.view(job), this.#context(job));
     });
   }
 
@@ -224,7 +209,7 @@ export class Decider {
         if (ours !== undefined) return ours;
         if (view.isUnreadable && !(isMending && view.uncomputable !== undefined)) throw unreadable(view);
         // At once where it can be: between a look at an agent's free slots and their reservation nobody else may look.
-        const deciding = this.#lookAt(job, () => decide(view, this.#context(), conflicts === 0));
+        const deciding = decide(view, this.#context(job), conflicts === 0);
         const decision = deciding instanceof Promise ? await deciding : deciding;
         if (decision.kind === "nothing") return undefined;
         if (decision.kind === "reject") throw decision.error;
@@ -244,15 +229,6 @@ export class Decider {
       }
       throw new JobsError("store-unavailable", `“${job}” is being changed by somebody else all the time: try again.`);
     });
-  }
-
-  #lookAt<T>(job: string, look: () => T): T {
-    this.#lookingAt = job;
-    try {
-      return look();
-    } finally {
-      this.#lookingAt = undefined;
-    }
   }
 
   /** What was read after a conflict may be our own write, whose acknowledgement was lost. */
@@ -281,7 +257,7 @@ export class Decider {
     return resolvedOutcome(send, this.#options);
   }
 
-  #context(): DecisionContext {
+  #context(job: string): DecisionContext {
     const { jobs, stateOf, now } = this.#options;
     return {
       slotRun: slotRunOf,
@@ -291,7 +267,21 @@ export class Decider {
       writeId: randomUUID(),
       isRestoring: this.#options.isRestoring(),
       isPaused: jobs.settings.settings.paused !== undefined,
-      agents: this.#agents,
+      agents: this.#agentsFor(job),
+    };
+  }
+
+  /** What a decision on a job sees of the agents: a place that is kept for it is free for it. */
+  #agentsFor(job: string): DecisionContext["agents"] {
+    const { agents, silence } = this.#options;
+    return {
+      get: (id) => {
+        const agent = agents.get(id);
+        return agent && this.#reservations.on(agent, job);
+      },
+      list: () => [...agents.views()].map((agent) => this.#reservations.on(agent, job)),
+      liveOf: (one) => agents.liveOf(one),
+      silentMs: (held) => silence.silentMs(held),
     };
   }
 }
