@@ -187,8 +187,9 @@ test("a job is not deleted while a run of it lives, nor one that there is not", 
   expect(await send("DELETE", `${path}?more=1`)).toMatchObject({ status: 400, code: "invalid-request", field: "more" });
   expect(await send("DELETE", `${path}?history=delete`)).toEqual({ status: 200 });
   await stack.client.saveJob(name, { task: TASK });
-  expect(await send("DELETE", path, { history: "none" })).toMatchObject({ status: 400, field: "history" });
-  expect(await send("DELETE", path, { history: "delete" })).toEqual({ status: 200 });
+  expect(await send("DELETE", path, { history: "delete" })).toMatchObject({ status: 400, field: "history" });
+  expect(await stack.client.getJob(name)).toMatchObject({ job: name });
+  expect(await send("DELETE", path)).toEqual({ status: 200 });
   expect(await send("DELETE", path)).toMatchObject({ status: 404, code: "job-unknown", field: "name" });
   expect(await send("DELETE", "/v1/jobs/%20")).toMatchObject({ status: 400, code: "name-invalid", field: "name" });
   await stack.client.saveJob("..", { task: TASK });
