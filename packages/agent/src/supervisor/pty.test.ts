@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import koffi from "koffi";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, onTestFailed, test, vi } from "vitest";
 import { findProcess } from "./process-table.ts";
 import { Pty, type PtyListener, type PtyProgram } from "./pty.ts";
 import { limit } from "./testing/limit.ts";
@@ -71,6 +71,7 @@ test.skipIf(process.getuid?.() !== 0)(
     const script = "trap '' HUP; trap 'exit 3' USR1; printf before; kill -STOP $$; while :; do sleep 0.01; done";
     const { pty, ended } = startOnPty({ ...shell(script), env: { PATH } });
     const { pid } = pty.leader;
+    onTestFailed(() => void process.kill(-pid, "SIGKILL"));
     await vi.waitFor(() => expect(stateOf(pid)).toBe("T"));
     const terminal = openSync(readlinkSync(`/proc/${pid}/fd/1`), constants.O_RDWR | constants.O_NOCTTY);
     koffi.load(null).func("int ioctl(int, unsigned long, ...)")(terminal, TIOCVHANGUP, "int", 0);
