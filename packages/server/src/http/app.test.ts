@@ -5,7 +5,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startNats, type NatsFixture } from "@jobs/core/testing";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { ServerOptions } from "../config.ts";
 import { startServer, type RunningServer } from "../server.ts";
 
@@ -108,6 +108,17 @@ test.each<[request: string, body: object | undefined, field: string]>([
   });
   expect(response.status).toBe(400);
   expect(await response.json()).toMatchObject({ error: { code: "invalid-request", field } });
+});
+
+test("a request whose client offers another protocol than WebSocket is answered, and so is the next", async () => {
+  const { socket, answer, ended } = await dial(server);
+  const offer = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAA\r\n";
+  const note = JSON.stringify({ note: 1 });
+  socket.write(head(note.length, TOKEN).replace("\r\n\r\n", `\r\n${offer}\r\n${note}`));
+  await vi.waitFor(() => expect(answer()).toMatch(/^HTTP\/1.1 400 [^]*"field":"note"/));
+  socket.end(`GET /healthz HTTP/1.1\r\nHost: x\r\n${offer}\r\n`);
+  await ended;
+  expect(answer()).toMatch(/HTTP\/1.1 200 OK[^]*"status":"ok"/);
 });
 
 const long = "x".repeat(5_000);

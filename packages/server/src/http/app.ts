@@ -19,6 +19,7 @@ import { jsonBytes } from "./json-bytes.ts";
 import { registerObjectRoutes, type ObjectRoutesOptions } from "./objects.ts";
 import { openApiDocument } from "./openapi.ts";
 import { operationHandlers } from "./operations.ts";
+import { UpgradeableRequest } from "./upgrade.ts";
 
 export interface AppOptions extends OperationsOptions, ObjectRoutesOptions {
   readonly auth: Auth;
@@ -50,6 +51,7 @@ export function createApp(options: AppOptions): FastifyInstance {
   };
   const app = Fastify({
     loggerInstance: options.log as FastifyBaseLogger,
+    http: { IncomingMessage: UpgradeableRequest },
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: REQUEST_MAX_BYTES,
     routerOptions: { maxParamLength: 4_096 },
