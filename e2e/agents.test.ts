@@ -10,13 +10,16 @@ import { connect } from "@jobs/sdk";
 import { expect, test } from "vitest";
 import { counting, expectWhole, LineReader } from "./support/counting-run.ts";
 import { startAgentProcess, startServerProcess } from "./support/processes.ts";
-import { freshName, startStack, TOKEN } from "./support/stack.ts";
+import { agentEnv, freshName, startStack, TOKEN } from "./support/stack.ts";
 
 test("an agent is gone for good before it took its run: the run stays pending, and a cancel waits for proof of the host", async () => {
   await using stack = await startStack();
   const { client } = stack;
   const agentOf = async () => (await client.listAgents()).find(({ id }) => id === "alpha");
   await stack.agents[0]?.stop();
+  const killed = startAgentProcess(agentEnv(stack));
+  await expect.poll(agentOf, { timeout: 15_000 }).toMatchObject({ inContact: true });
+  await killed.kill("SIGKILL");
   const count = join(stack.directory, "count");
   const run = await client.submitJob({ name: freshName(), script: `echo ran >> ${count}`, on: "alpha" });
   expect(run.view).toMatchObject({ state: "pending", attempt: 1 }); // the agent was in contact a moment ago
@@ -41,6 +44,32 @@ test("an agent is gone for good before it took its run: the run stays pending, a
   let text = "";
   for await (const chunk of after.logs()) text += chunk.text;
   expect(text).toBe("after\r\n");
+}, 60_000);
+
+test("an agent that is stopped is given nothing more: its runs wait for it, and those for any host go to another", async () => {
+  await using stack = await startStack({
+    agents: ["alpha", "beta"],
+    labels: { alpha: { role: "web", disk: "fast" }, beta: { role: "web" } },
+  });
+  const { client } = stack;
+  await stack.agents[0]?.stop();
+  const contacts = async (): Promise<boolean[]> => (await client.listAgents()).map(({ inContact }) => inContact);
+  await expect.poll(contacts, { timeout: 5_000 }).toEqual([false, true]); // by its silence it would take 13 s
+  const own = { name: freshName(), script: "echo own", on: "alpha" };
+  await expect(client.submitJob({ ...own, whenUnavailable: "reject" })).rejects.toMatchObject({
+    code: "agent-unavailable",
+  });
+  const waiting = await client.submitJob(own);
+  expect(waiting.view).toMatchObject({ state: "pending", waitingFor: "agent" });
+  const any = await client.submitJob({
+    name: freshName(),
+    script: "echo any",
+    on: { any: "role=web", prefer: ["disk=fast"] },
+  });
+  expect(await any.result()).toMatchObject({ state: "completed" });
+  expect(await any.settled()).toMatchObject({ on: "beta" });
+  await stack.startAgent("alpha");
+  expect(await waiting.result()).toMatchObject({ state: "completed" });
 }, 60_000);
 
 test("what an agent says of another agent's attempt changes nothing", async () => {

@@ -7,7 +7,7 @@ import { findPids, isAlive } from "./chaos/proc.ts";
 import { counting, expectWhole, LineReader } from "./support/counting-run.ts";
 import { startAgentProcess, startServerProcess, type RunningProcess } from "./support/processes.ts";
 import { replicated } from "./support/replicated.ts";
-import { freshName, startStack, TOKEN, type Stack } from "./support/stack.ts";
+import { agentEnv, freshName, startStack, TOKEN, type Stack } from "./support/stack.ts";
 
 async function serverEnv(stack: Stack, port: number): Promise<Record<string, string>> {
   return {
@@ -18,17 +18,6 @@ async function serverEnv(stack: Stack, port: number): Promise<Record<string, str
     JOBS_TOKENS: `tester:${TOKEN}`,
     JOBS_SECRET: "0123456789abcdef0123456789abcdef",
     JOBS_ARTIFACTS_DIR: join(stack.directory, "artifacts"),
-  };
-}
-
-function agentEnv(stack: Stack): Record<string, string> {
-  return {
-    NATS_URL: stack.nats.url,
-    NATS_USER: "alpha",
-    NATS_PASSWORD: "alpha",
-    JOBS_AGENT_ID: "alpha",
-    JOBS_AGENT_NAME: "alpha",
-    JOBS_AGENT_STATE_DIR: join(stack.directory, "agent-alpha"),
   };
 }
 

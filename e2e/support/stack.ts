@@ -122,3 +122,15 @@ async function enrolled(client: JobsClient, count: number): Promise<void> {
 export function freshName(prefix = "job"): string {
   return `${prefix} ${randomUUID().slice(0, 8)}`;
 }
+
+/** What the first agent of a stack is started with as a process of its own. */
+export function agentEnv(stack: Stack): Record<string, string> {
+  return {
+    NATS_URL: stack.nats.url,
+    NATS_USER: "alpha",
+    NATS_PASSWORD: "alpha",
+    JOBS_AGENT_ID: "alpha",
+    JOBS_AGENT_NAME: "alpha",
+    JOBS_AGENT_STATE_DIR: join(stack.directory, "agent-alpha"),
+  };
+}

@@ -158,8 +158,8 @@ function build(options: AgentOptions & { readonly session: string }, link: NatsL
   };
   let stopped: Promise<void> | undefined;
   const leave = async (): Promise<void> => {
-    chain.stop();
     await inbox.stop();
+    await chain.leave();
     await attempts.stop();
     supervisor.detach();
     await link.connection.close();

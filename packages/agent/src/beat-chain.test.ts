@@ -30,6 +30,38 @@ test("each beat says what the wall clock of the host showed when it was sent", a
   expect(await host.last()).toMatchObject({ beat: { sentAt: "1970-01-01T00:01:00.000Z" } });
 });
 
+test("an agent that stops says so in a last beat, which lists what its host holds", async () => {
+  await using host = await BeatHost.open();
+  const one = await host.agent("one");
+  expect((await host.last())!.beat.isLeaving).toBeUndefined();
+  await one.chain.leave();
+  expect(await host.last()).toMatchObject({ beat: { session: "one", number: 2, isLeaving: true, held: [] } });
+  await one.chain.leave();
+  expect(await host.last()).toMatchObject({ beat: { session: "one", number: 2 } });
+  await host.agent("two");
+  expect((await host.last())!.beat).toMatchObject({ session: "two", number: 1 });
+  expect((await host.last())!.beat.isLeaving).toBeUndefined();
+});
+
+test("an agent that stops while a beat is on its way says so in the next one", async () => {
+  await using host = await BeatHost.open();
+  const one = await host.agent("one");
+  await new Promise<void>((resolve) => {
+    one.beats.onStored = () => resolve(one.chain.leave());
+    one.chain.beatNow();
+  });
+  expect(await host.last()).toMatchObject({ beat: { session: "one", number: 3, isLeaving: true } });
+});
+
+test("an agent that cannot say that it stops, or has not begun, stops all the same", async () => {
+  await using host = await BeatHost.open();
+  const one = await host.agent("one");
+  one.beats.isCut = true;
+  await one.chain.leave();
+  await host.build("two").chain.leave();
+  expect(await host.last()).toMatchObject({ beat: { session: "one", number: 1 } });
+});
+
 test("an agent that starts again goes on with the chain, under a higher licence", async () => {
   await using host = await BeatHost.open();
   const one = await host.agent("one");

@@ -18,6 +18,7 @@
  * An acknowledged beat is a licence for 60 s from its send time on the boot clock. Once it lapsed it never revives: the
  * next beat asks for a new number.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import { instantOf, JobsError, LICENCE_MS, type Beat, type Licence } from "@jobs/core";
 import type { AgentBeats } from "@jobs/core/jetstream";
 import type { Logger } from "pino";
@@ -34,6 +35,8 @@ import {
 const BEAT_MS = 5_000;
 /** After a beat that was not stored, milliseconds. */
 const AGAIN_MS = 500;
+/** An agent that stops says so within this, or not at all, milliseconds. */
+const GOODBYE_MS = 1_000;
 /** So many old answers in a row are no lag: the store began anew, and its numbers with it. */
 const OLD_READS_MAX = 20;
 /** Sendings that are known for this process's own: more than an hour of them. */
@@ -89,6 +92,8 @@ export class BeatChain {
   #isJoined = false;
   #isBeating = false;
   #isWanted = false;
+  /** A beat that says that the agent stops was stored; there from when it is to be sent. */
+  #onGoodbye: (() => void) | undefined;
   #isStopped = false;
   #isBroken = false;
 
@@ -117,6 +122,14 @@ export class BeatChain {
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
+  }
+
+  /** Stops, after a beat that says so if that can be sent: until the agent is back its host is given nothing more. */
+  async leave(): Promise<void> {
+    const said = new Promise<void>((resolve) => (this.#onGoodbye = resolve));
+    this.beatNow();
+    if (this.#isJoined && !this.#isStopped) await Promise.race([said, delay(GOODBYE_MS)]);
+    this.stop();
   }
 
   /** Beats at once, because what a beat says has changed. */
@@ -166,11 +179,10 @@ export class BeatChain {
     const sent = { number, licence: this.#licence.number, follows: this.#follows, atBootMs, firstAtBootMs, nonces };
     this.#sent = sent;
     const licence = { session, number: sent.licence };
-    const outcome = await beats.beat(
-      { v: 1, session, number, nonce, sentAt: instantOf(nowMs()), licence, held: held(), inbox: isInboxReachable() },
-      sent.follows,
-    );
-    if (outcome.kind === "stored") await this.#acknowledged(sent, outcome.sequence);
+    const [sentAt, onGoodbye] = [instantOf(nowMs()), this.#onGoodbye];
+    const beat: Beat = { v: 1, session, number, nonce, sentAt, licence, held: held(), inbox: isInboxReachable() };
+    const outcome = await beats.beat(onGoodbye ? { ...beat, isLeaving: true } : beat, sent.follows);
+    if (outcome.kind === "stored") await this.#acknowledged(sent, outcome.sequence).then(onGoodbye);
     if (outcome.kind === "conflict") await this.#conflict();
     return outcome.kind === "stored";
   }
@@ -265,7 +277,7 @@ export class BeatChain {
         this.#options.log.error({ found: told(last), own: previous }, "the last beat is not this disk's");
         throw stopped();
       }
-      await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      await delay(AGAIN_MS);
     }
   }
 

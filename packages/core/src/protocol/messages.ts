@@ -35,6 +35,8 @@ export const Beat = z.looseObject({
   ),
   /** False until a pull from the inbox worked in this connection: the server then makes its consumer anew. */
   inbox: z.boolean(),
+  /** The agent stops: nothing is to be given to its host until it beats again. */
+  isLeaving: z.boolean().optional(),
 });
 export type Beat = z.infer<typeof Beat>;
 

@@ -50,6 +50,20 @@ test("a host whose clock is off by ten seconds or more is shown with that, which
   expect(shown(undefined)).toBeUndefined();
 });
 
+test("an agent that stops is out of contact at once, and in contact as it beats again", () => {
+  const agents = sampleAgents(sampleAgent("alpha"));
+  const beat: Beat = { v: 1, session: "s", number: 1, licence: { session: "s", number: 1 }, held: [], inbox: true };
+  const licence = (change: Partial<Beat>): unknown => {
+    agents.onBeat("alpha", { ...beat, ...change }, 0);
+    expect(agents.isInContact("alpha")).toBe(agents.get("alpha")?.licence !== undefined);
+    return agents.get("alpha")?.licence;
+  };
+  expect(licence({})).toEqual({ session: "s", number: 1 });
+  expect(licence({ number: 2, isLeaving: true, inbox: false })).toBeUndefined();
+  expect([...agents.withoutInbox()]).toEqual([]);
+  expect(licence({ session: "t", licence: { session: "t", number: 2 } })).toEqual({ session: "t", number: 2 });
+});
+
 test("after a restore some are unheard until each that was known before was heard since then", () => {
   const restored = String(Date.parse(AT));
   const agents = sampleAgents(sampleAgent("old", { epoch: "1000" }), sampleAgent("new", { epoch: restored }));

@@ -134,8 +134,9 @@ export class AgentsProjection {
   }
 
   isInContact(agent: string): boolean {
-    const at = this.#agents.get(agent)?.beatAtMonotonicMs;
-    return at !== undefined && this.#options.monotonicMs() - at < CONTACT_MS;
+    const { beat, beatAtMonotonicMs } = this.#agents.get(agent) ?? {};
+    if (beatAtMonotonicMs === undefined || beat?.isLeaving === true) return false;
+    return this.#options.monotonicMs() - beatAtMonotonicMs < CONTACT_MS;
   }
 
   /** What the decisions need to know of an agent. */
