@@ -32,6 +32,10 @@ export class ArtifactChangedError extends Error {}
 const NAME_MAX_LENGTH = 700;
 /** The store shortens longer parts. */
 const PART_MAX_LENGTH = 180;
+/** A store that takes nothing for so long, or does not answer, hangs: it is asked again, or another one. Milliseconds. */
+const STALL_MS = 30_000;
+/** When it has all, and before it answers, it syncs that: at this speed at least, bytes/ms. */
+const SYNCED_PER_MS = 20_000;
 /** HTTP status: the bytes were not those that the URL was made for. */
 const UNPROCESSABLE = 422;
 
@@ -140,19 +144,51 @@ async function factsOf(file: FileHandle): Promise<Pick<Artifact, "sizeBytes" | "
 export async function uploadArtifact(outputDir: string, artifact: Artifact, { url, headers }: Upload): Promise<void> {
   const file = await orUndefined(openArtifact(join(outputDir, artifact.name)));
   if (file === undefined) throw new ArtifactChangedError(`${artifact.name} is gone`);
+  const watchdog = new Watchdog(`${artifact.name} is not taken by its store`);
   try {
     const { size } = await file.stat();
     if (size !== artifact.sizeBytes) throw new ArtifactChangedError(`${artifact.name} has another size`);
+    const bytes = file.createReadStream({ autoClose: false });
+    const body = Readable.toWeb(bytes) as ReadableStream<Uint8Array>;
+    bytes.on("data", () => watchdog.expectWithin(STALL_MS));
+    bytes.on("end", () => watchdog.expectWithin(STALL_MS + size / SYNCED_PER_MS));
     const response = await fetch(url, {
       method: "PUT",
-      body: Readable.toWeb(file.createReadStream({ autoClose: false })) as ReadableStream<Uint8Array>,
+      body,
       headers: { "content-type": "application/octet-stream", "content-length": String(artifact.sizeBytes), ...headers },
       duplex: "half",
+      signal: watchdog.signal,
     } as RequestInit);
     if (response.ok) return await response.body?.cancel();
     const why = `the upload of ${artifact.name} was answered with ${response.status}: ${await response.text()}`;
     throw response.status === UNPROCESSABLE ? new ArtifactChangedError(why) : new Error(why);
   } finally {
+    watchdog.stop();
     await file.close();
+  }
+}
+
+/** Aborts when what is expected does not come in time. */
+class Watchdog {
+  readonly #aborter = new AbortController();
+  readonly #why: string;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(why: string) {
+    this.#why = why;
+    this.expectWithin(STALL_MS);
+  }
+
+  get signal(): AbortSignal {
+    return this.#aborter.signal;
+  }
+
+  expectWithin(limitMs: number): void {
+    this.stop();
+    this.#timer = setTimeout(() => this.#aborter.abort(new Error(this.#why)), limitMs);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
   }
 }

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { appendFile, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { pino } from "pino";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { AttemptOutput } from "./attempt-output.ts";
 
 test("what is uploaded is stored, and told", async () => {
@@ -70,11 +70,61 @@ test("a store that is down keeps no file from being uploaded later", async () =>
   expect(output.files).toMatchObject([{ name: "one", stored: true }]);
 });
 
+test("a store that hangs is given up, at its first byte, in the middle or before its answer; one that goes on is not", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const sizeBytes = 40_000_000; // more than what lies between two processes
+  await using fixture = await OutputFixture.open({ one: "1".repeat(sizeBytes) });
+  const { output } = fixture;
+  await output.collect();
+  for (const [partBytes, limitMs] of [
+    [0, 30_000],
+    [1_000_000, 30_000],
+    [sizeBytes, 32_000],
+  ] as const) {
+    const hung = new Promise<void>((resolve) => {
+      fixture.take = async (request) => {
+        let taken = 0;
+        if (partBytes > 0)
+          for await (const bytes of request.iterator({ destroyOnReturn: false }))
+            if ((taken += (bytes as Buffer).length) >= partBytes) break;
+        resolve();
+        return new Promise(() => undefined);
+      };
+    });
+    let isOver = false;
+    void fixture.upload("one").then(() => (isOver = true));
+    await hung;
+    fixture.take = (request) => buffer(request);
+    await fixture.upload("one"); // while one is on its way no other begins
+    let waitedMs = 0;
+    for (; !isOver; waitedMs += 1_000) {
+      vi.advanceTimersByTime(1_000);
+      await new Promise(setImmediate);
+    }
+    expect(output.files).toMatchObject([{ stored: false }]);
+    expect(waitedMs).toBeGreaterThanOrEqual(limitMs);
+  }
+  fixture.take = async (request) => {
+    const taken: Buffer[] = [];
+    let sinceMb = 0;
+    for await (const bytes of request) {
+      taken.push(bytes as Buffer);
+      sinceMb += (bytes as Buffer).length;
+      if (sinceMb > 10_000_000) vi.advanceTimersByTime((sinceMb = 0) + 29_000);
+    }
+    return Buffer.concat(taken);
+  };
+  await fixture.upload("one");
+  expect(output.files).toMatchObject([{ stored: true }]);
+});
+
 /** An output folder, and a store that takes what was announced. */
 class OutputFixture {
   readonly folder: string;
   readonly output: AttemptOutput;
   isDown = false;
+  take: (request: IncomingMessage) => Promise<Buffer> = (request) => buffer(request);
   changes = 0;
   readonly #server: Server;
 
@@ -83,7 +133,7 @@ class OutputFixture {
     const log = pino({ level: "silent" });
     this.output = new AttemptOutput({ outputDir: folder, onChange: () => this.changes++, log });
     this.#server = createServer((request, response) => {
-      void buffer(request).then((bytes) => {
+      void this.take(request).then((bytes) => {
         const isRight = request.url === `/${createHash("sha256").update(bytes).digest("hex")}`;
         response.writeHead(this.isDown ? 503 : isRight ? 200 : 422).end();
       });
