@@ -1,6 +1,11 @@
 import { startContractServer } from "@jobs/sdk/testing";
 import { expect, test } from "vitest";
+import { contentOf } from "./content-options.ts";
 import { runCommand } from "./testing/run-command.ts";
+
+test("of a variable that is given twice the last counts", () => {
+  expect(contentOf({ env: ["A=1", "B=2", "A=3=4"] })).toEqual({ env: { A: "3=4", B: "2" } });
+});
 
 test("Ctrl-C while a script is read from standard input submits nothing", async () => {
   await using server = await startContractServer();

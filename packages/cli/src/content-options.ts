@@ -17,9 +17,10 @@ export interface ContentOptions {
 export function contentOptions(hints: { readonly env: string; readonly interpreter: string }): Option[] {
   return [
     new Option("-c, --command <script>", "the script itself"),
-    new Option("-e, --env <name=value>", `environment of the script; may be repeated${hints.env}`).argParser(
-      (one: string, all: string[] | undefined) => [...(all ?? []), one],
-    ),
+    new Option(
+      "-e, --env <name=value>",
+      `environment of the script; may be repeated, of one name the last counts${hints.env}`,
+    ).argParser((one: string, all: string[] | undefined) => [...(all ?? []), one]),
     new Option("--interpreter <command>", `command in front of the script; left out: ${hints.interpreter}`),
   ];
 }

@@ -123,7 +123,7 @@ test("rerun refuses two scripts, one that is not there and what is no environmen
 
 test("the help of rerun says that --env replaces the whole environment", async () => {
   expect((await runCommand(["rerun", "--help"])).stdout.replaceAll(/\s+/g, " ")).toContain(
-    "may be repeated; replaces all of it",
+    "may be repeated, of one name the last counts; replaces all of it",
   );
 });
 

@@ -21,6 +21,20 @@ test("a number that would lose digits is refused with its name", () => {
     );
 });
 
+test("a parameter that is given twice is refused with its name, whatever its values", () => {
+  for (const given of [
+    ["N=1", "T=1", "N=2"],
+    ["T=1", "N=1", "N=1"],
+  ])
+    expect(() => parametersOf(given, [{ name: "N", type: "number" }])).toThrow(
+      expect.objectContaining({
+        code: "parameters-invalid",
+        field: "parameters.N",
+        message: "N is given twice.",
+      }) as Error,
+    );
+});
+
 test("a number that loses nothing is taken, however it is written", () => {
   for (const text of ["0", "-0", "007", "1.50", ".5", "5.", "1e3", "1E-7", "0.1", "9007199254740994", "1e22", "0.0e5"])
     expect(numberOf(text)).toBe(Number(text));

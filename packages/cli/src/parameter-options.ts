@@ -12,20 +12,25 @@ const NUMBER = /^(-?)(?=\.?\d)(\d*)\.?(\d*)(?:e([+-]?\d+))?$/i;
 
 type Declared = Pick<Parameter, "name" | "type">;
 
-/** The values, as the job declares them; what cannot be one stays a text, which the server refuses by name. */
+/**
+ * The values, as the job declares them; what cannot be one stays a text, which the server refuses by name.
+ * Throws `parameters-invalid` that names the parameter; `invalid-request`.
+ */
 export function parametersOf(
   given: readonly string[],
   declared: readonly Declared[],
 ): Record<string, string | number | boolean> {
-  return Object.fromEntries(
-    given.map((text) => {
-      const at = text.indexOf("=");
-      if (at < 1)
-        throw new JobsError("invalid-request", `--parameter takes NAME=VALUE, not "${text}".`, { field: "parameters" });
-      const name = text.slice(0, at);
-      return [name, valueOf(text.slice(at + 1), declared.find((one) => one.name === name) ?? { name })];
-    }),
-  );
+  const values = new Map<string, string | number | boolean>();
+  for (const text of given) {
+    const at = text.indexOf("=");
+    if (at < 1)
+      throw new JobsError("invalid-request", `--parameter takes NAME=VALUE, not "${text}".`, { field: "parameters" });
+    const name = text.slice(0, at);
+    if (values.has(name))
+      throw new JobsError("parameters-invalid", `${name} is given twice.`, { field: `parameters.${name}` });
+    values.set(name, valueOf(text.slice(at + 1), declared.find((one) => one.name === name) ?? { name }));
+  }
+  return Object.fromEntries(values);
 }
 
 function valueOf(text: string, { name, type }: Partial<Declared>): string | number | boolean {
