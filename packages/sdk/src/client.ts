@@ -198,8 +198,8 @@ export class JobsClient extends WholeClient {
    * policy, each as a whole; what is left out stays as it is. Runs that were accepted keep what held for them. Who changes
    * what was read gives its `updatedAt` as `ifUpdatedAt`, and overwrites nothing that somebody else has said since.
    *
-   * @throws JobsError `invalid-request` that names the field; `job-changed` when it is not as of `ifUpdatedAt` any more; for
-   *   a script what {@link submitJob} throws.
+   * @throws JobsError `invalid-request` that names the field; `job-changed` when it is not as of `ifUpdatedAt` any more;
+   *   `job-unknown` when there is nothing to take away from (`task: null`, `schedules: []`) and nothing is added; for a script what {@link submitJob} throws.
    * @example
    * await client.saveJob("nightly-backup", {
    *   task: { script: "backup /srv", on: "web-1" },

@@ -1,5 +1,5 @@
 /** Somebody who gives a job a task and schedules, saves them anew again and again, and takes them away once all is calm. */
-import { LOST_AFTER_MIN_MS } from "@jobs/core";
+import { JobsError, LOST_AFTER_MIN_MS } from "@jobs/core";
 import type { SimulatedHost } from "../host/host.ts";
 import { scriptOf } from "../host/script-plan.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -128,7 +128,8 @@ export class Planner {
     while (isWanted()) {
       try {
         return await this.#ask("saveJob", input);
-      } catch {
+      } catch (error) {
+        if (error instanceof JobsError && error.code === "job-unknown") return; // there is nothing to take away
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
       }
     }

@@ -88,6 +88,21 @@ test.each([
   expect(server.saved()).toEqual([]);
 });
 
+test("--defaults alone is refused of a job that there is not, and sets a policy back of one that there is", async () => {
+  const unknown = { error: { code: "job-unknown", message: "There is no job." } };
+  await using none = await startContractServer({ answer: () => ({ status: 404, body: unknown }) });
+  const env = { JOBS_URL: none.url, JOBS_TOKEN: none.token };
+  expect(await runCommand(["job", "nihgtly", "--defaults"], { env })).toMatchObject({ exitCode: 66, stdout: "" });
+  expect(none.requests.filter(({ method }) => method === "POST")).toEqual([]);
+  await using server = await startServer();
+  await server.run("--defaults");
+  await server.run("--defaults", "--priority", "7");
+  expect(server.saved()).toEqual([
+    { name: "nightly", policy: {} },
+    { name: "nightly", policy: { priority: 7 } },
+  ]);
+});
+
 test("a job that its server leaves alone says why", async () => {
   await using server = await startServer({ more: { unreadable: "This server cannot tell the times." } });
   expect(await server.run()).toMatchObject({

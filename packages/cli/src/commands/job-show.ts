@@ -56,11 +56,12 @@ async function changed(context: Context, name: string, options: JobOptions): Pro
 
 async function changesOf(context: Context, name: string, options: JobOptions): Promise<JobChanges> {
   const policy = { ...policyOf(options), ...retentionOf(options) };
-  const isPolicySet = options.defaults === true || Object.keys(policy).length > 0;
-  return {
-    ...(isPolicySet ? { policy } : {}),
-    ...(await taskOf(context, name, options)),
-  };
+  const isAnySaid = Object.keys(policy).length > 0;
+  const task = await taskOf(context, name, options);
+  // The defaults alone make no job: it throws where there is none.
+  if (options.defaults === true && !isAnySaid && !task.task)
+    await context.jobs.getJob(name, { signal: context.io.interrupt });
+  return { ...(options.defaults === true || isAnySaid ? { policy } : {}), ...task };
 }
 
 /** With a script a task of its own; without one the task that the job has, with what is said of it. */

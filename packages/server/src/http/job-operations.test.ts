@@ -160,3 +160,22 @@ test("a job is of another set, or made by hand, when nothing else is said of it;
   const nothing = servers.behind.saveJob({ name: JOB }, "bob");
   await expect(nothing).rejects.toMatchObject({ code: "invalid-request", field: "policy" });
 });
+
+test("what only takes away is refused of a job that there is not, and done to one that another server has saved a moment ago", async () => {
+  await using servers = await startServers();
+  const changes = [{ task: null }, { schedules: [] }, { appliedFrom: null }, { task: null, dryRun: true }];
+  const save = (change: object) => servers.behind.saveJob({ name: JOB, ...change }, "bob");
+  for (const change of changes)
+    await expect(save(change)).rejects.toMatchObject({ code: "job-unknown", field: "name" });
+  expect(servers.decided.findDefinition(JOB)).toBeUndefined();
+  await servers.define({ task: taskOf("true") });
+  await save({ schedules: [], task: null });
+  expect(servers.decided.findDefinition(JOB)?.task).toBeUndefined();
+});
+
+test("what is taken away from a job that has only run is not there, which is no error", async () => {
+  await using servers = await startServers();
+  servers.history.add(finishedRun({ job: JOB }), 1);
+  expect(await servers.behind.saveJob({ name: JOB, task: null }, "bob")).toMatchObject({ job: JOB, policy: {} });
+  expect(servers.decided.findDefinition(JOB)).toBeUndefined();
+});

@@ -116,6 +116,8 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
         throw new JobsError("invalid-request", message, { field: "policy" });
       }
       checkSchedules(schedules);
+      const takesAway = policy === undefined && !task && !schedules?.length && !appliedFrom;
+      if (takesAway) await known(name);
       const change = {
         by,
         ...(policy === undefined ? {} : { policy }),
