@@ -3,8 +3,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { HostView, RunHandle } from "@jobs/sdk";
 import { expect, test } from "vitest";
-import { runCli } from "./support/cli.ts";
-import { freshName, startStack, type Stack } from "./support/stack.ts";
+import { runCli, startCli } from "./support/cli.ts";
+import { freshName, startStack, TOKEN, type Stack } from "./support/stack.ts";
 
 const NAMES = ["h1", "h2", "h3", "h4"] as const;
 const LABELS = { h1: { web: "" }, h2: { web: "" }, h3: { web: "" }, h4: { web: "", canary: "" } };
@@ -77,7 +77,7 @@ test("after a failure too many it goes to no other host; again only where it did
   const name = freshName();
   const on = ["--on-all", "web", "--at-once", "1", "--max-failed", "25%"];
   const { stdout, exitCode } = await runCli(stack, "submit", "-n", name, "-c", script(directory), ...on, "--follow");
-  expect([exitCode, stdout]).toEqual([117, ""]);
+  expect([exitCode, stdout]).toEqual([117, expect.stringMatching(/^h1 \| out of \w+\nh2 \| out of \w+\n$/)]);
   const [first] = await client.listRuns({ job: name });
   expect(first).toMatchObject({
     state: "failed",
@@ -102,6 +102,29 @@ test("after a failure too many it goes to no other host; again only where it did
     code: "invalid-request",
     field: "onlyFailed",
   });
+});
+
+test("whoever follows it reads all attempts on every host as they print, each line behind the host's name", async () => {
+  await using stack = await startStack({ agents: NAMES, labels: LABELS });
+  const again = ["--retries", "1", "--backoff", "1ms", "--jitter", "0"];
+  const on = ["--on-all", "web", "--at-once", "2", ...again];
+  const { directory, servers } = stack;
+  // The first two go on once their lines were seen.
+  const failing = `echo try $JOBS_ATTEMPT_NUMBER; until [ -e ${directory}/seen ]; do sleep 0.05; done; printf 'no end'; exit 3`;
+  const env = { JOBS_URL: servers[0]?.url ?? "", JOBS_TOKEN: TOKEN };
+  const args = ["submit", "-n", freshName(), "-c", failing, ...on, "-f"];
+  await using follower = startCli(args, { env, cwd: directory });
+  await follower.lines(2);
+  await writeFile(join(directory, "seen"), "");
+  const { stdout, stderr, exitCode } = await follower.outcome;
+  expect(exitCode).toBe(117);
+  const lines = stdout.trimEnd().split("\n");
+  for (const name of NAMES)
+    expect(lines.filter((line) => line.startsWith(name))).toEqual(
+      ["try 1", "no end", "try 2", "no end"].map((line) => `${name} | ${line}`),
+    );
+  expect(lines).toHaveLength(4 * NAMES.length);
+  for (const name of NAMES) expect(stderr).toContain(`jobs: ${name}: Attempt 2 begins.\n`);
 });
 
 test("only the hosts that failed have a part in the run that repeats it", async () => {

@@ -7,10 +7,13 @@ import pico from "picocolors";
 import type { CliIo, OutputStream } from "./io.ts";
 import { cutTo, widthOf } from "./text-width.ts";
 
-type Colour = "green" | "red" | "yellow" | "cyan" | "dim" | "bold";
+type Colour = "green" | "red" | "yellow" | "cyan" | "blue" | "magenta" | "dim" | "bold";
 
 /** A cell of a table: its text, and its colour on a terminal. */
 export type Cell = string | { readonly text: string; readonly colour: Colour };
+
+/** A host whose lines are printed behind its name: that, and its colour on a terminal. */
+export type HostLabel = Exclude<Cell, string>;
 
 /** Prints for one command. */
 export class Output {
@@ -18,6 +21,8 @@ export class Output {
   readonly #stderr: OutputStream;
   readonly #interrupt: AbortSignal;
   readonly #colours: ReturnType<typeof pico.createColors>;
+  /** While the reader is slow. */
+  #drained: Promise<void> | undefined;
   /** True when programs read the output. */
   readonly isJson: boolean;
 
@@ -39,21 +44,28 @@ export class Output {
     this.#stdout.write(`${JSON.stringify(document)}\n`);
   }
 
-  /** Bytes on stdout, unchanged; waits while the reader is slow. Rejects with the reason of an interrupt. */
+  /** One of many JSON documents, as of a log; waits as {@link bytes} does. */
+  async record(document: unknown): Promise<void> {
+    await this.bytes(Buffer.from(`${JSON.stringify(document)}\n`));
+  }
+
+  /** Lines of a host's log, each behind its name, also where it begins anew with a return; waits as {@link bytes} does. */
+  async hostLines({ text, colour }: HostLabel, lines: readonly string[]): Promise<void> {
+    // What a line leaves switched on, its colour or blinking, ends with it.
+    const name = this.#colours.reset(this.#colours[colour](`${printable(text)} | `));
+    const shown = lines.map((line) => `${name}${line.replaceAll("\r", () => `\r${name}`)}\n`);
+    await this.bytes(Buffer.from(shown.join("")));
+  }
+
+  /**
+   * Bytes on stdout, unchanged; waits while the reader is slow, of several callers one after the other. Rejects with the
+   * reason of an interrupt.
+   */
   async bytes(bytes: Uint8Array): Promise<void> {
+    while (this.#drained !== undefined) await this.#drained;
     if (this.#stdout.write(bytes)) return;
-    const { signal, done } = linked(this.#interrupt);
-    try {
-      await new Promise<void>((resolve, reject) => {
-        this.#stdout.once("drain", resolve);
-        signal.addEventListener("abort", () => {
-          this.#stdout.off("drain", resolve);
-          reject(this.#interrupt.reason);
-        });
-      });
-    } finally {
-      done();
-    }
+    this.#drained = this.#drain().finally(() => (this.#drained = undefined));
+    await this.#drained;
   }
 
   /** One line for people on stderr, beside the output; nothing with `--json`. */
@@ -85,6 +97,22 @@ export class Output {
         return typeof cell === "string" ? shown : this.#colours[cell.colour](shown);
       });
       this.#stdout.write(`${cells.join("  ").trimEnd()}\n`);
+    }
+  }
+
+  /** Waits until the reader has taken what is written. */
+  async #drain(): Promise<void> {
+    const { signal, done } = linked(this.#interrupt);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#stdout.once("drain", resolve);
+        signal.addEventListener("abort", () => {
+          this.#stdout.off("drain", resolve);
+          reject(this.#interrupt.reason);
+        });
+      });
+    } finally {
+      done();
     }
   }
 

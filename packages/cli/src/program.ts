@@ -25,6 +25,7 @@ Server and token: --url and --token, else JOBS_URL and JOBS_TOKEN, else the file
   {"type":"run","run":{…}}                                  at first and at each change of state
   {"type":"log","attempt":n,"offset":n,"sizeBytes":n,"text":"…"}  text in UTF-8; without --json the bytes come unchanged
   {"type":"log-end","lengthBytes":n,"complete":true,…}
+  Of a run on several hosts "log" and "log-end" have "host", too; without --json each line stands behind the host's name.
   Errors are one line on stderr: {"error":{"code","message","field"?,"details"?}}
 
 Exit codes: of "submit --follow" the script's own, 128+n when signal n ended it, 110 cancelled, 111 skipped, 112 lost,

@@ -239,12 +239,12 @@ export class Follow {
 
 /** Where to go on: an offset means something only within the log of its attempt. */
 function logQuery({ nextOffset, attempt }: LogBuffer, from: LogStart | undefined): string {
-  const only = from?.attempt === undefined ? "" : "&only=1";
+  const only = from?.only === true ? "&only=1" : "";
   return `?log=${nextOffset}${attempt === undefined ? "" : `&attempt=${attempt}${only}`}`;
 }
 
 /** True for errors that the next try would meet again. */
-function isFinal(error: JobsError): boolean {
+export function isFinal(error: JobsError): boolean {
   return httpStatusOf(error.code) < 500 || error.code === "config-invalid";
 }
 

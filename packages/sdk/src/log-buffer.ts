@@ -13,10 +13,11 @@ const DRAINED_BYTES = 256 * 1024;
 /** Counted for each frame beside its bytes, so that many tiny ones fill the buffer, too. */
 const FRAME_BYTES = 128;
 
-/** Where a reader begins; of the attempt alone if one is named. */
+/** Where a reader begins; `only`: of that attempt alone, not of those that follow it. */
 export interface LogStart {
   readonly from: number;
   readonly attempt?: number | undefined;
+  readonly only?: boolean;
 }
 
 /** Stands between a socket and a slow reader: keeps order, drops what came before, tells when it is full. One reader. */

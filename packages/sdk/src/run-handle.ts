@@ -5,13 +5,15 @@
  *   result(), listeners of `state`       until the run has ended
  *   settled(), listeners of `settled`    until the run is settled
  */
-import { type Artifact, type JobsError, type RunState, type RunView, type StoredLog } from "@jobs/core";
+import { type Artifact, type RunState, type RunView, type StoredLog } from "@jobs/core";
 import { EventEmitter } from "eventemitter3";
+import { begunHosts } from "./begun-hosts.ts";
 import { call } from "./call.ts";
 import type { Connection } from "./connection.ts";
-import type { Retry } from "./follow.ts";
 import { LogChunker, type LogChunk } from "./log-chunk.ts";
+import type { LogOptions } from "./log-options.ts";
 import { RunArtifact } from "./run-artifact.ts";
+import type { RunEvents } from "./run-events.ts";
 import { RunFollows } from "./run-follows.ts";
 
 /** How a run ended: its view once its state is final. */
@@ -19,28 +21,13 @@ export type RunResult = RunView & {
   readonly state: Extract<RunState, "completed" | "failed" | "cancelled" | "skipped">;
 };
 
-/** What a {@link RunHandle} tells its listeners. */
-export interface RunEvents {
-  /** The run's state has changed. The handle listens until the run has ended. */
-  state: (view: RunView) => void;
-  /** The run has ended and its log and artifacts are all there, or known to be not. */
-  settled: (view: RunView) => void;
-  /** The connection broke; it is tried again by itself. */
-  retry: (retry: Retry) => void;
-  /** Following ended with an error that no further try would heal. */
-  error: (error: JobsError) => void;
-}
-
-/** Where to begin with a log, and when to stop. */
-export interface LogOptions {
-  /** Offset of the first byte, 0 when left out. */
-  readonly from?: number;
-  /** The log of this attempt (from 1) and no other. Left out: of the current one and all that follow it. */
-  readonly attempt?: number | undefined;
-  /** False: stop at the last byte there is now, do not wait for more. True when left out. */
-  readonly live?: boolean;
-  /** Ends the reading; it then rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
+/** The part of a run for several hosts on one of them, a run itself. */
+export interface RunPart {
+  /** The agent's id. */
+  readonly agent: string;
+  /** The agent's name. */
+  readonly name: string;
+  readonly run: RunHandle;
 }
 
 /** Ends a wait; it then rejects with the signal's reason. */
@@ -125,8 +112,8 @@ export class RunHandle {
    * if (!run.log?.complete) console.warn("bytes are missing", run.log?.missing);
    */
   async *logs(options: LogOptions = {}): AsyncGenerator<LogChunk, StoredLog | undefined, void> {
-    const { from = 0, live = true, attempt, signal } = options;
-    const follow = this.#follows.openLog({ from, attempt });
+    const { from = 0, live = true, attempt, fromAttempt, signal } = options;
+    const follow = this.#follows.openLog({ from, attempt: attempt ?? fromAttempt, only: attempt !== undefined });
     const chunker = new LogChunker(from);
     try {
       for (;;) {
@@ -141,6 +128,26 @@ export class RunHandle {
       }
     } finally {
       this.#follows.release(follow);
+    }
+  }
+
+  /**
+   * Of a run for several hosts the part on each, once it has begun there, until the run is settled; of a run for one host none.
+   * Throws as {@link result}.
+   *
+   * @example
+   * for await (const { name, run: part } of run.parts()) void part.result().then(({ sentence }) => console.log(name, sentence));
+   */
+  async *parts({ signal }: WaitOptions = {}): AsyncGenerator<RunPart, void, void> {
+    const connection = this.#connection;
+    const until = (isMet: Waiter["isMet"], by?: AbortSignal): Promise<RunView> => this.#until(isMet, { signal: by });
+    const done = new AbortController();
+    until(() => false, done.signal).catch(() => undefined); // between its waits it goes on listening
+    try {
+      for await (const { run: view, ...host } of begunHosts({ connection, run: this.id, until, signal }))
+        yield { ...host, run: new RunHandle({ connection, view }) };
+    } finally {
+      done.abort();
     }
   }
 

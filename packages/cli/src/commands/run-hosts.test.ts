@@ -18,7 +18,13 @@ const whole = viewOf({
   times,
   hosts,
 });
-const part = viewOf({ run: "partpartpart1234", state: "completed", times, output: { location: "x", artifacts } });
+const part = viewOf({
+  run: "partpartpart1234",
+  state: "completed",
+  attempt: 1,
+  times,
+  output: { location: "x", artifacts },
+});
 
 /** A run on two hosts, of which the second has not begun. */
 function answer({ path }: Request, shown = whole): Answer {
@@ -87,7 +93,16 @@ test.each(COMMANDS)("%s %s takes a host by its name or id, and refuses one that 
     expect(await server.run(...argv, "--host", host)).toMatchObject({ exitCode: 66, stdout: "" });
 });
 
-test("a run on several hosts is followed until its end, without a host", async () => {
+test("a run on several hosts is followed on all of them until its end; from an offset or an attempt on only on one", async () => {
   await using server = await startServer();
-  expect(await server.run("logs", "-f", "nightly")).toMatchObject({ exitCode: 0, stderr: `jobs: ${whole.sentence}\n` });
+  const followed = { exitCode: 0, stdout: "web-1 | log\n", stderr: `jobs: ${whole.sentence}\n` };
+  expect(await server.run("logs", "-f", "nightly")).toMatchObject(followed);
+  for (const option of [
+    ["--from", "1"],
+    ["--attempt", "1"],
+  ])
+    expect(await server.run("logs", "-f", "nightly", ...option)).toMatchObject({
+      exitCode: 64,
+      stderr: expect.stringContaining("--host") as string,
+    });
 });

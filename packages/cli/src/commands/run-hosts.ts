@@ -38,7 +38,7 @@ export async function getMeantPart(
     total === 1
       ? "1 host, which has the log and the files"
       : `${total} hosts, each of which has a log and files of its own`;
-  const message = `Run ${whole.run} is on ${hosts}: say which with --host; jobs hosts ${whole.run} lists ${total === 1 ? "it" : "them"}.`;
+  const message = `Run ${whole.run} is on ${hosts}: say which with --host, or follow all logs with jobs logs -f; jobs hosts ${whole.run} lists ${total === 1 ? "it" : "them"}.`;
   throw new JobsError("invalid-request", message, { field: "host" });
 }
 

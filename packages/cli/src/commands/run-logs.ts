@@ -13,12 +13,12 @@ export interface LogsOptions {
   readonly host?: string;
 }
 
-/** Prints the log of a run: what there is; with `--follow` until its end. */
+/** Prints the log of a run: what there is; with `--follow` until its end, and of one on several hosts those of all. */
 export async function printRunLog(context: Context, meant: string, options: LogsOptions): Promise<void> {
   const from = offsetOf(options.from ?? "0");
   const only = attemptOf(options);
-  // Of one on several hosts it can be followed how they stand.
-  const isWhole = options.follow === true && options.host === undefined;
+  // Of one on several hosts all logs can be followed, each from its beginning.
+  const isWhole = options.follow === true && options.host === undefined && only === undefined && from === 0;
   const meantRun = await (isWhole ? getMeantRun(context, meant) : getMeantPart(context, meant, options));
   const run = await context.jobs.run(meantRun.run, { signal: context.io.interrupt });
   const { output } = context;

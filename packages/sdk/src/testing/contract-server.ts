@@ -23,6 +23,8 @@ export interface FollowSocket {
   readonly from: number | undefined;
   /** The attempt that the offset is of, when the client names one. */
   readonly attempt: number | undefined;
+  /** The log of that attempt alone is asked for. */
+  readonly only: boolean;
   send(frame: ServerFrame): void;
   /** Of the first attempt, unless another one is named. */
   sendLog(offset: number, bytes: Uint8Array, attempt?: number): void;
@@ -119,6 +121,7 @@ function followSocket(request: IncomingMessage, socket: WebSocket): FollowSocket
     run: url.pathname.split("/")[3] ?? "",
     from: from === null ? undefined : Number(from),
     attempt: of === null ? undefined : Number(of),
+    only: url.searchParams.has("only"),
     send: (frame) => socket.send(JSON.stringify(frame)),
     sendLog: (offset, bytes, attempt = 1) => socket.send(encodeLogFrame({ attempt, offset, bytes })),
     sendBytes: (frame) => socket.send(frame),
