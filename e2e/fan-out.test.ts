@@ -1,7 +1,7 @@
 /** One run on all hosts that match. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { HostView, RunHandle } from "@jobs/sdk";
+import type { HostView, RunHandle, RunView } from "@jobs/sdk";
 import { expect, test } from "vitest";
 import { runCli, startCli } from "./support/cli.ts";
 import { freshName, startStack, TOKEN, type Stack } from "./support/stack.ts";
@@ -138,6 +138,10 @@ test("only the hosts that failed have a part in the run that repeats it", async 
   const [repeated] = await client.listRuns({ job: run.job });
   expect(repeated).toMatchObject({ hosts: { total: 1, completed: 1 } });
   expect(statesOf(await client.listHosts(repeated!.run))).toEqual([["h1", "completed"]]);
+  const limited = await runCli(stack, "--json", "rerun", run.id, "--failed-hosts", "--at-once", "50%");
+  const { run: asked } = JSON.parse(limited.stdout) as { run: RunView };
+  expect(asked.target).toEqual({ all: "web", atOnce: "50%" });
+  expect(await (await client.run(asked.run)).result()).toMatchObject({ hosts: { total: 1, completed: 1 } });
   // That one again, as it was.
   const third = await client.rerunRun(repeated!.run);
   expect(await third.result()).toMatchObject({ hosts: { total: 1, completed: 1 } });

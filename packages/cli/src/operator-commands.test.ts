@@ -95,6 +95,19 @@ test("rerun prints the new run's id, and sends only what is to change, with a ke
   ]);
 });
 
+test("rerun takes other limits for the same hosts, or another target with its own", async () => {
+  await using server = await startServer();
+  const key = expect.any(String) as string;
+  for (const [args, sent] of [
+    [["--failed-hosts", "--at-once", "10%"], { onlyFailed: true, atOnce: "10%" }],
+    [["--max-failed", "3"], { maxFailed: 3 }],
+    [["--on-all", "db", "--at-once", "2"], { on: { all: "db", atOnce: 2 } }],
+  ] as const) {
+    expect(await runCommand(["rerun", held.run, ...args], server)).toMatchObject({ exitCode: 0 });
+    expect(server.posted()).toEqual([`/v1/runs/${held.run}/rerun`, { ...sent, key }]);
+  }
+});
+
 test("rerun takes another script, environment and interpreter", async () => {
   await using server = await startServer();
   const rerun = async (args: readonly string[], stdin?: string): Promise<unknown> => {

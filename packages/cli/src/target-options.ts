@@ -37,8 +37,15 @@ export function targetOf(options: TargetOptions): Pick<SubmitInput, "on"> {
     throw wrong("--at-once and --max-failed go with --on-all.");
   if (onAny !== undefined) return { on: { any: onAny, ...given({ prefer: madeOf(prefer, (all) => [...all]) }) } };
   if (onAll === undefined) return given({ on });
-  const rolling = given({ atOnce: madeOf(atOnce, shareOf), maxFailed: madeOf(maxFailed, shareOf) });
-  return { on: { all: onAll, ...rolling } };
+  return { on: { all: onAll, ...limitsOf(options) } };
+}
+
+/** How a run goes to all hosts that match. */
+export function limitsOf({ atOnce, maxFailed }: TargetOptions): {
+  atOnce?: number | string;
+  maxFailed?: number | string;
+} {
+  return given({ atOnce: madeOf(atOnce, shareOf), maxFailed: madeOf(maxFailed, shareOf) });
 }
 
 /** A number of hosts, or what the server checks: a percentage. */

@@ -1,9 +1,10 @@
+import type { RerunChanges } from "@jobs/sdk";
 import { contentOf, scriptOf, type ContentOptions } from "../content-options.ts";
 import type { Context } from "../context.ts";
 import { getMeantRun } from "../find-run.ts";
 import { given } from "../given.ts";
 import { policyOf, type PolicyOptions } from "../policy-options.ts";
-import { targetOf, type TargetOptions } from "../target-options.ts";
+import { limitsOf, targetOf, type TargetOptions } from "../target-options.ts";
 import { whenOf, type WhenOptions } from "../when-options.ts";
 import { printSubmitted } from "./run-submit.ts";
 
@@ -25,9 +26,15 @@ export async function rerunRun(context: Context, meant: string, options: RerunOp
   const changes = {
     ...given({ onlyFailed: options.failedHosts, script, key, hold }),
     ...contentOf(options),
-    ...targetOf(options),
+    ...whereOf(options),
     ...whenOf(options, Date.now()),
     ...policyOf(options),
   };
   return printSubmitted(context, await jobs.rerunRun(run, changes, { signal: io.interrupt }), options);
+}
+
+/** Without another target the limits are those of the hosts that the run was for. */
+function whereOf(options: TargetOptions): Partial<Pick<RerunChanges, "on" | "atOnce" | "maxFailed">> {
+  const { atOnce: _, maxFailed: __, ...elsewhere } = options;
+  return options.onAll === undefined ? { ...targetOf(elsewhere), ...limitsOf(options) } : targetOf(options);
 }

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { Artifact } from "../domain/artifact.ts";
+import { shareSchema } from "../domain/fan-out.ts";
 import { RunId } from "../domain/ids.ts";
 import { JobName } from "../domain/job-name.ts";
 import { Pause } from "../domain/job.ts";
@@ -133,6 +134,9 @@ export const operations = {
       script: Content.script.optional(),
       /** Only on the hosts that did not complete it; of a run on all hosts that match. */
       onlyFailed: z.boolean().optional(),
+      /** Another limit of a run on all hosts that match, which goes to the same ones again: see `on`. */
+      atOnce: shareSchema("atOnce", 1).optional(),
+      maxFailed: shareSchema("maxFailed", 0).optional(),
       ...Asked,
     }),
     output: Submitted,

@@ -31,6 +31,27 @@ test("a run for some of the hosts that match is repeated on these, before it has
   });
 });
 
+test("a run on all hosts that match is repeated with other limits, one or both, on the same hosts", async () => {
+  const narrowed = { target: { ...all, maxFailed: "5%" }, fanOut: { agents: ["a2"], isNarrowed: true } };
+  const again = (changes: Changes) => whereOf(narrowed, changes);
+  const on = { all: "web", atOnce: 2, maxFailed: "5%" };
+  expect(await again({ atOnce: "50%" })).toEqual({ on: { ...on, atOnce: "50%" }, only: ["a2"] });
+  expect(await again({ maxFailed: 0 })).toEqual({ on: { ...on, maxFailed: 0 }, only: ["a2"] });
+  expect(await again({ atOnce: 1, maxFailed: 9 })).toEqual({
+    on: { all: "web", atOnce: 1, maxFailed: 9 },
+    only: ["a2"],
+  });
+});
+
+test.each<[string, Partial<Run>, Changes]>([
+  ["atOnce", { target: { kind: "agent", agent: "a1", name: "web-1" } }, { atOnce: 1 }],
+  ["maxFailed", { target: { kind: "any", labels: "web" } }, { maxFailed: 1 }],
+  ["atOnce", { target: all }, { on: { all: "db" }, atOnce: 1 }],
+  ["maxFailed", { target: all }, { on: "web-1", maxFailed: 1 }],
+])("%s is refused where the run that is repeated has none, or another target is given", async (field, run, changes) => {
+  await expect(whereOf(run, changes)).rejects.toMatchObject({ code: "invalid-request", field });
+});
+
 test("a run is repeated with the policy that it was accepted with, also when it would be refused by now", async () => {
   const retry = { count: 1, on: { signals: ["SIGKIL"] }, another: true };
   const run = sampleRun({ payload: { form: "plain", sha256: "00", sizeBytes: body.length, body }, retry });
