@@ -61,16 +61,21 @@ async function startRun(total: number, atOnce: number, onPart: (socket: FollowSo
       onPart(socket, host);
     },
   });
+  /** The host's part has ended, and perhaps with it the run. */
+  const settle = (host: number): void => {
+    ended.add(host);
+    for (const follower of followers) tell(follower);
+  };
   const end = (socket: FollowSocket, log: { lengthBytes: number; complete: boolean }): void => {
     const host = Number(socket.run.slice(-8));
     ended.add(host);
     socket.send({ type: "log-end", ...log });
     socket.send({ type: "run", run: part(host) });
     socket.close(1000);
-    for (const follower of followers) tell(follower);
+    settle(host);
   };
   const env = { JOBS_URL: server.url, JOBS_TOKEN: server.token };
-  return Object.assign(server, { env, end, mostAtOnce: () => most });
+  return Object.assign(server, { env, end, settle, followers, mostAtOnce: () => most });
 }
 
 const whole = (text: string) => ({ lengthBytes: Buffer.byteLength(text), complete: true });
@@ -93,7 +98,7 @@ test.each([
     const done = await runCommand(argv, server);
     const lines = [0, 1, 2].flatMap((host) => [`web-${host} | one of ${host}`, `web-${host} | two é`]);
     expect(done.stdout).toBe(`${lines.join("\n")}\n`);
-    expect(done.stderr).toContain("jobs: Ended.\n");
+    expect(done.stderr).toContain("jobs: Ended.\n  which hosts: jobs hosts wholewhole123456\n");
     expect(done.exitCode).toBe(argv[0] === "logs" ? 0 : 117);
   },
 );
@@ -141,10 +146,13 @@ test("attempts, lost bytes and an incomplete log are said of their host", async 
     expect(done.stderr).toContain(`jobs: web-0: ${note}\n`);
 });
 
-test("with --json each piece and end of a log names its host", async () => {
+test("with --json each piece and end of a log names its host; how the run ended comes behind them", async () => {
   await using server = await startRun(1, 1, (socket) => {
-    socket.sendLog(0, Buffer.from("no end"));
-    server.end(socket, whole("no end"));
+    server.settle(0);
+    void Promise.all(server.followers.map(({ closed }) => closed)).then(() => {
+      socket.sendLog(0, Buffer.from("no end"));
+      server.end(socket, whole("no end"));
+    });
   });
   const { stdout } = await runCommand(["logs", "wholewhole123456", "-f", "--json"], server);
   const lines = stdout
@@ -152,7 +160,12 @@ test("with --json each piece and end of a log names its host", async () => {
     .split("\n")
     .map((line) => JSON.parse(line) as object);
   expect(lines).toContainEqual({ type: "log", host: "web-0", attempt: 1, offset: 0, sizeBytes: 6, text: "no end" });
-  expect(lines).toContainEqual({ type: "log-end", host: "web-0", lengthBytes: 6, complete: true });
+  // How the whole ended comes last: it has no log of its own.
+  expect(lines.slice(-3)).toMatchObject([
+    { type: "log-end", host: "web-0", lengthBytes: 6, complete: true },
+    { type: "run", run: { state: "failed" } },
+    { type: "log-end", lengthBytes: 0, complete: true },
+  ]);
 });
 
 test("of very many hosts all lines come, over a bounded number of sockets, and few lists", async () => {

@@ -1,7 +1,7 @@
 import type { RunHandle, RunResult, RunView } from "@jobs/sdk";
 import type { Context } from "./context.ts";
 import { printHosts } from "./follow-hosts.ts";
-import { LogPrinter, printAll } from "./log-printer.ts";
+import { LogPrinter, printChunks } from "./log-printer.ts";
 import type { Output } from "./output.ts";
 
 /** What to show of a log. */
@@ -23,12 +23,17 @@ export async function printLog(context: Context, run: RunHandle, options: Follow
   const { from, live, only } = options;
   const printer = new LogPrinter(output, { from });
   run.on("retry", ({ error }) => printer.noteBreak(error));
-  if (live) run.on("state", (view) => printState(output, view));
+  const ends: RunView[] = [];
+  // Each host has its own log: how the whole ended is said behind all of them.
+  const isEndOfAll = ({ hosts, times }: RunView): boolean => hosts !== undefined && times.endedAt !== undefined;
+  if (live) run.on("state", (view) => (isEndOfAll(view) ? void ends.push(view) : printState(output, view)));
   const stop = new AbortController();
   const signal = AbortSignal.any([io.interrupt, stop.signal]);
   try {
     const hosts = live && only === undefined ? printHosts(output, run, signal) : undefined;
-    await Promise.all([printAll(printer, run.logs({ from, live, attempt: only, signal })), hosts]);
+    const [log] = await Promise.all([printChunks(printer, run.logs({ from, live, attempt: only, signal })), hosts]);
+    for (const view of ends) printState(output, view);
+    await printer.end(log);
   } catch (error) {
     if (io.interrupt.aborted) sayHowToComeBack(output, run, { from: printer.reached, only });
     throw error;
@@ -50,7 +55,13 @@ export async function printToEnd(context: Context, run: RunHandle, from: number)
 /** Prints where a run stands: beside a log that is being followed. */
 export function printState(output: Output, view: RunView): void {
   if (output.isJson) output.json({ type: "run", run: view });
-  else output.note(`jobs: ${view.sentence}`);
+  else sayState(output, view);
+}
+
+/** The same for people alone. */
+export function sayState(output: Output, { run, sentence, reason }: RunView): void {
+  output.note(`jobs: ${sentence}`);
+  if (reason === "hosts-failed") output.note(`  which hosts: jobs hosts ${run}`);
 }
 
 function sayHowToComeBack(output: Output, run: RunHandle, { from, only }: Omit<FollowOptions, "live">): void {

@@ -80,9 +80,12 @@ export class LogPrinter {
   }
 }
 
-/** Prints a log to its end. */
-export async function printAll(printer: LogPrinter, chunks: ReturnType<RunHandle["logs"]>): Promise<void> {
+/** Prints the chunks of a log to its end; gives how it ended. */
+export async function printChunks(
+  printer: LogPrinter,
+  chunks: ReturnType<RunHandle["logs"]>,
+): Promise<StoredLog | undefined> {
   let next = await chunks.next();
   for (; next.done !== true; next = await chunks.next()) await printer.print(next.value);
-  await printer.end(next.value);
+  return next.value;
 }

@@ -2,7 +2,7 @@ import { JobsError } from "@jobs/core";
 import type { RunView } from "@jobs/sdk";
 import type { Context } from "../context.ts";
 import { getMeantRun } from "../find-run.ts";
-import { printLog, printState, printToEnd } from "../follow-run.ts";
+import { printLog, printState, printToEnd, sayState } from "../follow-run.ts";
 import { getMeantPart } from "./run-hosts.ts";
 
 /** Options of `jobs logs`. */
@@ -28,7 +28,7 @@ export async function printRunLog(context: Context, meant: string, options: Logs
   if (only !== undefined) return printLog(context, run, { from, live: options.follow === true, only });
   if (options.follow === true) await printToEnd(context, run, from);
   else await printLog(context, run, { from, live: false });
-  if (hadEnded) output.note(`jobs: ${run.view.sentence}`);
+  if (hadEnded) sayState(output, run.view);
   else if (options.follow !== true) output.note(`jobs: That is all so far; follow it: jobs logs -f ${run.id}`);
 }
 
