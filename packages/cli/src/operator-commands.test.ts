@@ -129,6 +129,8 @@ test("rerun refuses two scripts, one that is not there and what is no environmen
     [["-c", "true", "--script", "-"], 64],
     [["--script", "/nowhere/x.sh"], 64],
     [["-e", "A"], 64],
+    [["--prefer", "zone=eu"], 64],
+    [["--on", "web-1", "--at-once", "1"], 64],
   ] as const)
     expect(await runCommand(["rerun", held.run, ...args], server)).toMatchObject({ exitCode });
   expect(server.posted()).toBeUndefined();

@@ -304,6 +304,12 @@ test("without a command it gives the help, and says what is missing", async () =
   expect(stderr).toMatch(/^Usage: jobs[^]*\njobs: No command is given; see jobs --help \(invalid-request\)\n$/);
 });
 
+test("what is wrong with a command line is one sentence", async () => {
+  const { exitCode, stderr } = await runCommand(["list", "extra"]);
+  expect(exitCode).toBe(64);
+  expect(stderr).toContain("Expected 0 arguments but got 1; see jobs --help (invalid-request)\n");
+});
+
 test("help and version succeed", async () => {
   expect(await runCommand(["--help"])).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("Exit codes") });
   expect(await runCommand(["--version"])).toMatchObject({ exitCode: 0, stdout: `${packageJson.version}\n` });

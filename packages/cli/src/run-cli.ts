@@ -28,7 +28,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<number
 async function report(error: unknown, output: Output): Promise<number> {
   const { exitCodeOf, JobsError, toJobsError } = await import("@jobs/core");
   if (error instanceof CommanderError) {
-    const why = error.code === "commander.help" ? "No command is given" : error.message.replace(/^error: /, "");
+    const why = error.code === "commander.help" ? "No command is given" : error.message.replace(/^error: |\.$/g, "");
     const message = `${why}; see jobs --help`;
     const field = fieldOf(message);
     output.error(new JobsError("invalid-request", message, field === undefined ? {} : { field }));

@@ -71,6 +71,7 @@ test.each(COMMANDS)("%s %s of a run on several hosts says how to ask for one of 
   expect(done).toMatchObject({ exitCode: 64, stdout: "" });
   expect(done.stderr).toContain(`jobs hosts ${whole.run}`);
   expect(done.stderr).toContain("--host");
+  expect(done.stderr.includes("print all logs with -f alone")).toBe(argv[0] === "logs");
   const { error } = JSON.parse((await server.run(...argv, "--json")).stderr) as { error: object };
   expect(error).toMatchObject({ code: "invalid-request", field: "host" });
 });
@@ -78,7 +79,7 @@ test.each(COMMANDS)("%s %s of a run on several hosts says how to ask for one of 
 test("of a run on a single host its log is asked for on that one", async () => {
   await using server = await startServer(viewOf({ ...whole, hosts: { ...hosts, total: 1, notStarted: 0 } }));
   const { stderr } = await server.run("logs", "nightly");
-  expect(stderr).toContain("is on 1 host, which has the log and the files: say which with --host");
+  expect(stderr).toContain("is on 1 host, which has the log and the files: say which with --host,");
   expect(stderr).toContain(" lists it.");
 });
 

@@ -23,12 +23,12 @@ export async function listHosts(context: Context, meant: string): Promise<void> 
 
 /**
  * The run that has a log and files: that which a user means, or its part on a host. Throws `invalid-request` for one on
- * several hosts of which none is named.
+ * several hosts of which none is named; `otherwise`: what else can be done then.
  */
 export async function getMeantPart(
   context: Context,
   meant: string,
-  { host }: { readonly host?: string },
+  { host, otherwise = "" }: { readonly host?: string; readonly otherwise?: string },
 ): Promise<RunView> {
   const whole = await getMeantRun(context, meant);
   if (host !== undefined) return await getPart(context, whole, host);
@@ -38,7 +38,7 @@ export async function getMeantPart(
     total === 1
       ? "1 host, which has the log and the files"
       : `${total} hosts, each of which has a log and files of its own`;
-  const message = `Run ${whole.run} is on ${hosts}: say which with --host, or follow all logs with jobs logs -f; jobs hosts ${whole.run} lists ${total === 1 ? "it" : "them"}.`;
+  const message = `Run ${whole.run} is on ${hosts}: say which with --host${otherwise}; jobs hosts ${whole.run} lists ${total === 1 ? "it" : "them"}.`;
   throw new JobsError("invalid-request", message, { field: "host" });
 }
 

@@ -18,8 +18,11 @@ export async function printRunLog(context: Context, meant: string, options: Logs
   const from = offsetOf(options.from ?? "0");
   const only = attemptOf(options);
   // Of one on several hosts all logs can be followed, each from its beginning.
+  const otherwise = ", or print all logs with -f alone";
   const isWhole = options.follow === true && options.host === undefined && only === undefined && from === 0;
-  const meantRun = await (isWhole ? getMeantRun(context, meant) : getMeantPart(context, meant, options));
+  const meantRun = await (isWhole
+    ? getMeantRun(context, meant)
+    : getMeantPart(context, meant, { ...options, otherwise }));
   const run = await context.jobs.run(meantRun.run, { signal: context.io.interrupt });
   const { output } = context;
   const hadEnded = run.view.times.endedAt !== undefined;

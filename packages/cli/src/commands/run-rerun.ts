@@ -35,6 +35,7 @@ export async function rerunRun(context: Context, meant: string, options: RerunOp
 
 /** Without another target the limits are those of the hosts that the run was for. */
 function whereOf(options: TargetOptions): Partial<Pick<RerunChanges, "on" | "atOnce" | "maxFailed">> {
-  const { atOnce: _, maxFailed: __, ...elsewhere } = options;
-  return options.onAll === undefined ? { ...targetOf(elsewhere), ...limitsOf(options) } : targetOf(options);
+  const { on, onAny, onAll, atOnce: _, maxFailed: __, ...others } = options;
+  const isElsewhere = [on, onAny, onAll].some((one) => one !== undefined);
+  return isElsewhere ? targetOf(options) : { ...targetOf(others), ...limitsOf(options) };
 }
