@@ -163,16 +163,21 @@ test("a cancel ends it on every host, and goes to no other", async () => {
   expect(result.sentence).toBe("Cancelled: tester asked to cancel it. Of 4 hosts: 3 cancelled, 1 not begun.");
 });
 
-test("the deciding server is killed while it goes on: no host is left out, none has it twice", async () => {
+test("the deciding server is killed while it goes on: no host is left out, none has it twice, and who follows sees all", async () => {
   await using stack = await startStack({ agents: NAMES, labels: LABELS, servers: 2, isCluster: false });
   const { directory } = stack;
   const client = stack.clientOf(stack.servers[1]!);
-  const slow = `echo start-$(cat /proc/sys/kernel/random/uuid) >> ${directory}/starts; sleep 1`;
+  const slow = `echo start-$(cat /proc/sys/kernel/random/uuid) | tee -a ${directory}/starts; sleep 1`;
   const run = await client.submitJob({ name: freshName(), script: slow, on: { all: "web", atOnce: 1 } });
+  const env = { JOBS_URL: stack.servers[1]!.url, JOBS_TOKEN: TOKEN };
+  await using follower = startCli(["logs", "-f", run.id], { env, cwd: directory });
   await expect.poll(async () => (await client.getRun(run.id)).hosts?.completed, { timeout: 10_000 }).toBe(1);
   await stack.servers[0]!.stop();
   expect(await run.result()).toMatchObject({ state: "completed", hosts: { completed: 4 } });
-  expect((await readFile(join(directory, "starts"), "utf8")).trim().split("\n")).toHaveLength(4);
+  const starts = (await readFile(join(directory, "starts"), "utf8")).trim().split("\n");
+  expect(starts).toHaveLength(4);
+  const { stdout } = await follower.outcome;
+  expect(stdout).toBe(starts.map((start, at) => `${NAMES[at]} | ${start}\n`).join(""));
 }, 60_000);
 
 test("what is wrong with a run for several hosts is refused", async () => {
