@@ -80,3 +80,22 @@ test("bytes wait for a slow reader, and an interrupt ends the wait", async () =>
   interrupt.abort(new Error("enough"));
   await expect(second).rejects.toThrow("enough");
 });
+
+test("while the reader is slow nothing more is written, however many print: one waits for it, the others for that one", async () => {
+  const { output, stdout } = outputTo({});
+  const listeners = stdout.listenerCount("drain");
+  const first = output.bytes(Buffer.alloc(stdout.writableHighWaterMark * 4));
+  const held = stdout.writableLength + stdout.readableLength;
+  const label = { text: "web-1", colour: "cyan" } as const;
+  const others = Array.from({ length: 20 }, (_, n) =>
+    n % 2 === 0 ? output.record(n) : output.hostLines(label, [String(n)]),
+  );
+  expect(stdout.listenerCount("drain")).toBe(listeners + 1);
+  await new Promise(setImmediate);
+  expect(stdout.writableLength + stdout.readableLength).toBe(held);
+  let text = "";
+  stdout.on("data", (part: Buffer) => (text += part.toString()));
+  await Promise.all([first, ...others]);
+  const lines = Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? `${n}\n` : `web-1 | ${n}\n`));
+  expect(text.replaceAll("\0", "")).toBe(lines.join(""));
+});
