@@ -14,6 +14,15 @@ test("a script that the shell cannot read is refused in the shell's own words, a
   await expect(syntax.check("echo ok again", "sh")).resolves.toBeUndefined();
 });
 
+test("of a script with the line ends of Windows that the shell cannot read they are named, of another one not", async () => {
+  await using checker = new ShellChecker();
+  const syntax = new ShellSyntax(checker);
+  const script = "if true; then\n  echo ok\nfi\n";
+  const advice = /lines end in CR LF.*: save it with LF\.$/;
+  await expect(syntax.check(script.replaceAll("\n", "\r\n"), "bash")).rejects.toThrow(advice);
+  await expect(syntax.check("if true; then\n", "bash")).rejects.toThrow(/unexpected end of file$/);
+});
+
 test("scripts checked at the same time get each their own answer", async () => {
   await using checker = new ShellChecker();
   const syntax = new ShellSyntax(checker);

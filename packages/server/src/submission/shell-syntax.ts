@@ -7,6 +7,8 @@ const SHELLS: ReadonlySet<string> = new Set(["bash", "sh", "dash"]);
 /** Texts that passed are remembered, this many; a long one by its hash. */
 const REMEMBERED = 10_000;
 const SHORT_LENGTH = 1_000;
+/** A shell takes the CR for a part of the last word, `then` for another word, and speaks of the end of the file. */
+const LINE_END_ADVICE = ". Its lines end in CR LF, as on Windows, which may be why: save it with LF.";
 
 /** Checks shell scripts as `bash -n` does, each text once. Where this host has no such shell, nothing is checked. */
 export class ShellSyntax {
@@ -19,7 +21,7 @@ export class ShellSyntax {
     this.#checker = checker;
   }
 
-  /** Throws `script-syntax` with the shell's own message. */
+  /** Throws `script-syntax` with the shell's own message, and what to do about line ends of Windows. */
   async check(script: string, program: string): Promise<void> {
     const shell = basename(program);
     if (!SHELLS.has(shell)) return;
@@ -29,8 +31,10 @@ export class ShellSyntax {
     const checking = this.#underWay.get(key) ?? this.#checker.findFault(script, shell);
     this.#underWay.set(key, checking);
     const fault = await checking.finally(() => this.#underWay.delete(key));
-    if (fault !== undefined)
-      throw new JobsError("script-syntax", `${shell} cannot read the script: ${fault}`, { field: "script" });
+    if (fault !== undefined) {
+      const advice = script.includes("\r\n") ? LINE_END_ADVICE : "";
+      throw new JobsError("script-syntax", `${shell} cannot read the script: ${fault}${advice}`, { field: "script" });
+    }
     if (this.#passed.size >= REMEMBERED) this.#passed.clear();
     this.#passed.add(key);
   }
