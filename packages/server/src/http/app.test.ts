@@ -83,6 +83,14 @@ test("a JSON object is taken whatever the client calls it", async () => {
   expect(await post("/v1/resume", new TextEncoder().encode("{}"))).toMatchObject({ status: 200 }); // of no type
 });
 
+test.each(['{"note":"x","__proto__":{}}', '{"note":{"constructor":{"prototype":1}}}'])(
+  "a body with a field that no object may have is refused by its name: %s",
+  async (body) => {
+    const answer = await post("/v1/pause", body);
+    expect(answer).toMatchObject({ status: 400, code: "invalid-request", field: "__proto__" });
+  },
+);
+
 test("of several fields that are not known only the first is named", async () => {
   const wrong = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`field${index}`, 1]));
   const answer = await post("/v1/pause", JSON.stringify(wrong));

@@ -10,7 +10,7 @@ import Fastify, {
 import type { Logger } from "pino";
 import type { Metrics } from "../metrics/metrics.ts";
 import type { Auth } from "./auth.ts";
-import { errorOfRequest, refuseUnreadable } from "./faults.ts";
+import { errorOfBody, errorOfRequest, refuseUnreadable } from "./faults.ts";
 import type { OperationsOptions } from "./handlers.ts";
 import type { Health } from "./health.ts";
 import { answerBeforeClose } from "./in-flight.ts";
@@ -72,7 +72,7 @@ export function createApp(options: AppOptions): FastifyInstance {
     if (body === "" && isBodyOptional === true) return done(null, undefined); // some clients name a type and send nothing
     void parseJson(request, body, (error, parsed) => {
       if (error === null && isObject(parsed)) done(null, parsed);
-      else done(new JobsError("body-not-json", "The body is not JSON: send one JSON object.", { cause: error }));
+      else done(errorOfBody(body, error));
     });
   });
   app.setErrorHandler(answerError);

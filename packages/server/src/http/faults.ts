@@ -19,6 +19,23 @@ const MESSAGES: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: "The request did not come in time.",
 };
 
+/** What is wrong with a body: `cause`, if Fastify did not parse it; else it is JSON, and no object. */
+export function errorOfBody(body: string, cause: Error | null): JobsError {
+  if (cause === null || !isJson(body))
+    return new JobsError("body-not-json", "The body is not JSON: send one JSON object.", { cause });
+  const message = "No field may be called `__proto__`, nor `prototype` in one that is called `constructor`.";
+  return new JobsError("invalid-request", message, { field: "__proto__", cause });
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Any error that a request met; `isBulk`: it was one of many submissions. */
 export function errorOfRequest(thrown: unknown, isBulk: boolean): JobsError {
   if (thrown instanceof JobsError) return thrown;
