@@ -199,6 +199,23 @@ test("what ends a pause of all jobs, or a drain, is audited", async () => {
   expect([next.jobs.settings.settings.paused, next.agents.findRecord("alpha")?.drain]).toEqual([undefined, undefined]);
 });
 
+test("a pause of all jobs, or of one, that is given another note takes it, and both are audited", async () => {
+  await using servers = await startTakeOver();
+  const { commands, died, next, entries } = servers;
+  const settings = { v: 1, paused: { at: "2026-03-01T11:00:00.000Z", by: "ada", note: "upgrade" } } as const;
+  await died.store.writeSettings(settings, 0);
+  next.jobs.applySettings(settings, 1);
+  await commands.define("nightly", { by: "ada", pause: { note: "upgrade" } });
+  await commands.pauseAll("bob", "disk");
+  await commands.define("nightly", { by: "bob", pause: { note: "disk" } });
+  expect(next.jobs.settings.settings.paused).toEqual({ at: AT, by: "bob", note: "disk" });
+  expect(await entries()).toMatchObject([
+    { by: "bob", action: "pause", note: "disk" },
+    { by: "bob", action: "pause-all", note: "disk" },
+    { by: "ada", action: "pause", note: "upgrade" },
+  ]);
+});
+
 test("the deletion of a history by a server that died before it was audited gets its one entry, asked for again or not", async () => {
   await using servers = await startTakeOver();
   const { commands, died, next, link, entries } = servers;

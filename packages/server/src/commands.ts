@@ -261,9 +261,8 @@ function resumed(before: Settings, said: Pause): Settings {
 }
 
 function paused(before: Settings, { by, note }: { by: string; note?: string | undefined }, at: string): Settings {
-  return before.paused === undefined
-    ? { ...before, paused: { at, by, ...(note === undefined ? {} : { note }) } }
-    : before;
+  const isSaid = before.paused !== undefined && (note === undefined || note === before.paused.note);
+  return isSaid ? before : { ...before, paused: { at, by, ...noteOf(note) } };
 }
 
 function decidedOf({ run, sequence, isNew }: CommandAnswer): Decided {

@@ -22,7 +22,7 @@ test("a pause, a resume and a policy are changes of one definition; what is so a
       updatedBy: "bob",
     },
   });
-  expect(define({ pause: {} }, 5)).toEqual({ kind: "nothing" });
+  for (const pause of [{}, { note: "upgrade" }]) expect(define({ pause }, 5)).toEqual({ kind: "nothing" });
   expect(define({ policy: { overlap: "queue" } })).toMatchObject({
     definition: { policy: { overlap: "queue" }, paused: { at: NOW } },
   });
@@ -30,6 +30,14 @@ test("a pause, a resume and a policy are changes of one definition; what is so a
   const resumed = define({ resume: true }, 7);
   expect(resumed).toMatchObject({ definition: { policy: { overlap: "queue" }, updatedAt: after(7) } });
   expect(view.definition?.paused).toBeUndefined();
+});
+
+test("a pause of what is paused takes another note, with who gave it and when", () => {
+  const first = decideDefine(viewOf(), { by: "bob", pause: { note: "upgrade" } }, contextOf());
+  if (first.kind !== "define") throw new Error("it was not paused");
+  const view = { ...viewOf(), definition: first.definition };
+  const again = decideDefine(view, { by: "ada", pause: { note: "disk" } }, contextOf([], { now: after(5) }));
+  expect(again).toMatchObject({ kind: "define", definition: { paused: { at: after(5), by: "ada", note: "disk" } } });
 });
 
 test("a change of what was read is refused once somebody else has changed that, unless it is so already", () => {

@@ -154,8 +154,10 @@ function startsOf(schedule: StoredSchedule): string {
   return JSON.stringify([instantsOf(schedule), schedule.jitterMs]);
 }
 
+/** As it is when it is so already, and no other note is given. */
 function pauseOf(before: Pause | undefined, { pause, resume, by }: DefinitionChange, now: string): Pause | undefined {
   if (resume === true) return undefined;
-  if (pause === undefined || before !== undefined) return before;
+  if (pause === undefined) return before;
+  if (before !== undefined && (pause.note === undefined || pause.note === before.note)) return before;
   return { at: now, by, ...(pause.note === undefined ? {} : { note: pause.note }) };
 }
