@@ -58,3 +58,19 @@ test("of a new job the script is shown as it is, and nothing that was before it"
     "",
   ]);
 });
+
+test("what could not be done is not counted as done", async () => {
+  const refused = { code: "job-busy", message: "A run of it lives.", field: "name" };
+  await using server = await startContractServer({
+    answer(request) {
+      if (request.method === "DELETE") return { status: 409, body: { error: refused } };
+      if (request.path !== "/v1/jobs") return answer(request);
+      return { body: { jobs: [{ job: "old", schedules: 0, next: [], liveRuns: 1 }] } };
+    },
+  });
+  const env = { JOBS_URL: server.url, JOBS_TOKEN: server.token };
+  const stdin = 'jobs:\n  a:\n    task: { script: "echo a" }\n';
+  const { stdout, stderr, exitCode } = await runCommand(["apply", "-f", "-", "--prune"], { env, stdin });
+  expect({ exitCode, stderr }).toEqual({ exitCode: 75, stderr: "old: A run of it lives. (job-busy)\n" });
+  expect(stdout.trimEnd().split("\n").at(-1)).toBe("1 added, 0 changed, 0 unchanged, 0 pruned, 1 failed.");
+});

@@ -27,12 +27,13 @@ export async function applyFile(context: Context, options: ApplyOptions): Promis
   const { dryRun, prune } = options;
   const file = await readJobsFile(options.file, io).catch((error: unknown) => tellAll(output, error));
   const set = options.set ?? file.set ?? DEFAULT_SET;
-  const onPlan = (plan: readonly JobDifference[]): void => void (output.isJson || print(context, plan, options));
+  const onPlan = (plan: readonly JobDifference[]): void => void (output.isJson || print(output, plan));
   const call = { set, dryRun, prune, onPlan, signal: io.interrupt };
   const done = await client
     .applyJobs(file.jobs, call)
     .catch((error: unknown) => tellAll(output, error instanceof JobsError ? file.located(error) : error));
   if (output.isJson) output.json({ set, dryRun: dryRun === true, jobs: done.map(documentOf) });
+  else output.line(countsOf(done, options));
   const failed = done.filter(({ error }) => error !== undefined);
   for (const { job, error } of failed) output.note(`${job}: ${error?.message ?? ""} (${error?.code ?? ""})`);
   const [first] = failed;
@@ -51,15 +52,21 @@ function documentOf({ error, ...difference }: JobDifference): object {
   return error === undefined ? difference : { ...difference, ...error.toBody() };
 }
 
-function print({ output }: Context, plan: readonly JobDifference[], { dryRun, prune }: ApplyOptions): void {
+function print(output: Output, plan: readonly JobDifference[]): void {
   for (const { job, kind, fields } of plan) {
     output.table([[MARKS[kind], `${job}: ${TEXTS[kind]}`]]);
     for (const field of fields) for (const line of linesOf(field, kind)) output.line(`     ${line}`.replace(/\n$/, ""));
   }
-  const count = (kind: JobDifference["kind"]): string => `${plan.filter((one) => one.kind === kind).length} ${kind}`;
+}
+
+/** How many jobs became what; one of which that failed is counted as that alone. */
+function countsOf(done: readonly JobDifference[], { dryRun, prune }: ApplyOptions): string {
+  const count = (kind: JobDifference["kind"]): string =>
+    `${done.filter((one) => one.kind === kind && one.error === undefined).length} ${kind}`;
   const left = prune === true ? count("pruned") : count("kept");
-  const note = dryRun === true ? "; nothing is done: --dry-run" : "";
-  output.line(`${count("added")}, ${count("changed")}, ${count("unchanged")}, ${left}${note}.`);
+  const failed = done.filter(({ error }) => error !== undefined).length;
+  const note = dryRun === true ? "; nothing is done: --dry-run" : failed === 0 ? "" : `, ${failed} failed`;
+  return `${count("added")}, ${count("changed")}, ${count("unchanged")}, ${left}${note}.`;
 }
 
 const TEXTS = {
