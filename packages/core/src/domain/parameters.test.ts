@@ -30,6 +30,20 @@ test("values are those that were given and the defaults, in the order of the dec
   expect(findNeeded(ALL)?.name).toBe("REGION");
 });
 
+test("a parameter may be called as what every object has", () => {
+  const named: Parameter[] = [
+    { name: "constructor", type: "text", default: "ours" },
+    { name: "toString", type: "text" },
+  ];
+  expect(checkParameters(named, {})).toEqual({ constructor: "ours" });
+  expect(() => checkParameters([{ name: "valueOf", type: "text", required: true }], {})).toThrow("valueOf is missing");
+});
+
+test("of a choice of one the value is told from the words", () => {
+  const one: Parameter = { name: "A", type: "choice", values: ["a"] };
+  expect(() => checkParameters([one], { A: "b" })).toThrow("The parameter A: it is “a”.");
+});
+
 test.each<[string, Record<string, unknown>, string, RegExp]>([
   ["one that is missing", {}, "REGION", /REGION is missing/],
   ["one that the job has not", { REGION: "eu", region: "eu" }, "region", /no parameter “region”; it has REGION, count/],

@@ -78,7 +78,8 @@ export function parametersJsonSchema(parameters: readonly Parameter[]): Record<s
  * `parameters-invalid` with the field `parameters.<name>`.
  */
 export function checkParameters(parameters: readonly Parameter[], given: unknown): ParameterValues {
-  const { data, error } = schemaOf(parameters).safeParse(given, { error: wordsOf });
+  const values = ownOf(given);
+  const { data, error } = schemaOf(parameters).safeParse(values, { error: wordsOf });
   if (data !== undefined) {
     const sizeBytes = new TextEncoder().encode(Object.values(data).join("")).length;
     if (sizeBytes <= VALUES_MAX_BYTES) return data;
@@ -91,12 +92,19 @@ export function checkParameters(parameters: readonly Parameter[], given: unknown
     throw new JobsError("parameters-invalid", "parameters is an object of names and values.", { field: "parameters" });
   const names = parameters.map((one) => one.name).join(", ");
   const unknown = `The job has no parameter “${String(name)}”${names === "" ? "" : `; it has ${names}`}.`;
-  const isMissing = (given as Record<string, unknown> | null)?.[String(name)] === undefined;
+  const isMissing = (values as Record<string, unknown> | null)?.[String(name)] === undefined;
   const wrong = isMissing
     ? `The parameter ${String(name)} is missing.`
     : `The parameter ${String(name)}: ${issue?.message}.`;
   const message = issue?.code === "unrecognized_keys" ? unknown : wrong;
   throw new JobsError("parameters-invalid", message, { field: `parameters.${String(name)}` });
+}
+
+/** Without what every object has: `constructor` is a name as any other. */
+function ownOf(given: unknown): unknown {
+  return typeof given === "object" && given !== null && !Array.isArray(given)
+    ? Object.assign(Object.create(null) as object, given)
+    : given;
 }
 
 /** Why declarations cannot hold beside a task's environment, and the field below the task; undefined when they can. */

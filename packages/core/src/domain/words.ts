@@ -22,7 +22,11 @@ export function wordsOf(issue: z.core.$ZodRawIssue): string | undefined {
     case "too_big":
       return boundOf(issue.origin, "at most", issue.maximum);
     case "invalid_value":
-      return `it is ${issue.values.length === 1 ? "" : "one of "}${issue.values.join(", ")}`;
+      return issue.values.length === 1
+        ? `it is “${String(issue.values[0])}”`
+        : `it is one of ${issue.values.join(", ")}`;
+    case "invalid_union":
+      return Array.isArray(issue["options"]) ? `it is one of ${issue["options"].join(", ")}` : undefined;
     case "invalid_format":
       return issue.format === "datetime" ? "it is an instant such as 2026-12-01T02:30:00Z" : undefined;
     default:

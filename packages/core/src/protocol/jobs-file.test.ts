@@ -66,3 +66,19 @@ test.each<[string, unknown, string[]]>([
 ])("a file with %s is refused, and says where", (_, value, fields) => {
   expect(problemsOf(value)).toEqual(fields);
 });
+
+test("what a field may be is said in the words of a submission", () => {
+  const parameters = [{ name: "A", type: "date" }];
+  const value = { jobs: { a: { policy: { overlap: "never" }, task: { ...task, parameters } } } };
+  const messages = ((): unknown => {
+    try {
+      return parseJobsFile(value);
+    } catch (error) {
+      return ((error as JobsError).details?.["problems"] as { message: string }[]).map(({ message }) => message);
+    }
+  })();
+  expect(messages).toEqual([
+    "jobs.a.task.parameters[0].type: it is one of text, number, choice, flag",
+    "jobs.a.policy.overlap: it is one of reject, queue, queue-latest, replace, allow",
+  ]);
+});

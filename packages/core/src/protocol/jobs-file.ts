@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { JobName } from "../domain/job-name.ts";
 import { SetName } from "../domain/set-name.ts";
+import { wordsOf } from "../domain/words.ts";
 import { JobsError } from "../errors.ts";
 import { jobOperations } from "./job-operations.ts";
 import { TaskInput } from "./submit-input.ts";
@@ -62,12 +63,12 @@ export function parseJobsFile(value: unknown): JobsFile {
     throw errorOf([
       { path: ["jobs"], message: "there are none: a file is a map, with its jobs by name under “jobs”." },
     ]);
-  const frame = Frame.safeParse(value);
+  const frame = Frame.safeParse(value, { error: wordsOf });
   if (!frame.success) throw errorOf(frame.error.issues.flatMap((issue) => faultsOf(issue, [])));
   const faults: Fault[] = [];
   // As they were given: zod leaves out what is called __proto__.
   const jobs = entriesOf((value as z.output<typeof Frame>).jobs).flatMap(({ path, schema, given }): FiledJob[] => {
-    const parsed = schema.safeParse(given);
+    const parsed = schema.safeParse(given, { error: wordsOf });
     if (!parsed.success) faults.push(...parsed.error.issues.flatMap((issue) => faultsOf(issue, path)));
     const name = JobName.safeParse(
       "name" in (parsed.data ?? {}) ? (parsed.data as { name: string }).name : path.at(-1),
