@@ -135,7 +135,9 @@ test("a run that waited for too long is skipped and says so", async () => {
   const name = freshName();
   const first = await client.submitJob({ name, script: LONG, on: "alpha" });
   const second = await client.submitJob({ name, script: "echo", on: "alpha", overlap: "queue", waitAtMostMs: 1_000 });
-  expect(await second.result()).toMatchObject({ state: "skipped", reason: "expired-in-queue" });
+  const { state, reason, sentence } = await second.result();
+  expect({ state, reason }).toEqual({ state: "skipped", reason: "expired-in-queue" });
+  expect(sentence).toBe("Skipped: it waited for too long, at last for the previous run of the job.");
   await first.cancel();
   await first.result();
 });

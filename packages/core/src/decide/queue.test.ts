@@ -306,6 +306,8 @@ test("a run that waited for too long is skipped, but not while it is held", () =
   const late = contextOf([], { now: after(1_000) });
   const [run] = settle(viewOf(next("run00001", { waitAtMostMs: 1_000 })), late);
   expect(run).toMatchObject({ state: "skipped", reason: "expired-in-queue", times: { endedAt: after(1_000) } });
+  const [told] = settle(viewOf(next("run00001", { waitAtMostMs: 1_000, waitingFor: "slot" })), late);
+  expect(told).toMatchObject({ state: "skipped", waitedFor: "slot" });
   const early = contextOf([], { now: after(999) });
   expect(settle(viewOf(next("run00001", { waitAtMostMs: 1_000 })), early)[0]).toMatchObject({ state: "pending" });
   const held = next("run00001", { waitAtMostMs: 1_000, hold: { at: NOW, by: "bob" } });

@@ -75,7 +75,8 @@ function expired(run: Run, { now }: DecisionContext): Run | undefined {
   const tried = endedAsTried(run, now);
   if (tried !== undefined) return tried;
   if (run.attempts.some((attempt) => attempt.lost !== undefined)) return endedAsLost(run, now);
-  return skipped(run, "expired-in-queue", now);
+  const end = skipped(run, "expired-in-queue", now);
+  return run.waitingFor === undefined ? end : { ...end, waitedFor: run.waitingFor };
 }
 
 function isLatestQueued(run: Run): boolean {

@@ -100,6 +100,31 @@ test("one host is one host, and several are hosts", () => {
   );
 });
 
+test("on several hosts, too, another run took the place of one that has ended", () => {
+  const counts = { completed: 0, failed: 0, cancelled: 1, skipped: 0, notStarted: 1 };
+  const replaced = { ...cancel, replacedBy: "run00002" };
+  const run = sampleRun({
+    state: "cancelled",
+    reason: "replaced-by",
+    cancel: replaced,
+    fanOut: { agents: ["a", "b"], counts },
+  });
+  expect(describeRun(run)).toBe(
+    "Ended because run run00002 of bob took its place. Of 2 hosts: 1 cancelled, 1 not begun.",
+  );
+});
+
+test("a run that waited for too long says what for", () => {
+  const skipped = { state: "skipped", reason: "expired-in-queue" } as const;
+  const sentences = WaitingFor.options.map((waitedFor) => describeRun(sampleRun({ ...skipped, waitedFor })));
+  const others = new Set(["retry", "held"]); // these do not expire
+  expect(new Set(sentences).size).toBe(WaitingFor.options.length - others.size + 1);
+  for (const sentence of sentences) expect(sentence).toMatch(/^Skipped: it waited for too long(, at last for .+)?\.$/);
+  expect(describeRun(sampleRun({ ...skipped, waitedFor: "slot" }))).toBe(
+    "Skipped: it waited for too long, at last for a free slot on host-a.",
+  );
+});
+
 test.each(["dst-gap", "paused", "blackout", "overlap", "missed", "no-agent"] as const)(
   "slots in a row that are skipped by %s are counted, with the first and the last",
   (reason) => {

@@ -122,8 +122,8 @@ function describeEnd(run: Run): string {
     if (run.state === "completed")
       return `The script ended by itself with exit code 0 on ${total === 1 ? "" : "all "}${hosts}`;
     if (run.reason === "hosts-failed") return `Not all hosts completed it. Of ${hosts}`;
-    const by = run.cancel === undefined ? "" : `${askedToEnd(run.cancel)}. `;
-    return `${run.reason === "replaced-by" ? "Ended" : "Cancelled"}: ${by}Of ${hosts}`;
+    if (run.reason === "replaced-by") return `Ended because ${replacement(run)} took its place. Of ${hosts}`;
+    return `Cancelled: ${run.cancel === undefined ? "" : `${askedToEnd(run.cancel)}. `}Of ${hosts}`;
   }
   const givenUp = findGivenUp(run);
   const attempt = currentAttempt(run) ?? givenUp ?? run.attempts.at(-1);
@@ -176,7 +176,7 @@ function describeEnd(run: Run): string {
     case "invalid":
       return "It did not begin: more agents match its target than one run can be on.";
     case "expired-in-queue":
-      return "Skipped: it waited for too long.";
+      return `Skipped: it waited for too long${waitedFor(run)}.`;
     case "timeout":
       return `${attempt === undefined ? "It ran into a limit" : describeTimeout(run, attempt)}: ${host} ended it with ${how}.${left}`;
     case "lost":
@@ -195,6 +195,33 @@ function describeEnd(run: Run): string {
       return `The agent on ${host} refused it: ${run.attempts.at(-1)?.refusal?.message ?? "no reason given."}`;
     default:
       return `Ended: ${run.reason ?? run.state}.`;
+  }
+}
+
+/** What a run waited for that is skipped for it; records of older servers do not say. */
+function waitedFor({ waitedFor: what, target }: Run): string {
+  const place = nameOfTarget(target);
+  switch (what) {
+    case "agent":
+      return `, at last for contact with ${place}`;
+    case "draining":
+      return `, at last for ${place} to be undrained`;
+    case "slot":
+      return `, at last for a free slot on ${place}`;
+    case "previous-run":
+      return ", at last for the previous run of the job";
+    case "dependency":
+      return ", at last for the runs it depends on";
+    case "left-over":
+      return ", at last for the end of an attempt that no record accounts for";
+    case "restored-store":
+      return ", at last for word from every host after a restore of the store";
+    case "job-paused":
+      return ", at last for the job to be resumed";
+    case "all-paused":
+      return ", at last for all jobs to be resumed";
+    default:
+      return "";
   }
 }
 

@@ -128,6 +128,8 @@ export const Run = z.looseObject({
   retry: Retry.optional(),
   timeoutMs: z.int().nullable().optional(),
   silenceMs: z.int().nullable().optional(),
+  /** Of one that waited for too long: what it waited for last. */
+  waitedFor: WaitingFor.optional(),
   /** The run that kept its job busy when this one's time came. */
   skippedFor: RunId.optional(),
   /** The run that this one repeats. */
