@@ -64,7 +64,7 @@ export function jobHandlers(options: OperationsOptions): JobHandlers {
   };
   const isKnown = (job: string): boolean => {
     const { runs: live } = jobs.view(job);
-    return jobs.findDefinition(job) !== undefined || live.length > 0 || runs.latestOf(job, 1).length > 0;
+    return jobs.findDefinition(job) !== undefined || live.length > 0 || runs.findLatest(job) !== undefined;
   };
   const known = async (job: string): Promise<void> => {
     if (isKnown(job)) return;

@@ -54,7 +54,7 @@ test("a run is in lists and counts once, whichever of its marker and its record 
   const runs = runsWith(() => Promise.resolve(), { jobs, history, read });
   const listed = async (): Promise<readonly unknown[]> => {
     const { runs: page } = await runs.list({ job: "nightly" }, { limit: 10 });
-    return [page.map(({ run }) => run), runs.count({}).total, runs.latestOf("nightly", 1).length];
+    return [page.map(({ run }) => run), runs.count({}).total, Number(runs.findLatest("nightly") !== undefined)];
   };
   const marked = (sequence: number): void => jobs.apply(entryOf({ kind: "marker", run: sampleRun() }, sequence));
   const there = [["run00001"], 1, 1];

@@ -172,9 +172,9 @@ export class Runs extends EventEmitter<Record<string, [RunView]>> {
     return last === undefined || listed.length <= limit ? { runs } : { runs, next: cursorOf(last) };
   }
 
-  /** The newest runs of a job, as far as this server knows. */
-  latestOf(job: string, limit: number): readonly ListedRun[] {
-    return this.#newest({ job }, { limit });
+  /** The newest run of a job, in one of these states if any are given, as far as this server knows. */
+  findLatest(job: string, state?: readonly RunState[]): ListedRun | undefined {
+    return this.#newest({ job, state: state && [...state] }, { limit: 1 })[0];
   }
 
   count(filter: RunSelection): RunCounts {

@@ -9,7 +9,7 @@ const options = {
   artifacts: {},
   runs: {
     get: (run: string) => Promise.resolve({ job: "before", run }),
-    latestOf: () => [],
+    findLatest: () => undefined,
     seeAccepted: () => Promise.resolve(),
     erasedAt: () => 0,
   },

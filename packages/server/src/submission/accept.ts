@@ -37,7 +37,7 @@ export interface AcceptOptions {
   readonly agents: AgentsProjection;
   readonly syntax: ShellSyntax;
   readonly artifacts: ArtifactStore;
-  readonly runs: Pick<Runs, "get" | "getRecord" | "latestOf" | "seeAccepted" | "erasedAt">;
+  readonly runs: Pick<Runs, "get" | "getRecord" | "findLatest" | "seeAccepted" | "erasedAt">;
   readonly nowMs: () => number;
   /** Nothing is stored. */
   readonly isDryRun?: boolean;

@@ -1,3 +1,4 @@
+import type { Run } from "@jobs/core";
 import { entryOf } from "@jobs/core/jetstream";
 import { expect, test } from "vitest";
 import { JobsProjection } from "../projection/jobs-projection.ts";
@@ -42,4 +43,19 @@ test("how a run has ended is kept with what waits for it: its record may be remo
     { job: "nightly", run: "ended001", state: "failed" },
     { job: "other", run: "live0001" },
   ]);
+});
+
+test("the latest run of a job is one whose time has come, however many are planned or were skipped after it", async () => {
+  const jobs = new JobsProjection({ monotonicMs: () => 0 });
+  const at = (minute: number): string => new Date(Date.UTC(2026, 2, 1, 12, minute)).toISOString();
+  const apply = (run: Run, sequence: number): void => jobs.apply(entryOf({ kind: "run", run }, sequence));
+  apply(sampleRun({ run: "running1", state: "running", times: { submittedAt: at(0) } }), 1);
+  for (let nth = 1; nth <= 200; nth++) {
+    const times = { submittedAt: at(nth), dueAt: at(100_000 + nth) };
+    apply(sampleRun({ run: `later${nth}`, state: nth % 2 === 0 ? "submitted" : "skipped", times }), 1 + nth);
+  }
+  const runs = runsWith(() => Promise.resolve(), { jobs, mayDecide: true });
+  const after = { runs: [], jobs: ["nightly"], on: "ended", otherwise: "run" } as const;
+  const dependencies = await dependenciesOf({ ...after, runs: [], jobs: ["nightly"] }, runs);
+  expect(dependencies.runs).toEqual([{ job: "nightly", run: "running1" }]);
 });

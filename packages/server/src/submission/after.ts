@@ -9,13 +9,13 @@ interface Named {
   readonly state: RunState;
 }
 
-/** How far back the latest run of a job is looked for past those that were skipped, or whose time has not come. */
-const LOOK_BACK = 100;
+/** Not those whose time has not come, or that were skipped. */
+const COUNTED: readonly RunState[] = ["pending", "running", "completed", "failed", "cancelled"];
 
 /** Throws `run-unknown` or `job-unknown` with the field that names it. Cycles cannot be: a run can only name earlier ones. */
 export async function dependenciesOf(
   after: NonNullable<z.output<typeof SubmitInput>["after"]>,
-  runs: Pick<Runs, "get" | "latestOf" | "seeAccepted">,
+  runs: Pick<Runs, "get" | "findLatest" | "seeAccepted">,
 ): Promise<Dependencies> {
   if (after.jobs.length > 0) await runs.seeAccepted(); // another server may have accepted a later run just now
   const named = [
@@ -53,9 +53,8 @@ async function runOf(run: string, field: string, runs: Pick<Runs, "get">): Promi
   }
 }
 
-function latestOf(job: string, field: string, runs: Pick<Runs, "latestOf">): Named {
-  const latest = runs.latestOf(job, LOOK_BACK);
-  const found = latest.find(({ state }) => state !== "submitted" && state !== "skipped") ?? latest[0];
+function latestOf(job: string, field: string, runs: Pick<Runs, "findLatest">): Named {
+  const found = runs.findLatest(job, COUNTED) ?? runs.findLatest(job);
   if (found !== undefined) return found;
   throw new JobsError("job-unknown", `There is no run of “${job}” to wait for.`, { field });
 }

@@ -13,7 +13,7 @@ function desk() {
     syntax: { check: () => Promise.resolve() },
     artifacts: {},
     runs: {
-      latestOf: (job: string) => [{ job, run: `latest of ${job} after ${events.ended}`, state: "pending" }],
+      findLatest: (job: string) => ({ job, run: `latest of ${job} after ${events.ended}`, state: "pending" }),
       seeAccepted: () => Promise.resolve(),
       erasedAt: () => 0,
     },
