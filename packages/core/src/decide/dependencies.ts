@@ -1,13 +1,14 @@
 import type { DependsOn } from "../domain/dependencies.ts";
 import { hasEnded, isWaiting, type Run, type RunState } from "../domain/run.ts";
+import { CLOCKS_DIFFER_MS } from "./clocks.ts";
 import { skipped } from "./skipped.ts";
 import type { DecisionContext } from "./view.ts";
 
 /** Where the runs stand that a run depends on, taken together. */
 type DependencyState = "none" | "open" | "met" | "unmet";
 
-/** A run that was written before this one may not be in the view yet for so long. */
-const UNSEEN_MS = 30_000;
+/** A run that was written before this one may not be in the view yet for so long, whichever server's clock took down when that was. */
+const UNSEEN_MS = 30_000 + CLOCKS_DIFFER_MS;
 
 function dependencyState(run: Run, context: Pick<DecisionContext, "stateOf" | "now">): DependencyState {
   // One that had an attempt has waited for them already.
