@@ -129,6 +129,10 @@ test("a chain runs in its order, is shown, and breaks where it has to", async ()
     after: { ...after, on: "failed" },
   });
   expect(await broken.result()).toMatchObject({ state: "skipped", reason: "dependency-failed" });
+  expect(await client.getRun(broken.id)).toMatchObject({
+    unmet: { job: a, run: bad.id, state: "failed" },
+    sentence: expect.stringContaining(`run ${bad.id} of “${a}” had completed, and that ended otherwise: failed`),
+  });
   expect(await clean.result()).toMatchObject({ state: "completed" });
   expect(await alarm.result()).toMatchObject({ state: "completed" });
 });

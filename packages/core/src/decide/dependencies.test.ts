@@ -49,7 +49,8 @@ test.each(["failed", "cancelled", "skipped"] as const)(
   "one that is %s skips it at once, unless it is to run",
   (state) => {
     const context = where("running", state);
-    const skipped = { state: "skipped", reason: "dependency-failed", attempts: [] };
+    const unmet = { job: "b", run: "brun0001", state };
+    const skipped = { state: "skipped", reason: "dependency-failed", attempts: [], unmet };
     expect(written(reconcile(viewOf(dependent()), context))).toMatchObject(skipped);
     expect(reconcile(viewOf(dependent({ otherwise: "run" })), context)).toEqual({ kind: "nothing" });
     const ended = where("completed", state);
@@ -59,16 +60,19 @@ test.each(["failed", "cancelled", "skipped"] as const)(
 
 test("on failed, a completed one skips it; on ended, any end will do", () => {
   const mixed = where("failed", "completed");
-  expect(written(reconcile(viewOf(dependent({ on: "failed" })), mixed))).toMatchObject({ reason: "dependency-failed" });
+  expect(written(reconcile(viewOf(dependent({ on: "failed" })), mixed))).toMatchObject({
+    reason: "dependency-failed",
+    unmet: { run: "brun0001", state: "completed" },
+  });
   expect(written(reconcile(viewOf(dependent({ on: "ended" })), mixed)).attempts).toHaveLength(1);
 });
 
 test("one that nobody has seen yet is waited for; of one that is forgotten nobody can say that it completed", () => {
   const unseen = viewOf(dependent());
   expect(reconcile(unseen, where("completed", undefined, after(89_999)))).toEqual({ kind: "nothing" });
-  expect(written(reconcile(unseen, where("completed", undefined, after(90_000))))).toMatchObject({
-    reason: "dependency-failed",
-  });
+  const forgotten = written(reconcile(unseen, where("completed", undefined, after(90_000))));
+  expect(forgotten).toMatchObject({ reason: "dependency-failed", unmet: { job: "b", run: "brun0001" } });
+  expect(forgotten.unmet).not.toHaveProperty("state");
 });
 
 test("of one that had ended when this was submitted the record says how, whatever became of it since", () => {
@@ -79,6 +83,7 @@ test("of one that had ended when this was submitted the record says how, whateve
   const failed = [a!, { ...b!, state: "cancelled" as const }];
   expect(written(reconcile(viewOf(dependent({ runs: failed })), where()))).toMatchObject({
     reason: "dependency-failed",
+    unmet: failed[1],
   });
 });
 

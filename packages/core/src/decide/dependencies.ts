@@ -5,7 +5,7 @@ import { skipped } from "./skipped.ts";
 import type { DecisionContext } from "./view.ts";
 
 /** Where the runs stand that a run depends on, taken together. */
-type DependencyState = "none" | "open" | "met" | "unmet";
+type DependencyState = "none" | "open" | "met" | { readonly unmet: NonNullable<Run["unmet"]> };
 
 /** A run that was written before this one may not be in the view yet for so long, whichever server's clock took down when that was. */
 const UNSEEN_MS = 30_000 + CLOCKS_DIFFER_MS;
@@ -14,21 +14,27 @@ function dependencyState(run: Run, context: Pick<DecisionContext, "stateOf" | "n
   // One that had an attempt has waited for them already.
   if (run.after === undefined || run.attempts.length > 0) return "none";
   const { runs, on, otherwise } = run.after;
-  const ends = runs.map((one) => endOf(one.state ?? context.stateOf(one), run, context.now));
+  const states = runs.map((one) => one.state ?? context.stateOf(one));
+  const ends = states.map((state) => endOf(state, run, context.now));
   // One that cannot be met any more decides it, whatever the others do.
-  if (otherwise === "skip" && ends.some((end) => end !== "open" && !isMet(on, end))) return "unmet";
+  const at = otherwise === "skip" ? ends.findIndex((end) => end !== "open" && !isMet(on, end)) : -1;
+  const one = runs[at];
+  const state = states[at];
+  if (one !== undefined) return { unmet: { job: one.job, run: one.run, ...(state === undefined ? {} : { state }) } };
   return ends.includes("open") ? "open" : "met";
 }
 
 /** True while it may not start for what it depends on, or never may. */
 export function dependsStill(run: Run, context: Pick<DecisionContext, "stateOf" | "now">): boolean {
-  return ["open", "unmet"].includes(dependencyState(run, context));
+  const state = dependencyState(run, context);
+  return state !== "none" && state !== "met";
 }
 
 /** Skipped, since what it depends on has ended otherwise than it had to. */
 export function unmet(run: Run, context: DecisionContext): Run | undefined {
-  if (hasEnded(run) || !isWaiting(run) || dependencyState(run, context) !== "unmet") return undefined;
-  return skipped(run, "dependency-failed", context.now);
+  if (hasEnded(run) || !isWaiting(run)) return undefined;
+  const state = dependencyState(run, context);
+  return typeof state === "string" ? undefined : skipped({ ...run, ...state }, "dependency-failed", context.now);
 }
 
 type End = "open" | "completed" | "failed" | "forgotten";

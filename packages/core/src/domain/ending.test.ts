@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { NOW, assignedRun, runningRun, sampleRun } from "../testing/sample-runs.ts";
 import type { AttemptExit, Refusal } from "./attempt.ts";
+import type { DependsOn } from "./dependencies.ts";
 import { describeRun } from "./ending.ts";
 import { Reason } from "./reason.ts";
 import { RunState, WaitingFor, type Run } from "./run.ts";
@@ -14,6 +15,16 @@ function ended(state: Run["state"], reason: Reason, exit?: AttemptExit): Run {
     reason,
     attempts: attempts.map((one) => (exit === undefined ? one : { ...one, exit })),
     times: { ...times, endedAt: NOW },
+  });
+}
+
+function unmet(on: DependsOn, state?: RunState): Run {
+  const one = { job: "a", run: "arun0001" };
+  return sampleRun({
+    state: "skipped",
+    reason: "dependency-failed",
+    after: { runs: [one], on, otherwise: "skip" },
+    unmet: { ...one, state },
   });
 }
 
@@ -58,6 +69,18 @@ test("every other state has its sentence, too", () => {
 test.each<[Run, string]>([
   [ended("completed", "exit", { exitCode: 0 }), "The script ended by itself with exit code 0 on host-a."],
   [ended("failed", "exit", { exitCode: 3 }), "The script ended by itself with exit code 3 on host-a."],
+  [
+    unmet("completed", "cancelled"),
+    "Skipped: it was to start once run arun0001 of “a” had completed, and that ended otherwise: cancelled.",
+  ],
+  [
+    unmet("failed", "completed"),
+    "Skipped: it was to start once run arun0001 of “a” had failed, and that ended otherwise: completed.",
+  ],
+  [
+    unmet("completed"),
+    "Skipped: it was to start once run arun0001 of “a” had completed, and nobody knows any more how that ended.",
+  ],
   [ended("failed", "exit", {}), "The script ended by itself with an unknown end on host-a."],
   [ended("failed", "signal", { signal: "SIGSEGV" }), "The script was ended by signal SIGSEGV on host-a, not by Jobs."],
   [

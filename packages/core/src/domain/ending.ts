@@ -168,7 +168,7 @@ function describeEnd(run: Run): string {
     case "missed":
       return `Skipped: no server could start it when its time came.${slots(run)}`;
     case "dependency-failed":
-      return "Skipped: a run that it depends on did not end as it had to.";
+      return `Skipped: ${describeUnmet(run)}.`;
     case "hosts-failed":
       return `Skipped: it had failed on too many other hosts before ${host} began it.`;
     case "no-agent":
@@ -223,6 +223,15 @@ function waitedFor({ waitedFor: what, target }: Run): string {
     default:
       return "";
   }
+}
+
+/** How the run ended that it depends on; records of older servers do not say. */
+function describeUnmet({ after, unmet }: Run): string {
+  if (unmet === undefined) return "a run that it depends on did not end as it had to";
+  const had = after?.on === "failed" ? "failed" : "completed";
+  const how =
+    unmet.state === undefined ? "nobody knows any more how that ended" : `that ended otherwise: ${unmet.state}`;
+  return `it was to start once run ${unmet.run} of “${unmet.job}” had ${had}, and ${how}`;
 }
 
 /** Of how many slots of a schedule a record tells. */

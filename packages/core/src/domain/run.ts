@@ -117,6 +117,8 @@ export const Run = z.looseObject({
   slot: Slot.optional(),
   /** What must have ended before it starts. */
   after: Dependencies.optional(),
+  /** Of `after`, the run for whose end it was skipped; without a state: nobody knows any more how that ended. */
+  unmet: z.looseObject({ job: z.string(), run: RunId, state: RunState.optional() }).optional(),
   /** Frozen at the submission; see `policy.ts`. Records of older servers lack them; of the next two what is usual is left out. */
   priority: z.int().optional(),
   whenUnavailable: WhenUnavailable.optional(),

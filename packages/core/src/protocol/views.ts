@@ -65,6 +65,8 @@ export const RunView = z.object({
       otherwise: Otherwise,
     })
     .optional(),
+  /** Of `after`, the run for whose end it was skipped; without a state: nobody knows any more how that ended. */
+  unmet: z.object({ job: z.string(), run: z.string(), state: RunState.optional() }).optional(),
   /** Live runs that wait for it. */
   dependents: z.array(z.object({ job: z.string(), run: z.string() })).optional(),
   /** The slot of a schedule that it stands for; of skipped ones `count`, from `at` to `until`. */
@@ -173,6 +175,7 @@ export function viewOfRun(run: Run, live?: LiveFacts): RunView {
     cancelRequestedBy: run.cancel?.by,
     replacedBy: run.cancel?.replacedBy,
     after: run.after === undefined ? undefined : afterOf(run.after, live?.dependencies),
+    unmet: run.unmet,
     dependents: live?.dependents,
     slot: run.slot === undefined ? undefined : slotOf(run.slot),
     skippedFor: run.skippedFor,
