@@ -65,6 +65,28 @@ test("queue-latest keeps the latest that waits; replace ends what is in its way;
   expect(await last.result()).toMatchObject({ state: "cancelled", reason: "cancelled-by" });
 });
 
+test("a run that takes the place of one that waits for a full host starts before those that came meanwhile", async () => {
+  await using stack = await startStack({ servers: 2, slots: 1 });
+  const [one, two] = stack.servers.map((server) => stack.clientOf(server)) as [
+    typeof stack.client,
+    typeof stack.client,
+  ];
+  const full = await one.submitJob({ name: freshName(), script: LONG, on: "alpha" });
+  const name = freshName();
+  const submit = (client = one): Promise<RunHandle> =>
+    client.submitJob({ name, script: "true", on: "alpha", overlap: "queue-latest" });
+  const first = await submit();
+  const meanwhile = await one.submitJob({ name: freshName(), script: "true", on: "alpha" });
+  const [second, last] = [await submit(two), await submit()];
+  for (const run of [first, second])
+    expect(await run.result()).toMatchObject({ state: "skipped", reason: "replaced-by" });
+  await expect.poll(async () => (await one.getRun(last.id)).waitingFor).toBe("slot");
+  await full.cancel();
+  const [{ times: early }, { times: late }] = [await last.result(), await meanwhile.result()];
+  expect([early.inLineSince, early.runningAt ?? ""]).toEqual([first.view.times.submittedAt, expect.any(String)]);
+  expect((early.runningAt ?? "") < (late.runningAt ?? "")).toBe(true);
+});
+
 test("a held run waits for its release, those behind it pass it; what a host has cannot be held", async () => {
   await using stack = await startStack();
   const { client } = stack;

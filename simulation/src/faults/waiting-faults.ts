@@ -43,6 +43,13 @@ export const WAITING_FAULTS = {
       },
     ],
   },
+  "place-lost-with-a-replacement": {
+    about: "A run that takes the place of one that waits stands at the end of its host's line.",
+    scale: { ...QUIET, overlaps: ["queue-latest", "replace"], paceMs: 400 },
+    edits: [
+      { file: RECONCILE, find: "(inPlaceOf(run, by) ?? cancelled(asked, now))", replace: "cancelled(asked, now)" },
+    ],
+  },
   "superseded-by-an-earlier-one": {
     about: "A queue-latest run gives way to one that came before it.",
     scale: { ...QUIET, overlaps: ["queue-latest"], paceMs: 400 },

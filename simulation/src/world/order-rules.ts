@@ -1,4 +1,5 @@
 /** Rules of where a run goes and what it comes after: an agent that its target names, the more urgent first, dependents only after. */
+import { isDeepStrictEqual } from "node:util";
 import { hasEnded, isBusy, priorityOf, type Run } from "@jobs/core";
 import type { Kernel } from "../kernel/kernel.ts";
 import { mayGoTo } from "./agent-of.ts";
@@ -56,6 +57,16 @@ export function cameBefore(one: Run, other: Run): boolean {
   const byTime = one.times.submittedAt.localeCompare(other.times.submittedAt);
   const byCount = (one.nth ?? 0) - (other.nth ?? 0);
   return byTime < 0 || (byTime === 0 && (byCount < 0 || (byCount === 0 && one.run < other.run)));
+}
+
+/** True for two that wait for one host alike. */
+export function isOfOneLine(one: Run, other: Run): boolean {
+  return priorityOf(one) === priorityOf(other) && isDeepStrictEqual(one.target, other.target);
+}
+
+/** Since when it counts in its host's line. */
+export function inLineSince(run: Run): string {
+  return run.times.inLineSince ?? since(run);
 }
 
 /** A run that was to start later is in line since then. */

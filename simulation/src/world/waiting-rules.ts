@@ -11,7 +11,7 @@ import {
   type Run,
 } from "@jobs/core";
 import type { Kernel } from "../kernel/kernel.ts";
-import { cameBefore } from "./order-rules.ts";
+import { cameBefore, inLineSince, isOfOneLine } from "./order-rules.ts";
 import { delayOf } from "./retry-rules.ts";
 
 /** Clocks of servers differ, and drift. */
@@ -126,6 +126,8 @@ export class WaitingRules {
     if (other?.job !== run.job) this.#broken(`run ${run.run} gives way to ${id}, which is not there`);
     else if (id === run.run || (run.partOf === undefined && cameBefore(other, run)))
       this.#broken(`run ${run.run} gives way to ${id}, which came first`);
+    else if (isOfOneLine(other, run) && inLineSince(other) > inLineSince(run))
+      this.#broken(`run ${run.run} gives way to ${id}, which stands behind others that came after ${run.run}`);
   }
 
   #checkNotEarly(run: Run): void {

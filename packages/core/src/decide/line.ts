@@ -1,12 +1,13 @@
 /** Who waits for whom: derived from the records, never stored beside them. */
 import { mayOverlap } from "../domain/overlap.ts";
 import { currentAttempt, findLeftOver, hasEnded, isBusy, isUnderWay, priorityOf, type Run } from "../domain/run.ts";
+import { targetKey } from "../domain/target.ts";
 import { areOfOne, waitsInLine } from "./members.ts";
 import type { DecisionContext, JobView, LiveOnHost } from "./view.ts";
 
-/** Orders runs by their submission, or by their time when that came later. */
+/** Orders runs of a job by their submission, or by their time when that came later. */
 export function bySubmission(one: Run, other: Run): number {
-  const [a, b] = [inLineSince(one), inLineSince(other)];
+  const [a, b] = [cameAt(one), cameAt(other)];
   if (a !== b) return a < b ? -1 : 1;
   const { submittedAt: c } = one.times;
   const { submittedAt: d } = other.times;
@@ -14,13 +15,30 @@ export function bySubmission(one: Run, other: Run): number {
   return (one.nth ?? 0) - (other.nth ?? 0) || (one.run === other.run ? 0 : one.run < other.run ? -1 : 1);
 }
 
-/** Orders the runs of a line: the more urgent first, then by submission. */
+/** Orders the runs of a host's line: the more urgent first, then by since when they are in it. */
 export function byLine(one: Run, other: Run): number {
-  return priorityOf(other) - priorityOf(one) || bySubmission(one, other);
+  const byPriority = priorityOf(other) - priorityOf(one);
+  if (byPriority !== 0) return byPriority;
+  const [a, b] = [inLineSince(one), inLineSince(other)];
+  return a === b ? bySubmission(one, other) : a < b ? -1 : 1;
+}
+
+/**
+ * One that is to take the place of another one that waits, with that one's place in the line of their host; undefined when
+ * it has none to take, or has it already.
+ */
+export function inPlaceOf(one: Run, later: Run): Run | undefined {
+  if (priorityOf(one) < priorityOf(later) || targetKey(one.target) !== targetKey(later.target)) return undefined;
+  const since = inLineSince(one);
+  return since < inLineSince(later) ? { ...later, times: { ...later.times, inLineSince: since } } : undefined;
 }
 
 /** RFC 3339. */
-function inLineSince({ times: { submittedAt, dueAt } }: Run): string {
+function inLineSince(run: Run): string {
+  return run.times.inLineSince ?? cameAt(run);
+}
+
+function cameAt({ times: { submittedAt, dueAt } }: Run): string {
   return dueAt !== undefined && dueAt > submittedAt ? dueAt : submittedAt;
 }
 
@@ -63,7 +81,7 @@ export function isPassed({ hold, waitingFor }: Run): boolean {
   return hold !== undefined || waitingFor === "dependency";
 }
 
-/** Of a view's runs those that wait, in line, by their ids. Many are asked of one view. */
+/** Of a view's runs, which are {@link bySubmission}, those that wait, in line, by their ids. Many are asked of one view. */
 const lines = new WeakMap<JobView["runs"], ReadonlyMap<string, number>>();
 
 /** A run's place among those of its job that wait, from 1; undefined when it does not wait, or the view has not seen it yet. */
@@ -75,7 +93,7 @@ export function placeInLine({ runs }: JobView, run: Run): number | undefined {
 }
 
 function lineOf(runs: JobView["runs"]): ReadonlyMap<string, number> {
-  const waiting = runs.filter(waitsInLine).sort(byLine);
+  const waiting = runs.filter(waitsInLine).sort((one, other) => priorityOf(other) - priorityOf(one));
   const line = new Map(waiting.map(({ run }, index) => [run, index + 1]));
   lines.set(runs, line);
   return line;

@@ -13,7 +13,7 @@ import {
   written,
 } from "../testing/sample-runs.ts";
 import { decideHold, decideRelease } from "./hold.ts";
-import { blockers, placeInLine } from "./line.ts";
+import { blockers, byLine, placeInLine } from "./line.ts";
 import { reconcile } from "./reconcile.ts";
 import { decideSubmit } from "./submit.ts";
 import type { Decision, DecisionContext, JobView } from "./view.ts";
@@ -161,6 +161,40 @@ describe("a submission while the job is busy", () => {
     expect(submit(60_000).kind).toBe("write");
   });
 });
+
+describe.each(["queue-latest", "replace"] as const)(
+  "the place in its host's line of what waits goes to the %s that replaces it",
+  (overlap) => {
+    const waiting = next("run00002", { overlap, times: { submittedAt: after(1) } });
+    const other = next("other001", { job: "other", times: { submittedAt: after(2) } });
+    const later = (change: Partial<Run> = {}): Run =>
+      next("run00003", { overlap, times: { submittedAt: after(3) }, ...change });
+    const full = contextOf([sampleAgent({ slots: 1, assigned: 1 })]);
+    const isFirst = (run: Run): boolean => byLine(settle(viewOf(waiting, run), full).at(-1) as Run, other) < 0;
+
+    test("so it starts before what came meanwhile, however often it is replaced", () => {
+      const second = settle(viewOf(waiting, later()), full);
+      expect(second.map(({ state }) => state)).toEqual(["skipped", "pending"]);
+      const last = next("run00004", { overlap, times: { submittedAt: after(4) } });
+      const third = settle(viewOf(...second.slice(1), last), full).at(-1) as Run;
+      expect(third.times).toEqual({ submittedAt: after(4), inLineSince: after(1) });
+      expect([other, third].sort(byLine)).toEqual([third, other]);
+    });
+
+    test("and is its own before the other one has ended: a crash in between loses no place", () => {
+      const first = written(reconcile(viewOf(waiting, later()), full));
+      expect(first).toMatchObject({ run: "run00003", times: { inLineSince: after(1) } });
+      expect(written(reconcile(viewOf(waiting, first), full))).toMatchObject({ run: "run00002", state: "skipped" });
+    });
+
+    test("unless it stands in another line, or was less urgent", () => {
+      expect(isFirst(later())).toBe(true);
+      expect(isFirst(later({ target: { kind: "any", labels: "role=web" } }))).toBe(false);
+      const urgent = settle(viewOf(waiting, later({ priority: 9 })), full).at(-1);
+      expect(urgent?.times).toEqual({ submittedAt: after(3) });
+    });
+  },
+);
 
 describe("queue-latest", () => {
   test("leaves the latest alone waiting; the others are skipped and say for whom", () => {

@@ -9,7 +9,7 @@ import { cameDue } from "./due.ts";
 import { isHeldBack } from "./early.ts";
 import { refused } from "./evidence.ts";
 import { passedOn, spread, stopped } from "./fan-out.ts";
-import { blockers, byLine } from "./line.ts";
+import { blockers, byLine, inPlaceOf } from "./line.ts";
 import { endedAsLost, lost } from "./lose.ts";
 import { waitsInLine } from "./members.ts";
 import { endedAsTried, failedTry, isBackingOff } from "./retry.ts";
@@ -90,8 +90,7 @@ function superseded(run: Run, context: DecisionContext, view: JobView): Run | un
   const later = view.runs.slice(view.runs.indexOf(run) + 1);
   const latest = later.findLast((other) => isLatestQueued(other) && !dependsStill(other, context));
   if (latest === undefined) return undefined;
-  const { now } = context;
-  return cancelled({ ...run, cancel: { requestedAt: now, by: latest.submittedBy, replacedBy: latest.run } }, now);
+  return givesWay(run, latest, context.now);
 }
 
 /** What is in the way of a `replace` run gives way: at once, or as soon as its host has ended it. */
@@ -111,9 +110,13 @@ function replaced(run: Run, context: DecisionContext, view: JobView): Run | unde
       !dependsStill(other, context) &&
       blockers(view, other).includes(run),
   );
-  if (by === undefined) return undefined;
+  return by === undefined ? undefined : givesWay(run, by, now);
+}
+
+/** The step by which one gives way to another: what only waits leaves it its place in line, and that is written first. */
+function givesWay(run: Run, by: Run, now: string): Run {
   const asked: Run = { ...run, cancel: { requestedAt: now, by: by.submittedBy, replacedBy: by.run } };
-  return isUnderWay(run) ? asked : cancelled(asked, now);
+  return isUnderWay(run) ? asked : (inPlaceOf(run, by) ?? cancelled(asked, now));
 }
 
 /** A run that waits: its attempt, if it may have one now; or what else it waits for by now. */

@@ -98,6 +98,8 @@ export const Run = z.looseObject({
     submittedAt: Instant,
     /** Its time, when that is not the submission's; a slot's jitter is in it. */
     dueAt: Instant.optional(),
+    /** Since when its place in its host's line counts, as it took that of a run that waited. */
+    inLineSince: Instant.optional(),
     pendingAt: Instant.optional(),
     runningAt: Instant.optional(),
     endedAt: Instant.optional(),

@@ -44,6 +44,7 @@ export const RunView = z.object({
     submittedAt: z.string(),
     /** Its time, when that is not the submission's. */
     dueAt: z.string().optional(),
+    inLineSince: z.string().optional(),
     pendingAt: z.string().optional(),
     runningAt: z.string().optional(),
     endedAt: z.string().optional(),
@@ -152,7 +153,7 @@ export function viewOfRun(run: Run, live?: LiveFacts): RunView {
   const attempt = currentAttempt(run) ?? run.attempts.at(-1);
   // What its host refused left nothing: how the script ended, an earlier one tells.
   const exit = run.attempts.findLast(({ refusal }) => refusal === undefined)?.exit;
-  const { submittedAt, dueAt, pendingAt, runningAt, endedAt, settledAt } = run.times;
+  const { submittedAt, dueAt, inLineSince, pendingAt, runningAt, endedAt, settledAt } = run.times;
   return {
     run: run.run,
     job: run.job,
@@ -168,7 +169,7 @@ export function viewOfRun(run: Run, live?: LiveFacts): RunView {
     priority: priorityOf(run),
     submittedBy: run.submittedBy,
     parameters: run.parameters,
-    times: { submittedAt, dueAt, pendingAt, runningAt, endedAt, settledAt },
+    times: { submittedAt, dueAt, inLineSince, pendingAt, runningAt, endedAt, settledAt },
     attempt: attempt?.number,
     exitCode: exit?.exitCode,
     signal: exit?.signal,
