@@ -126,7 +126,7 @@ export class WaitingRules {
     if (other?.job !== run.job) this.#broken(`run ${run.run} gives way to ${id}, which is not there`);
     else if (id === run.run || (run.partOf === undefined && cameBefore(other, run)))
       this.#broken(`run ${run.run} gives way to ${id}, which came first`);
-    else if (isOfOneLine(other, run) && inLineSince(other) > inLineSince(run))
+    else if (run.partOf === undefined && isOfOneLine(other, run) && inLineSince(other) > inLineSince(run))
       this.#broken(`run ${run.run} gives way to ${id}, which stands behind others that came after ${run.run}`);
   }
 
