@@ -24,7 +24,7 @@ test("a start under a licence that is over, or another one, is refused for good,
   attempts.onMessage(host.startMessage({ licence: { session: "session", number: 0 } }));
   const refused = await host.evidence(({ phase }) => phase === "refused");
   expect(refused.refusal?.code).toBe("no-licence");
-  expect(attempts.held()).toEqual([{ job: "job", run: "run00001", attempt: 1, isOver: true }]);
+  expect(attempts.held()).toEqual([{ job: "job", run: "run00001", attempt: 1, isOver: true, isRefused: true }]);
   // It was journaled: the right licence does not help it any more, also not after a restart of the agent.
   await host.restart();
   host.attempts.onMessage(host.startMessage());

@@ -56,11 +56,12 @@ export class Attempts {
 
   /** What a beat lists. */
   held(): Beat["held"] {
-    return [...this.#held.values()].map(({ key: { job, run, attempt }, isOver }) => ({
+    return [...this.#held.values()].map(({ key: { job, run, attempt }, isOver, isRefused }) => ({
       job,
       run,
       attempt,
       ...(isOver ? { isOver } : {}),
+      ...(isRefused ? { isRefused } : {}),
     }));
   }
 

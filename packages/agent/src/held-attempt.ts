@@ -90,6 +90,11 @@ export class HeldAttempt {
     return !this.isRunning && (this.#status?.exit?.leftOverPids ?? []).length === 0;
   }
 
+  /** It never began, as far as this host remembers. */
+  get isRefused(): boolean {
+    return this.#status?.phase === "refused";
+  }
+
   onStatus(status: AttemptStatus): void {
     // What it printed while nobody listened to the supervisor: that alone makes no new revision.
     this.#shipper.grow({ lengthBytes: status.log.lengthBytes });

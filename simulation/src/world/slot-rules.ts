@@ -91,7 +91,9 @@ export class SlotRules {
       const known = before.get(id);
       const goesOn = known !== undefined && namedBy(known.schedule) === namedBy(schedule);
       // A moment early, or by another clock, it may have come further already.
-      const beginsMs = Math.max(savedMs, this.#reached.get(`${job}/${id}`) ?? savedMs);
+      const reachedMs = Math.max(savedMs, this.#reached.get(`${job}/${id}`) ?? savedMs);
+      // By a clock that was set back since it may have begun after this.
+      const beginsMs = this.#hasTrueClocks ? reachedMs : Math.max(reachedMs, known?.tracedMs ?? reachedMs);
       return [id, { schedule, tracedMs: goesOn ? known.tracedMs : beginsMs }];
     });
     this.#defined.set(subject, { job, isPaused: paused !== undefined, schedules: new Map(now) });

@@ -135,6 +135,15 @@ describe("an operator's word", () => {
     expect(resolve(runningRun(), contextOf([sampleAgent({ held: [] })])).kind).toBe("write");
   });
 
+  test("ends a run of which its host says that it never had it: it was cancelled after the host had forgotten it", () => {
+    const run = runningRun({ cancel: { requestedAt: NOW, by: "bob" } });
+    const held = { run: run.run, attempt: 1, isOver: true };
+    const listed = (own: typeof held & { isRefused?: boolean }): Decision =>
+      resolve(run, contextOf([sampleAgent({ held: [own] })]));
+    expect(written(listed({ ...held, isRefused: true }))).toMatchObject({ state: "failed", reason: "lost" });
+    expect(listed(held)).toMatchObject({ kind: "reject", error: { code: "nothing-to-resolve" } }); // its end is on the way
+  });
+
   test("gives up what a host that is gone has not handed over, and changes nothing of the end", () => {
     const { times, attempts } = runningRun();
     const ended = runningRun({ state: "completed", reason: "exit", times: { ...times, endedAt: NOW } });

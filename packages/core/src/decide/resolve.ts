@@ -33,8 +33,9 @@ function resolve(run: Run, { by, note }: Resolution, context: DecisionContext): 
   if (hasEnded(run)) return resolveEnded(run, { ...resolved, gone: true }, context);
   if (attempt === undefined) return reject(run, "No host has it: cancel it instead.");
   const agent = context.agents.get(attempt.agent);
-  const isListed = agent?.held.some((held) => held.run === run.run && held.attempt === attempt.number) ?? false;
-  // A host that is in contact and holds it can be asked; one that holds it no more will never tell.
+  const own = agent?.held.find((held) => held.run === run.run && held.attempt === attempt.number);
+  const isListed = own !== undefined && own.isRefused !== true;
+  // A host that is in contact and holds it can be asked; one that holds it no more, or says that it never did, will never tell.
   if (agent?.licence !== undefined && (isListed || attempt.startedAt === undefined))
     return reject(run, `${hostOf(run)} is in contact and answers for it: cancel it instead.`);
   if (attempt.startedAt === undefined && (agent?.sinceBeatMs ?? LICENCE_MS) < LICENCE_MS)

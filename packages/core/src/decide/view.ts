@@ -16,6 +16,8 @@ export interface HeldEntry {
   readonly attempt: number;
   /** Nothing of it runs, or ever will. */
   readonly isOver?: boolean | undefined;
+  /** It never began there, as far as the host remembers. */
+  readonly isRefused?: boolean | undefined;
 }
 
 /** What the decisions need to know of one agent. */

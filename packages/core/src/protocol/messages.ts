@@ -31,6 +31,8 @@ export const Beat = z.looseObject({
       attempt: z.int().positive(),
       /** Nothing of it runs, or ever will: it only waits to be released. */
       isOver: z.boolean().optional(),
+      /** It never began on this host, as far as that remembers. An older agent does not say it. */
+      isRefused: z.boolean().optional(),
     }),
   ),
   /** False until a pull from the inbox worked in this connection: the server then makes its consumer anew. */

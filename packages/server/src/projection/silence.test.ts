@@ -66,6 +66,18 @@ describe("the silence that a loss is decided on", () => {
     expect(silence.silentMs(HELD)).toBeGreaterThan(3_000);
   });
 
+  test("goes on while the host lists as refused what has started: it was asked to end what it has forgotten", () => {
+    const beat = { licence: LICENCE, held: [{ ...HELD, job: "nightly", isOver: true, isRefused: true }] };
+    silence.onAttempt(HELD);
+    pass(5_000);
+    silence.onBeat("alpha", beat, 0);
+    expect(silence.silentMs(HELD)).toBe(4_000);
+    // Of one that has not started it is told that it was refused.
+    silence.onAttempt(HELD, LICENCE.number - 1);
+    silence.onBeat("alpha", beat, 0);
+    expect(silence.silentMs(HELD)).toBe(0);
+  });
+
   test("of an attempt that may still start begins when its licence is over: until then each beat speaks for it", () => {
     const silent = (): number => silence.silentMs(HELD);
     silence.onAttempt(HELD, 5);

@@ -72,18 +72,21 @@ export class Silence {
 
   /**
    * `ageMs`: how long ago it was stored. It speaks for the attempts that it lists, and for those that its agent may still
-   * start because the licence that they were assigned under is not over.
+   * start because the licence that they were assigned under is not over. Of one that has started and is listed as refused
+   * the host has forgotten everything: it refused to start it again, or to end it.
    */
   onBeat(agent: string, { held, licence }: Pick<Beat, "held" | "licence">, ageMs: number): void {
     const keys = this.#ofAgent.get(agent);
     if (keys === undefined) return;
     const atMs = this.#monotonicMs() - ageMs;
-    const listed = new Set(held.map(({ run, attempt }) => keyOf({ agent, run, attempt })));
+    const listed = new Map(held.map((one) => [keyOf({ agent, ...one }), one]));
     for (const key of keys) {
       const known = this.#attempts.get(key);
       if (known === undefined) continue;
-      const mayStart = known.mayStartUnder !== undefined && licence.number <= known.mayStartUnder;
-      if (listed.has(key) || mayStart) known.heardAtMs = Math.max(known.heardAtMs, atMs);
+      const { mayStartUnder } = known;
+      const mayStart = mayStartUnder !== undefined && licence.number <= mayStartUnder;
+      const isForgotten = mayStartUnder === undefined && listed.get(key)?.isRefused === true;
+      if ((listed.has(key) && !isForgotten) || mayStart) known.heardAtMs = Math.max(known.heardAtMs, atMs);
     }
   }
 
