@@ -116,3 +116,8 @@ test("a run whose last attempt was refused ended as the script did before it", (
   const view = viewOfRun(runningRun({ state: "failed", reason: "exit", attempts }));
   expect(view).toMatchObject({ attempt: 2, exitCode: 3, sentence: expect.stringContaining("exit code 3") as string });
 });
+
+test("an audit is read though a newer server has written what this version does not know", () => {
+  const entry = { v: 1, at: "2026-11-20T00:00:00Z", by: "olga", action: "quarantine", agent: "web-1" };
+  expect(operations.listAudit.output.parse({ entries: [entry] })).toEqual({ entries: [entry] });
+});
