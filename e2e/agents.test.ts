@@ -72,6 +72,30 @@ test("an agent that is stopped is given nothing more: its runs wait for it, and 
   expect(await waiting.result()).toMatchObject({ state: "completed" });
 }, 60_000);
 
+test("a run that its host has forgotten, and that is cancelled then, is not answered for: an operator may resolve it", async () => {
+  await using stack = await startStack();
+  const { client } = stack;
+  const run = await client.submitJob({ name: freshName(), script: "echo $PPID; sleep 100000", on: "alpha" });
+  let supervisor = 0;
+  for await (const { text } of run.logs()) {
+    supervisor = Number.parseInt(text, 10);
+    break;
+  }
+  await stack.agents[0]?.stop();
+  process.kill(supervisor, "SIGKILL");
+  await rm(join(stack.directory, "agent-alpha", "journal")); // as a disk that was restored from before the start
+  await stack.startAgent("alpha");
+  expect(await run.cancel()).toMatchObject({ state: "running", cancelRequestedBy: "tester" });
+  // Beats list it again since the cancel, and as refused.
+  await expect
+    .poll(async () => (await client.getRun(run.id)).silentSince, { timeout: 20_000 })
+    .toEqual(expect.any(String));
+  expect(await client.resolveRun(run.id, "looked on the host")).toMatchObject({ state: "failed", reason: "lost" });
+  expect(await client.listAgents()).toMatchObject([{ inContact: true }]);
+  const next = await client.submitJob({ name: run.job, script: "echo next", on: "alpha" });
+  expect(await next.result()).toMatchObject({ state: "completed" });
+}, 60_000);
+
 test("what an agent says of another agent's attempt changes nothing", async () => {
   await using stack = await startStack({ agents: ["alpha", "beta"] });
   const { client } = stack;
