@@ -81,6 +81,7 @@ test("a run that its host has forgotten, and that is cancelled then, is not answ
     supervisor = Number.parseInt(text, 10);
     break;
   }
+  await expect.poll(async () => await client.getRun(run.id)).toMatchObject({ state: "running" });
   await stack.agents[0]?.stop();
   process.kill(supervisor, "SIGKILL");
   await rm(join(stack.directory, "agent-alpha", "journal")); // as a disk that was restored from before the start
