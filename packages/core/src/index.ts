@@ -37,6 +37,7 @@ export { Payload, PAYLOAD_INLINE_MAX_BYTES, PayloadContent, SCRIPT_MAX_BYTES } f
 export { Forgotten, KEPT_FOR, Retention, type KeptFor } from "./domain/retention.ts";
 export { Reason } from "./domain/reason.ts";
 export {
+  awaitsOthers,
   currentAttempt,
   findLeftOver,
   hasEnded,

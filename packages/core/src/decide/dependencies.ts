@@ -1,5 +1,5 @@
 import type { DependsOn } from "../domain/dependencies.ts";
-import { hasEnded, isWaiting, type Run, type RunState } from "../domain/run.ts";
+import { awaitsOthers, hasEnded, isWaiting, type Run, type RunState } from "../domain/run.ts";
 import { CLOCKS_DIFFER_MS } from "./clocks.ts";
 import { skipped } from "./skipped.ts";
 import type { DecisionContext } from "./view.ts";
@@ -11,8 +11,7 @@ type DependencyState = "none" | "open" | "met" | { readonly unmet: NonNullable<R
 const UNSEEN_MS = 30_000 + CLOCKS_DIFFER_MS;
 
 function dependencyState(run: Run, context: Pick<DecisionContext, "stateOf" | "now">): DependencyState {
-  // One that had an attempt has waited for them already.
-  if (run.after === undefined || run.attempts.length > 0) return "none";
+  if (run.after === undefined || !awaitsOthers(run)) return "none";
   const { runs, on, otherwise } = run.after;
   const states = runs.map((one) => one.state ?? context.stateOf(one));
   const ends = states.map((state) => endOf(state, run, context.now));

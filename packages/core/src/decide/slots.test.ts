@@ -526,6 +526,18 @@ test("a run whose schedule is gone may settle", () => {
   expect(isSlotOpen({ definition: definitionWith() }, run)).toBe(false);
 });
 
+test("slots in a row for which different runs were in the way name none of them", () => {
+  const job = new Job(definitionWith(), [runningRun({ run: "live0001" })]);
+  job.reconcile(at(1)).settle();
+  expect(job.runs[1]).toMatchObject({ skippedFor: "live0001" });
+  job.runs = [runningRun({ run: "live0002" }), ...job.runs.slice(1)];
+  job.reconcile(at(2)).settle();
+  expect(job.slots().slice(1)).toEqual([["skipped", "overlap", at(1), at(2), 2]]);
+  expect(job.runs[1]?.skippedFor).toBeUndefined();
+  job.reconcile(at(3)).settle();
+  expect(job.runs[1]?.skippedFor).toBeUndefined();
+});
+
 test("two schedules of a job: the second slot of an instant meets the first one's run", () => {
   const job = new Job(
     definitionWith(

@@ -186,7 +186,10 @@ function skip(scheduled: Scheduled, { slots, reason, skippedFor }: Skipped): Dec
   );
   if (open?.slot !== undefined && open.reason === reason) {
     const count = (open.slot.count ?? 1) + slots.length;
-    return write({ ...open, slot: { ...open.slot, until, count } }, context);
+    const { skippedFor: inTheWay, ...rest } = open;
+    // Of several that were in the way none is named.
+    const named = inTheWay === undefined || inTheWay !== skippedFor ? {} : { skippedFor };
+    return write({ ...rest, ...named, slot: { ...open.slot, until, count } }, context);
   }
   const { policy: asked, dueAt = "", isHeld: _, ...asRecorded } = submissionOf(scheduled, first);
   const { overlap } = policyOf(asked, scheduled.definition.policy);

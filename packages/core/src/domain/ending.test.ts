@@ -158,6 +158,16 @@ test.each(["dst-gap", "paused", "blackout", "overlap", "missed", "no-agent"] as 
   },
 );
 
+test.each([
+  [{ skippedFor: "live0001", overlap: "queue" }, "run live0001 of the job lived"],
+  [{ overlap: "reject" }, "another run of the job lived"],
+  [{ overlap: "allow" }, "another run of the job lived"],
+  [{ overlap: "queue" }, "too many runs of the job waited"],
+] as const)("a slot that met the overlap policy says what was in its way: %j", (fields, what) => {
+  const run = sampleRun({ state: "skipped", reason: "overlap", ...fields });
+  expect(describeRun(run)).toBe(`Skipped: ${what} when it was to start.`);
+});
+
 test("processes that are left over and bytes of the log that are missing are named", () => {
   const output = {
     location: "x",

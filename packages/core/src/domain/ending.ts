@@ -164,7 +164,7 @@ function describeEnd(run: Run): string {
     case "blackout":
       return `Skipped: it falls into a blackout of the schedule.${slots(run)}`;
     case "overlap":
-      return `Skipped: ${run.skippedFor === undefined ? "too many runs of the job waited" : `run ${run.skippedFor} of the job lived`} when it was to start.${slots(run)}`;
+      return `Skipped: ${inTheWayOf(run)} when it was to start.${slots(run)}`;
     case "missed":
       return `Skipped: no server could start it when its time came.${slots(run)}`;
     case "dependency-failed":
@@ -223,6 +223,13 @@ function waitedFor({ waitedFor: what, target }: Run): string {
     default:
       return "";
   }
+}
+
+function inTheWayOf({ skippedFor, overlap }: Run): string {
+  if (skippedFor !== undefined) return `run ${skippedFor} of the job lived`;
+  return overlap === "reject" || overlap === "allow"
+    ? "another run of the job lived"
+    : "too many runs of the job waited";
 }
 
 /** How the run ended that it depends on; records of older servers do not say. */

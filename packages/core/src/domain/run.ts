@@ -178,6 +178,11 @@ export function isWaiting(run: Run): boolean {
   return !hasEnded(run) && !isAhead(run) && !isUnderWay(run);
 }
 
+/** True until it has begun, of a run that starts after others: one that had an attempt has waited for them. */
+export function awaitsOthers(run: Run): boolean {
+  return run.after !== undefined && !hasEnded(run) && !isUnderWay(run) && run.attempts.length === 0;
+}
+
 /** True while the run keeps its job busy: from its time until its end, and after it while processes of it are left over. */
 export function isBusy(run: Run): boolean {
   return (!hasEnded(run) && !isAhead(run)) || findLeftOver(run) !== undefined;

@@ -1,8 +1,8 @@
-import { hasEnded, type Run } from "@jobs/core";
+import { awaitsOthers, type Run } from "@jobs/core";
 import type { Awaited } from "@jobs/core/decide";
 import type { JobsProjection } from "./jobs-projection.ts";
 
-/** The live runs that wait for others to end, by the run that they wait for. */
+/** The live runs that wait for others to end, until they have begun, by the run that they wait for. */
 export class Dependents {
   readonly #jobs: JobsProjection;
   readonly #byRun = new Map<string, Map<string, Pick<Run, "job" | "run">>>();
@@ -29,7 +29,7 @@ export class Dependents {
 
   #note(run: Run): void {
     if (run.after === undefined) return;
-    if (hasEnded(run)) return this.#forget(run);
+    if (!awaitsOthers(run)) return this.#forget(run);
     for (const { run: other } of run.after.runs) {
       const waiting = this.#byRun.get(other) ?? new Map<string, Pick<Run, "job" | "run">>();
       this.#byRun.set(other, waiting.set(run.run, { job: run.job, run: run.run }));
