@@ -2,6 +2,7 @@ import type { Schedule } from "../domain/schedule.ts";
 import { blackoutEnds } from "./blackout.ts";
 import { nextSlot } from "./slots.ts";
 import { compileCron, DAY_MS, SILENT_AT_MOST_MS } from "./walls.ts";
+import { periodAt } from "./zone.ts";
 
 /** What takes longer to know is taken for no fault: each look is at some cost. */
 const LOOKS_AT_MOST = 200;
@@ -18,7 +19,12 @@ export function isAlwaysBlack(schedule: Schedule, after: number): boolean {
   // The others end. By patterns alone it goes on as it was, once all of them begin anew.
   if (repeated.length === 0) return false;
   const periodMs = periodOf([schedule, ...repeated]);
-  return isBlackFor({ ...inStep(punctual, periodMs), blackouts: repeated }, after, periodMs);
+  const always = { ...inStep(punctual, periodMs), blackouts: repeated };
+  if (!isBlackFor(always, after, periodMs)) return false;
+  // Beside instants a wall clock goes otherwise once it has been put forward or back.
+  const { toMs } = periodAt(schedule.zone ?? "UTC", after);
+  const isOver = toMs === Number.POSITIVE_INFINITY || nextSlot(always, { job: "", after: toMs }) === undefined;
+  return isOver || isBlackFor(always, toMs, periodMs);
 }
 
 function isBlackFor(schedule: Schedule, after: number, spanMs: number): boolean {

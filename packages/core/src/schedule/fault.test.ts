@@ -71,6 +71,33 @@ const FAULTS: readonly [string, Omit<Schedule, "id">, string][] = [
   ["every", { every: { ms: 420_000 }, blackouts: [EVERY_MINUTE] }, "never fire"],
   ["every", { every: { ms: 7 * DAY_MS }, blackouts: [{ cron: "0 0 * * *", forMs: 1_000 }] }, "never fire"],
   [
+    "every",
+    { every: { ms: DAY_MS }, zone: "Europe/Berlin", blackouts: [{ cron: "0 1 * * *", forMs: 7_200_000 }] },
+    "never fire",
+  ],
+  [
+    "every",
+    {
+      every: { ms: DAY_MS },
+      start: "2026-01-05T02:00:00Z",
+      end: "2026-02-01T00:00:00Z",
+      zone: "Europe/Berlin",
+      blackouts: [{ cron: "0 3 * * *", forMs: 3_600_000 }],
+    },
+    "never fire",
+  ],
+  [
+    "blackouts.1.cron",
+    {
+      cron: "@daily",
+      blackouts: [
+        { cron: "@daily", forMs: 1_000 },
+        { cron: "0 0 31 2 *", forMs: 1_000 },
+      ],
+    },
+    'blackouts.1.cron: "0 0 31 2 *" names no time within 8 years: it would never begin.',
+  ],
+  [
     "blackouts.1.cron",
     {
       cron: "@daily",
@@ -115,6 +142,20 @@ const SOUND: readonly Omit<Schedule, "id">[] = [
   { every: { ms: 420_000 }, blackouts: [{ cron: "* 1-23 * * *", forMs: 60_000 }] },
   { every: { ms: 7 * DAY_MS }, start: "2026-01-01T00:00:01Z", blackouts: [{ cron: "0 0 * * *", forMs: 1_000 }] },
   { at: "2026-03-08T02:30", blackouts: [{ cron: "0 3 * * *", forMs: 3_600_000 }] },
+  // In winter each is in the blackout, in summer none is; and the other way round.
+  ...["2026-01-05T02:00:00Z", "2026-07-05T02:00:00Z", undefined].flatMap((start) =>
+    [3, 4].map((hour) => ({
+      every: { ms: DAY_MS },
+      start: start ?? "2026-01-01T02:00:00Z",
+      zone: "Europe/Berlin",
+      blackouts: [{ cron: `0 ${hour} * * *`, forMs: 3_600_000 }],
+    })),
+  ),
+  ...Array.from({ length: 20 }, (_, minute) => ({
+    at: `2026-03-08T02:${10 + minute}`,
+    jitterMs: 3_600_000,
+    blackouts: [{ cron: "0 3 * * *", forMs: 3_600_000 }],
+  })),
 ];
 test.each(SOUND)("nothing is wrong with %j", (rule) => expect(fault(rule)).toBeUndefined());
 

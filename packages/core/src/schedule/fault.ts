@@ -16,7 +16,13 @@ const SOME_DAY_MS = Date.UTC(2024, 0, 1);
 
 /** What is wrong with a schedule beyond its form; undefined when nothing is. That its time is over is no fault: a file may say it again. */
 export function findScheduleFault(schedule: Schedule): ScheduleFault | undefined {
-  return findUnknown(schedule) ?? ruleFault(schedule) ?? spanFault(schedule) ?? silence(schedule);
+  return (
+    findUnknown(schedule) ??
+    ruleFault(schedule) ??
+    spanFault(schedule) ??
+    blackoutSilence(schedule) ??
+    silence(schedule)
+  );
 }
 
 /**
@@ -78,6 +84,19 @@ function spanFault({ start, end }: Schedule): ScheduleFault | undefined {
   return { field: "end", message: `end (${end}) must be later than start (${start}).` };
 }
 
+/** Which blackout would never hold. */
+function blackoutSilence({ blackouts = [] }: Schedule): ScheduleFault | undefined {
+  const index = blackouts.findIndex(
+    ({ cron }) => cron !== undefined && slotsOf({ id: "blackout", cron }, { job: "", after: SOME_DAY_MS }).next().done,
+  );
+  if (index < 0) return undefined;
+  const field = `blackouts.${index}.cron`;
+  return {
+    field,
+    message: `${field}: "${blackouts[index]?.cron}" names no time within 8 years: it would never begin.`,
+  };
+}
+
 /** Why no run would ever come of it. */
 function silence(schedule: Schedule): ScheduleFault | undefined {
   const { cron, every, at, start, end } = schedule;
@@ -99,8 +118,8 @@ function silence(schedule: Schedule): ScheduleFault | undefined {
 function silenceOnce(schedule: Schedule, at: string, between: string): ScheduleFault | undefined {
   const zone = schedule.zone ?? "UTC";
   const named = hasOffset(at) ? Date.parse(at) : Date.parse(`${at}Z`);
-  // A wall clock is less than two days from UTC, and a gap is shorter than two more.
-  const slots = [...slotsOf(schedule, { job: "", after: named - 4 * 86_400_000 })];
+  // A wall clock is less than two days from UTC, and a gap is shorter than two more. By how much it is put off depends on the job.
+  const slots = [...slotsOf({ ...schedule, jitterMs: 0 }, { job: "", after: named - 4 * 86_400_000 })];
   if (slots.some(({ skip }) => skip === undefined)) return undefined;
   const why =
     slots.length === 0
