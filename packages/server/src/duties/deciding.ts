@@ -51,6 +51,8 @@ export interface DecidingOptions {
 const ROUND_MS = 1_000;
 /** Of jobs whose runs only wait so many in a round: there may be very many, and what happens to them is heard of. */
 const WAITING_A_ROUND = 1_000;
+/** When all there is has to be decided on, so many jobs have their turn, and then what has come meanwhile. */
+const JOBS_A_TURN = 1_000;
 const FOR_A_HOST: ReadonlySet<Run["waitingFor"]> = new Set(["agent", "slot", "all-paused"]);
 
 export class Deciding {
@@ -71,7 +73,7 @@ export class Deciding {
     options.jobs.on("run", (run) => this.#onRun(run));
     options.jobs.on("removed", (run) => this.#onRemoved(run));
     options.jobs.on("defined", (job) => this.#onDefined(job));
-    options.jobs.on("settings", () => this.#isActive && this.#reconcileAll());
+    options.jobs.on("settings", () => void this.#reconcileAll());
   }
 
   start(): Promise<void> {
@@ -211,7 +213,13 @@ export class Deciding {
     for (const job of toReconcile) void this.#reconcile(job);
   }
 
-  #reconcileAll(): void {
-    for (const job of this.#options.jobs.liveJobs()) void this.#reconcile(job);
+  /** In line, by and by: there may be very many. Settings that change meanwhile begin it anew. */
+  async #reconcileAll(): Promise<void> {
+    const { sequence } = this.#options.jobs.settings;
+    const isOver = (): boolean => !this.#isActive || this.#options.jobs.settings.sequence !== sequence;
+    if (isOver()) return;
+    const jobs = [...this.#options.jobs.liveJobs()];
+    for (let from = 0; from < jobs.length && !isOver(); from += JOBS_A_TURN)
+      await Promise.all(jobs.slice(from, from + JOBS_A_TURN).map((job) => this.#reconcile(job)));
   }
 }
