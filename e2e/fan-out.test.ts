@@ -147,6 +147,22 @@ test("only the hosts that failed have a part in the run that repeats it", async 
   expect(await third.result()).toMatchObject({ hosts: { total: 1, completed: 1 } });
 });
 
+test("one whose job is paused meanwhile says so, and goes on when it is resumed", async () => {
+  await using stack = await startStack({ agents: NAMES, labels: LABELS });
+  const { client, directory } = stack;
+  const waiting = `until [ -e ${directory}/go ]; do sleep 0.05; done`;
+  const run = await client.submitJob({ name: freshName(), script: waiting, on: { all: "web", atOnce: 3 } });
+  await expect.poll(async () => (await client.getRun(run.id)).hosts).toMatchObject({ running: 3 });
+  await client.pauseJob(run.job);
+  expect((await client.getRun(run.id)).sentence).toBe(
+    "Running on 4 hosts: 3 running, 1 not begun. The job is paused: no other host begins it.",
+  );
+  await writeFile(join(directory, "go"), "");
+  await expect.poll(async () => (await client.getRun(run.id)).hosts).toMatchObject({ completed: 3, notStarted: 1 });
+  await client.resumeJob(run.job);
+  expect(await run.result()).toMatchObject({ state: "completed", hosts: { completed: 4 } });
+}, 60_000);
+
 test("a cancel ends it on every host, and goes to no other", async () => {
   await using stack = await startStack({ agents: NAMES, labels: LABELS });
   const { client } = stack;

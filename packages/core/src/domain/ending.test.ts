@@ -168,6 +168,18 @@ test.each([
   expect(describeRun(run)).toBe(`Skipped: ${what} when it was to start.`);
 });
 
+test.each([
+  ["job", { notStarted: 2 }, "2 not begun. The job is paused: no other host begins it."],
+  ["all", { running: 1, waiting: 1 }, "1 running, 1 waiting. All jobs are paused: no other host begins it."],
+  ["job", { running: 1, completed: 1 }, "1 completed, 1 running."],
+  [undefined, { notStarted: 2 }, "2 not begun."],
+] as const)("a run on several hosts says when hosts wait for a pause: %s %j", (paused, counts, sentence) => {
+  const hosts = { completed: 0, failed: 0, cancelled: 0, skipped: 0, notStarted: 0, ...counts };
+  const run = sampleRun({ state: "running", fanOut: { agents: ["a", "b"] } });
+  expect(describeRun(run, { hosts, paused })).toBe(`Running on 2 hosts: ${sentence}`);
+  expect(describeRun({ ...run, cancel }, { hosts, paused })).toContain("bob asked to cancel it");
+});
+
 test("processes that are left over and bytes of the log that are missing are named", () => {
   const output = {
     location: "x",

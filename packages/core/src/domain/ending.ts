@@ -12,6 +12,8 @@ export interface Contact {
   readonly blockedBy?: string | undefined;
   /** How its hosts stand, when it is for several. */
   readonly hosts?: HostCounts | undefined;
+  /** What is paused, when it goes to no other host for that. */
+  readonly paused?: "job" | "all" | undefined;
 }
 
 /** One honest sentence on where a run stands or how it ended. */
@@ -31,9 +33,14 @@ export function describeRun(run: Run, facts: Contact = {}): string {
   }
 }
 
-function describeRunning(run: Run, { silentSince, hosts }: Contact): string {
+function describeRunning(run: Run, { silentSince, hosts, paused }: Contact): string {
   if (run.fanOut !== undefined) {
-    const by = run.cancel === undefined ? "" : ` ${askedToEnd(run.cancel)}; not every host has confirmed its end yet.`;
+    const by =
+      run.cancel !== undefined
+        ? ` ${askedToEnd(run.cancel)}; not every host has confirmed its end yet.`
+        : paused !== undefined && (hosts?.notStarted ?? 0) + (hosts?.waiting ?? 0) > 0
+          ? ` ${paused === "job" ? "The job is paused" : "All jobs are paused"}: no other host begins it.`
+          : "";
     return `Running on ${hostsText(run.fanOut.agents.length)}${hosts === undefined ? "" : `: ${describeHosts(hosts)}`}.${by}`;
   }
   const host = hostOf(run);

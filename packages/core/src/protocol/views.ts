@@ -142,6 +142,7 @@ export type PendingView = z.infer<typeof PendingView>;
 /** What is known of a live run beside its record. */
 export interface LiveFacts extends RunFacts {
   readonly hosts?: HostCounts | undefined;
+  readonly paused?: "job" | "all" | undefined;
   readonly place?: number | undefined;
   /** The states of the runs that it depends on, in their order. */
   readonly dependencies?: readonly (RunState | undefined)[] | undefined;

@@ -69,8 +69,16 @@ export class RunPresenter {
       const blockedBy = this.#awaitedBy(run) ?? blocker?.partOf ?? blocker?.run;
       return { ...chain, place: placeInLine(view, run), blockedBy };
     }
-    if (run.fanOut !== undefined) return { ...chain, hosts: hostCountsOf(jobs.view(run.job), run) };
+    if (run.fanOut !== undefined) return { ...chain, ...this.#fanOutOf(run) };
     return { ...chain, silentSince: this.silentSince(run) };
+  }
+
+  #fanOutOf(run: Run): Pick<LiveFacts, "hosts" | "paused"> {
+    const { jobs } = this.#options;
+    const view = jobs.view(run.job);
+    const isAllPaused = jobs.settings.settings.paused !== undefined;
+    const paused = view.definition?.paused !== undefined ? "job" : isAllPaused ? "all" : undefined;
+    return { hosts: hostCountsOf(view, run), paused };
   }
 
   /** The first of the runs that it depends on that has not ended. */
