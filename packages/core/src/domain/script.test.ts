@@ -7,6 +7,9 @@ test.each([
   [" \n\t", "script-empty"],
   ["# only a comment", "script-empty"],
   ["\n  # one\r\n\r\n\t#two\n ", "script-empty"],
+  ["#!/usr/bin/env python3", "script-empty"],
+  ["#!/bin/bash\n\n \t\r\n", "script-empty"],
+  ["#!", "script-empty"],
   ["#".repeat(SCRIPT_MAX_BYTES + 1), "script-too-large"],
   ["\u007fELF\0", "script-has-nul"],
   ["echo \ud83d", "invalid-request"],
@@ -27,6 +30,7 @@ test("a script of exactly 1 MiB of UTF-8 is taken", () => {
 test("what has a command somewhere, or is for another interpreter, is taken", () => {
   for (const script of ["# one\ntrue", "# one\n \ttrue # two", ":#", "#!/bin/cat\n# one"]) checkScript(script);
   checkScript("# one", ["cat"]);
+  checkScript("#!/bin/cat", ["cat"]);
 });
 
 test.each<[string, string[], string]>([

@@ -19,9 +19,16 @@ export function checkScript(script: string, interpreter?: readonly string[]): vo
     const message = `The script has ${sizeBytes} bytes: at most ${SCRIPT_MAX_BYTES} (1 MiB) are allowed.`;
     throw new JobsError("script-too-large", message, { field: "script" });
   }
+  if (interpreter === undefined && isInterpreterLine(script)) throw empty("has nothing but its #! line");
   // To another interpreter such a line may be one to run.
   const isForBash = interpreter === undefined && interpreterOf(script)[0] === "bash";
   if (isForBash && !/^[ \t]*[^# \t\r\n]/m.test(script)) throw empty("has only comments");
+}
+
+function isInterpreterLine(script: string): boolean {
+  if (!script.startsWith("#!")) return false;
+  const end = script.indexOf("\n");
+  return end < 0 || script.slice(end).trim() === "";
 }
 
 function empty(fault: string): JobsError {

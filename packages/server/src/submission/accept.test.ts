@@ -45,7 +45,7 @@ test.each<[string, Record<string, unknown>, string]>([
   ["a variable of 200 kB", { env: { A: "x".repeat(200_000) } }, "env.A"],
   ["more than 1 MiB of variables, with what parameters became", { given: filled("B"), env: filled("A") }, "env"],
   ["an interpreter with a NUL byte", { interpreter: ["ba\0sh"] }, "interpreter"],
-  ["a #! line of 200 kB", { script: `#!/bin/sh ${"x".repeat(200_000)}\n` }, "script"],
+  ["a #! line of 200 kB", { script: `#!/bin/sh ${"x".repeat(200_000)}\ntrue` }, "script"],
 ])("%s is refused before anything is stored", async (_, { given, ...asked }, field) => {
   const input = SubmitInput.parse({ name: "nightly", script: "echo hi", on: "alpha", ...asked });
   const refused = accept({ ...input, given: given as ParameterValues | undefined }, "ada", options);
@@ -65,7 +65,7 @@ test.each([
 
 test.each([
   [{ interpreter: ["nosuchprog"] }, "interpreter"],
-  [{ script: "#!/usr/bin/env nosuchprog\n" }, "script"],
+  [{ script: "#!/usr/bin/env nosuchprog\n1" }, "script"],
 ])("a program that the host has not is missing where it was named %#", async (asked, field) => {
   const agents = sampleAgents(sampleAgent("alpha"));
   const where = { agent: "alpha", name: "alpha", slots: 1, labels: {}, path: ["/bin"], programs: ["bash"] };
