@@ -166,7 +166,7 @@ export class ProcessTree {
     }
     const members = new Map<number, ProcessEntry>();
     for (const entry of candidates) {
-      const environment = entry.sessionPid === session ? undefined : readEnvironment(entry.pid);
+      const environment = entry.sessionPid === session ? undefined : readEnvironment(entry);
       const isMarked = environment !== undefined && marker.every((text) => environment.includes(`\0${text}\0`));
       if (entry.sessionPid === session || isMarked) members.set(entry.pid, entry);
       else if (environment === "") isUnsure = true;

@@ -11,19 +11,23 @@ export interface ProcessEntry extends ProcessIdentity {
   readonly parentPid: number;
   readonly groupPid: number;
   readonly sessionPid: number;
+  /** Its first thread has ended, others go on: what is that thread's is not to be read any more. */
+  readonly isHeadless?: true;
 }
 
 /** Grows to the longest file that was read: an environment may have some MiB, and what is looked for comes last in it. */
 let buffer = Buffer.allocUnsafe(256 * 1024);
 
-/** Undefined when there is no such process, or only its exit status is left of it (a zombie). */
+/** Undefined when there is no such process, or only its exit status is left of it: a zombie that has no other thread. */
 export function findProcess(pid: number): ProcessEntry | undefined {
   const stat = readProcFile(pid, "stat");
   if (stat === undefined) return undefined;
   // The name in parentheses may itself hold spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  if (fields[0] === "Z" || fields[0] === "X") return undefined;
+  const isHeadless = fields[0] === "Z" && Number(fields[17]) > 1;
+  if (fields[0] === "X" || (fields[0] === "Z" && !isHeadless)) return undefined;
   return {
+    ...(isHeadless ? { isHeadless } : {}),
     pid,
     parentPid: Number(fields[1]),
     groupPid: Number(fields[2]),
@@ -65,9 +69,20 @@ export function newestPid(): number {
  * The `NAME=value` entries a process was started with, each between two NUL bytes. Undefined when it may not be read;
  * empty for a kernel thread, for `env -i`, and for a moment while a process executes a new program.
  */
-export function readEnvironment(pid: number): string | undefined {
-  const environment = readProcFile(pid, "environ");
+export function readEnvironment({ pid, isHeadless }: Pick<ProcessEntry, "pid" | "isHeadless">): string | undefined {
+  const names = isHeadless === true ? listThreads(pid).map((thread) => `task/${thread}/environ`) : ["environ"];
+  let environment: string | undefined;
+  for (const name of names) environment ||= readProcFile(pid, name);
   return environment ? `\0${environment}\0` : environment;
+}
+
+function listThreads(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch (error) {
+    ignoreUnreadable(error);
+    return [];
+  }
 }
 
 /**
