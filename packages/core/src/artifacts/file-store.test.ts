@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
 import { describeArtifactStore, factsOf, inPieces, type OpenedStore } from "../testing/artifact-store-contract.ts";
 import { FileStore } from "./file-store.ts";
@@ -124,4 +125,34 @@ test("people are shown where the objects are", async () => {
   await using opened = await open();
   const location = opened.store.locationOf(runPrefix("a b", "run00001"));
   expect(fileURLToPath(location)).toBe(join(opened.folder, "store", "runs/a=20b/run00001"));
+});
+
+test("a folder goes with its last object, and never from under one that comes", async () => {
+  await using opened = await open();
+  const { store, folder } = opened;
+  const one = "runs/one/a/1/log";
+  const putTo = (key: string): Promise<unknown> => store.put(key, inPieces(bytes));
+  const folders = async (): Promise<string[]> => (await readdir(join(folder, "store"), { recursive: true })).toSorted();
+  for (const key of [one, "runs/one/b/1/log", "runs/two/c/1/log"]) await putTo(key);
+  for (const prefix of ["runs/one/b", "runs/two/c", "runs/three/d"]) await store.removeAll(prefix);
+  expect(await folders()).toEqual(["incoming", "runs", "runs/one", "runs/one/a", "runs/one/a/1", one]);
+  await store.removeAll("runs/one/a");
+  expect(await folders()).toEqual(["incoming"]);
+  // Whoever removes the last object of another run takes the folders that are empty then.
+  const paths = ["one/a/1", "one/a", "one"].map((name) => join(folder, "store/runs", name));
+  const others = new Worker(
+    `const { workerData } = require("node:worker_threads");
+    const { rmdirSync } = require("node:fs");
+    for (;;) for (const path of workerData) try { rmdirSync(path) } catch {}`,
+    { eval: true, workerData: paths },
+  );
+  try {
+    for (let round = 0; round < 50; round++) {
+      await putTo(one);
+      expect(await store.findSize(one)).toBe(bytes.length);
+      await store.removeAll("runs/one/a");
+    }
+  } finally {
+    await others.terminate();
+  }
 });

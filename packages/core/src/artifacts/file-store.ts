@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { JobsError } from "../errors.ts";
@@ -20,6 +20,8 @@ export interface FileStoreOptions {
 const GRANT_MS = 60 * 60 * 1000;
 /** What nothing was written to for so long nobody writes any more, milliseconds. */
 const LEFT_OVER_MS = 24 * 60 * 60 * 1000;
+
+const MOVES_AT_MOST = 10;
 
 /** Objects as files in a directory. An upload goes to a temporary file, is synced, and then moved to its place. */
 export class FileStore implements ArtifactStore {
@@ -42,8 +44,7 @@ export class FileStore implements ArtifactStore {
       if (expect !== undefined && (facts.sizeBytes !== expect.sizeBytes || facts.sha256 !== expect.sha256))
         throw mismatch(expect, facts);
       const file = this.#file(key);
-      await mkdir(dirname(file), { recursive: true });
-      await rename(temporary, file);
+      await moveIn(temporary, file);
       await this.#syncFolders(dirname(file));
       return facts;
     } finally {
@@ -87,7 +88,15 @@ export class FileStore implements ArtifactStore {
   }
 
   async removeAll(prefix: string): Promise<void> {
-    await rm(this.#file(prefix), { recursive: true, force: true });
+    const top = resolve(this.#options.directory);
+    let folder = this.#file(prefix);
+    await rm(folder, { recursive: true, force: true });
+    // Those above it that have nothing else: there may have been very many jobs.
+    try {
+      while ((folder = dirname(folder)) !== top) await rmdir(folder);
+    } catch (error) {
+      if (!["ENOTEMPTY", "EEXIST", "ENOENT"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    }
   }
 
   locationOf(prefix: string): string {
@@ -110,6 +119,18 @@ export class FileStore implements ArtifactStore {
       throw new JobsError("artifact-unknown", `${JSON.stringify(key)} is not a key.`);
     }
     return resolve(this.#options.directory, key);
+  }
+}
+
+/** The folder may go between the two steps, when the last other object in it does. */
+async function moveIn(temporary: string, file: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await mkdir(dirname(file), { recursive: true });
+      return await rename(temporary, file);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || tries === MOVES_AT_MOST) throw error;
+    }
   }
 }
 
