@@ -40,11 +40,29 @@ test("folders that a script has closed go, and nothing that a link leads to is t
     await mkdir(join(closed, "deep"), { recursive: true });
     await writeFile(join(closed, "deep", "file"), "x");
     await mkdir(elsewhere, { mode: 0o500 });
+    await writeFile(join(stateDir, "other"), "x");
     await symlink(elsewhere, join(closed, "link"));
+    await symlink(stateDir, join(closed, "up"));
     await chmod(join(closed, "deep"), 0o000);
     await chmod(closed, 0o500);
     await folder.remove();
     expect(existsSync(folder.path)).toBe(false);
     expect((await stat(elsewhere)).mode & 0o777).toBe(0o500);
+    expect(existsSync(join(stateDir, "other"))).toBe(true);
     await rm(stateDir, { recursive: true });
   }));
+
+test("others have their turn while very many files go", async () => {
+  const stateDir = await mkdtemp(join(tmpdir(), "jobs-folder-"));
+  const folder = new AttemptFolder(stateDir, "run-1.1");
+  folder.create("true\n");
+  execFileSync("bash", ["-c", "mkdir deep && cd deep && seq 30000 | xargs touch"], { cwd: folder.workDir });
+  let turns = 0;
+  const counting = setInterval(() => turns++, 1);
+  await folder.remove();
+  clearInterval(counting);
+  expect(existsSync(folder.path)).toBe(false);
+  // `rm` alone lets them have a few.
+  expect(turns).toBeGreaterThan(100);
+  await rm(stateDir, { recursive: true });
+});

@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
-import { chmod, lstat, readdir, readFile, realpath, rename, rm } from "node:fs/promises";
+import { chmod, lstat, opendir, readdir, readFile, realpath, rename, rm, unlink } from "node:fs/promises";
 import { join } from "node:path";
 
 const SHORT_BYTES = 1024 * 1024;
 /** Half of what the kernel takes: with any name behind it, such a path is not too long yet. */
 const LONG_PATH_BYTES = 2_048;
+const FILES_AT_ONCE = 64;
 
 /** `<stateDir>/attempts/<run>.<attempt>/`: all that the host keeps of an attempt until it is released. */
 export class AttemptFolder {
@@ -105,11 +106,38 @@ function unescaped(_: string, octal: string): string {
 async function removeTree(path: string): Promise<void> {
   const mount = await findMount(path);
   if (mount !== undefined) throw new Error(`a file system is mounted on ${mount}: unmount it`);
+  await removeFiles(Buffer.from(path));
   const remove = (): Promise<void> => rm(path, { recursive: true, force: true });
   await remove().catch(async ({ code = "" }: NodeJS.ErrnoException) => {
     if (["EACCES", "EPERM", "ENAMETOOLONG"].includes(code)) await openFolders(Buffer.from(path), path);
     await remove();
   });
+}
+
+/**
+ * Removes the files in a folder and those below it, some at a time: `rm` takes all of a folder at once, and of very many it
+ * holds up everything else for seconds. Follows no link; what it cannot remove is left to `rm`, which says why.
+ */
+async function removeFiles(folder: Buffer): Promise<void> {
+  const folders: Buffer[] = [];
+  let files: Buffer[] = [];
+  const removeThese = async (): Promise<void> => {
+    await Promise.all(files.map((file) => unlink(file).catch(() => undefined)));
+    files = [];
+  };
+  try {
+    // The types know names as text only.
+    const entries = await opendir(folder, { encoding: "buffer" as BufferEncoding, bufferSize: FILES_AT_ONCE });
+    for await (const entry of entries) {
+      const path = Buffer.concat([folder, Buffer.from("/"), entry.name as unknown as Buffer]);
+      if (entry.isDirectory()) folders.push(path);
+      else if (files.push(path) === FILES_AT_ONCE) await removeThese();
+    }
+    await removeThese();
+  } catch {
+    // it is not to be read
+  }
+  for (const one of folders) await removeFiles(one);
 }
 
 /**
