@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
-import { EventEmitter } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Evidence, StartMessage } from "@jobs/core";
@@ -159,6 +161,34 @@ test("a start that is being handed over stays held, though no greeting lists it 
   host.attempts.adopt([]);
   expect(host.attempts.held()).toMatchObject([{ run: "run00001" }]);
   await host.evidence(({ phase }) => phase === "exited");
+});
+
+test("a start that is cancelled while its payload is got in vain stays held until it is released", async () => {
+  await using host = await AgentHost.open();
+  const asked: ServerResponse[] = [];
+  const objects = createServer((_, response) => void asked.push(response)).listen(0, "127.0.0.1");
+  await once(objects, "listening");
+  const { payload, ...message } = host.startMessage();
+  const { job, run, attempt, fence } = message;
+  const { port } = objects.address() as AddressInfo;
+  const start = {
+    ...message,
+    payload: { ...payload, body: undefined },
+    payloadFrom: { url: `http://127.0.0.1:${port}` },
+  };
+  host.attempts.onMessage(start);
+  await expect.poll(() => asked).toHaveLength(1);
+  host.attempts.onMessage({ v: 1, kind: "cancel", job, run, attempt, fence, graceMs: 0 });
+  await host.evidence(({ phase }) => phase === "refused");
+  asked[0]!.writeHead(503).end();
+  await expect.poll(() => host.levels(run)).toContain("warn");
+  expect(host.attempts.held()).toMatchObject([{ run, isRefused: true }]);
+  host.attempts.onMessage({ v: 1, kind: "release", run, attempt });
+  await expect.poll(() => host.attempts.held()).toEqual([]);
+  // Its supervisor has let go of it, too.
+  await host.restart();
+  expect(host.attempts.held()).toEqual([]);
+  objects.close();
 });
 
 test("evidence that is not taken is said again until it is, and that is logged once", async () => {

@@ -145,7 +145,8 @@ export class Attempts {
         { err: error, run, attempt },
         "a start could not be handed over; the server sends it again",
       );
-      this.#held.delete(name);
+      // It may have been cancelled meanwhile: the supervisor holds it then, until it is released.
+      if (this.#held.get(name)?.hasStatus !== true) this.#held.delete(name);
     } finally {
       this.#starting.delete(name);
     }
