@@ -159,3 +159,19 @@ export async function access(path: string): Promise<void> {
 export function chmod(): Promise<void> {
   return Promise.resolve();
 }
+
+/** What is in a folder, one by one; names as bytes. */
+export async function opendir(
+  path: Buffer,
+): Promise<readonly { readonly name: Buffer; readonly isDirectory: () => boolean }[]> {
+  const { folders } = self().host.disk;
+  const names = await readdir(path.toString());
+  return names.map((name) => ({
+    name: Buffer.from(name),
+    isDirectory: () => folders.has(`${path.toString()}/${name}`),
+  }));
+}
+
+export function unlink(path: Buffer): Promise<void> {
+  return rm(path.toString());
+}
