@@ -1,42 +1,25 @@
 /** Takes the place of the supervisor's `process-table.ts`: the processes of the simulated host. */
-import type { ScriptProcess } from "../host/process-table.ts";
+import type * as real from "../../../packages/agent/src/supervisor/process-table.ts";
 import { self } from "../kernel/machine.ts";
 
-/** A process for ever: the kernel gives its number to another one later, but not with this start time. */
-export interface ProcessIdentity {
-  readonly pid: number;
-  readonly startTicks: number;
-}
+export type ProcessIdentity = real.ProcessIdentity;
+export type ProcessEntry = real.ProcessEntry;
 
-export interface ProcessEntry extends ProcessIdentity {
-  readonly parentPid: number;
-  readonly groupPid: number;
-  readonly sessionPid: number;
-}
-
-export function findProcess(pid: number): ProcessEntry | undefined {
-  const entry: ScriptProcess | undefined = self().host.processes.find(pid);
+export const findProcess: typeof real.findProcess = (pid) => {
+  const entry = self().host.processes.find(pid);
   if (entry === undefined) return undefined;
   const { startTicks, parentPid, sessionPid } = entry;
   return { pid, startTicks, parentPid, sessionPid, groupPid: sessionPid };
-}
+};
 
-export function isAlive(process: ProcessIdentity): boolean {
-  return findProcess(process.pid)?.startTicks === process.startTicks;
-}
+export const isAlive: typeof real.isAlive = ({ pid, startTicks }) => findProcess(pid)?.startTicks === startTicks;
 
-export function signalProcess(target: ProcessIdentity, signal: NodeJS.Signals): void {
+export const signalProcess: typeof real.signalProcess = (target, signal) => {
   if (isAlive(target)) process.kill(target.pid, signal);
-}
+};
 
-export function listPids(): readonly number[] {
-  return self().host.processes.pids();
-}
+export const listPids: typeof real.listPids = () => self().host.processes.pids();
 
-export function newestPid(): number {
-  return self().host.lastPid;
-}
+export const newestPid: typeof real.newestPid = () => self().host.lastPid;
 
-export function readEnvironment(pid: number): string | undefined {
-  return self().host.processes.find(pid)?.environment;
-}
+export const readEnvironment: typeof real.readEnvironment = ({ pid }) => self().host.processes.find(pid)?.environment;
