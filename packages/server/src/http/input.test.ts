@@ -44,6 +44,11 @@ test.each([
   expect(faultOf(() => parseInput(input, { name: "a", ...given }))).toMatchObject({ code, field });
 });
 
+test.each(["", "n".repeat(201)])("a text that is looked for in names is no name: %j", (name) => {
+  const fault = faultOf(() => parseInput(operations.listRuns.input, { name }));
+  expect(fault).toMatchObject({ code: "invalid-request", field: "name" });
+});
+
 test.each([
   ["submitRun", { ...good, hold: "yes" }, "`hold` is not right: it is true or false"],
   [

@@ -17,6 +17,10 @@ export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.ou
   const path = [...(issue?.path ?? []), ...unrecognised];
   const why = unrecognised.length > 0 ? "there is no such field" : (issue?.message ?? "unknown");
   if (unrecognised.length > 0) throw new JobsError("invalid-request", notRight(path, why), { field: path.join(".") });
+  // A text that is looked for in names is no name.
+  const isBound = issue?.code === "too_small" || issue?.code === "too_big";
+  if (isBound && path.join(".") === "name")
+    throw new JobsError("invalid-request", notRight(path, why), { field: "name" });
   throw faultIn(value, path, issue?.code === "custom" ? issue.message : notRight(path, why));
 }
 
