@@ -21,7 +21,7 @@ const GRANT_MS = 60 * 60 * 1000;
 /** What nothing was written to for so long nobody writes any more, milliseconds. */
 const LEFT_OVER_MS = 24 * 60 * 60 * 1000;
 
-const MOVES_AT_MOST = 10;
+const MOVES_AT_MOST = 100;
 
 /** Objects as files in a directory. An upload goes to a temporary file, is synced, and then moved to its place. */
 export class FileStore implements ArtifactStore {
