@@ -83,9 +83,9 @@ export class WaitingRules {
     if (run.hold !== undefined) this.#held.add(run.run);
     if (run.state === "skipped" || run.state === "cancelled") this.#checkGivesWay(before, run, find);
     if (run.reason === "expired-in-queue" && before?.reason === undefined) this.#checkNotEarly(run);
-    // What it may wait counts from when it was due, also when it had an attempt first that its host refused.
-    if (!isWaiting(run) && before !== undefined) return;
     const { pendingAt } = run.times;
+    // What it may wait counts from when it was due or released, also when it had an attempt at once that its host refused.
+    if (!isWaiting(run) && before !== undefined && before.times.pendingAt === pendingAt) return;
     if (this.#waits.get(run.run)?.pendingAt !== pendingAt || run.hold !== undefined)
       this.#waits.set(run.run, { pendingAt, atMs: this.#decidedAtMs(run) });
   }
