@@ -1,10 +1,11 @@
-import { access } from "node:fs/promises";
+import { access, readdir, utimes } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Run } from "@jobs/core";
 import { connectNats, HistoryStore } from "@jobs/core/jetstream";
 /** Lists and counts of runs, live and finished, through SDK, HTTP and command line. */
 import type { RunFilter, RunView } from "@jobs/sdk";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { runCli } from "./support/cli.ts";
 import { freshName, startStack, TOKEN } from "./support/stack.ts";
 
@@ -140,3 +141,29 @@ test(
     await expect.poll(again, { timeout: 30_000 }).toEqual([old.id, "completed"]);
   },
 );
+
+test("a large script goes from the store once no run and no job has it any more, and not before", async () => {
+  await using stack = await startStack();
+  const { client, directory } = stack;
+  const scriptOf = (name: string): string => `echo ${name}\n# ${"x".repeat(20_000)}`;
+  const [gone, kept, task] = [freshName("gone"), freshName("kept"), freshName("task")];
+  for (const name of [gone, kept])
+    await (await client.submitJob({ name, script: scriptOf(name), on: "alpha" })).settled();
+  await client.saveJob(task, { task: { script: scriptOf(task), on: "alpha" } });
+  const payloads = join(directory, "artifacts", "payloads");
+  expect(await readdir(payloads)).toHaveLength(3);
+  await vi.waitFor(() => client.deleteJob(gone, { history: "delete" }), 10_000); // its last beat may list the run
+  // As in a month.
+  const at = Date.now() / 1000 - 31 * 86_400;
+  for (const file of await readdir(payloads)) await utimes(join(payloads, file), at, at);
+  await stack.servers[0]?.stop();
+  const after = stack.clientOf(await stack.startServer());
+  await expect.poll(() => readdir(payloads), { timeout: 10_000 }).toHaveLength(2);
+  const [ended] = await after.listRuns({ job: kept });
+  const again = await after.rerunRun(ended!.run);
+  expect(await again.result()).toMatchObject({ state: "completed" });
+  expect(await (await after.runJob(task)).result()).toMatchObject({ state: "completed" });
+  // What went comes again with whoever submits it.
+  const anew = await after.submitJob({ name: gone, script: scriptOf(gone), on: "alpha", overlap: "queue" });
+  expect(await anew.result()).toMatchObject({ state: "completed" });
+}, 60_000);

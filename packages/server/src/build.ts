@@ -16,6 +16,7 @@ import { EvidenceDesk } from "./duties/evidence-desk.ts";
 import { HistoryEraser } from "./duties/history-eraser.ts";
 import { HistoryKeeper } from "./duties/history-keeper.ts";
 import { Messenger } from "./duties/messenger.ts";
+import { PayloadKeeper } from "./duties/payload-keeper.ts";
 import { Releaser } from "./duties/releaser.ts";
 import { RestoreGate } from "./duties/restore-gate.ts";
 import { SettingsKeeper } from "./duties/settings-keeper.ts";
@@ -78,12 +79,11 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
     countsForMs: (held, listedAtMs) => countsForMs(held, listedAtMs, { jobs, finished }),
   });
   const feeds: StreamWatch[] = [];
-  const onHoles = (): void => feeds.slice(0, 2).forEach((feed) => feed.readAnew()); // of jobs and HISTORY: from the other streams nothing is removed without a word
   const mark = new ViewMark({
     stores: [store.jobs, store.history, store.agents],
     server: id,
     monotonicMs,
-    onHoles,
+    onHoles: () => feeds.slice(0, 2).forEach((feed) => feed.readAnew()), // of jobs and HISTORY: from the other streams nothing is removed without a word
     log,
   });
   const dependents = new Dependents(jobs);
@@ -160,7 +160,6 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
     assertMayDecide,
   });
   const desk = new EvidenceDesk({ findRun: (run) => jobs.find(run)?.run });
-  const keeper = new LogKeeper({ logs: store.logs, artifacts });
   const enroller = new Enroller({ store: store.agents, inbox, agents, epoch, now, log });
   const releaser = new Releaser({ inbox, evidence, logs: store.logs, history: finished, jobs, epoch, log });
   const eraser = new HistoryEraser({
@@ -188,7 +187,7 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
       history,
       inbox,
       artifacts,
-      logs: keeper,
+      logs: new LogKeeper({ logs: store.logs, artifacts }),
       desk,
       silentMs: (held) => silence.silentMs(held),
       isUnreadable: (job) => jobs.view(job).isUnreadable,
@@ -204,6 +203,7 @@ export async function build(options: ServerOptions, { id, link, undo }: Begun): 
       history,
       finished,
       artifacts,
+      payloads: new PayloadKeeper({ jobs, finished, artifacts, assertMayDecide, nowMs }),
       keptFor: keptForIn(jobs, options.retention ?? KEPT_FOR),
       isNeeded: isNeededBy(jobs, dependents),
       assertMayDecide,

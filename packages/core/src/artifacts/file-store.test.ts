@@ -21,7 +21,13 @@ async function open(): Promise<OpenedStore & { readonly store: FileStore; readon
     baseUrl: () => "http://server:1",
     now: () => NOW_MS,
   });
-  return { store, folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
+  const agedMs = NOW_MS - 1_000;
+  const age = async (): Promise<void> => {
+    const entries = await readdir(join(folder, "store"), { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+    for (const file of files) await utimes(file, agedMs / 1000, agedMs / 1000);
+  };
+  return { store, folder, age, agedMs, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) };
 }
 
 describeArtifactStore("files", open);

@@ -1,12 +1,12 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, rmdir, stat, utimes } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { JobsError } from "../errors.ts";
 import type { Transfer } from "../protocol/messages.ts";
 import { signGrant, type Grant } from "./signed-url.ts";
-import type { ArtifactStore, ObjectFacts } from "./store.ts";
+import type { ArtifactStore, ObjectFacts, Unused } from "./store.ts";
 
 export interface FileStoreOptions {
   readonly directory: string;
@@ -87,6 +87,29 @@ export class FileStore implements ArtifactStore {
     }
   }
 
+  async refresh(key: string): Promise<boolean> {
+    const now = this.#options.now() / 1000;
+    return isThere(utimes(this.#file(key), now, now));
+  }
+
+  async removeUnused(prefix: string, { beforeMs, isUsed }: Unused): Promise<number> {
+    const folder = this.#file(prefix);
+    if (!(await isThere(mkdir(this.#incoming, { recursive: true }).then(() => stat(folder))))) return 0;
+    let removed = 0;
+    for (const name of await readdir(folder)) {
+      const file = join(folder, name);
+      if (isUsed(name) || !(await isOlder(file, beforeMs))) continue;
+      // Out of the way first, and looked at there: it may have been refreshed just now.
+      const aside = join(this.#incoming, randomUUID());
+      if (!(await isThere(rename(file, aside)))) continue;
+      if (await isOlder(aside, beforeMs)) {
+        await rm(aside, { force: true });
+        removed++;
+      } else await moveIn(aside, file);
+    }
+    return removed;
+  }
+
   async removeAll(prefix: string): Promise<void> {
     const top = resolve(this.#options.directory);
     let folder = this.#file(prefix);
@@ -120,6 +143,23 @@ export class FileStore implements ArtifactStore {
     }
     return resolve(this.#options.directory, key);
   }
+}
+
+/** False when what it is done with is not there. */
+async function isThere(done: Promise<unknown>): Promise<boolean> {
+  try {
+    await done;
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return false;
+  }
+}
+
+async function isOlder(file: string, beforeMs: number): Promise<boolean> {
+  let isOld = false;
+  await isThere(stat(file).then((found) => (isOld = found.isFile() && found.mtimeMs < beforeMs)));
+  return isOld;
 }
 
 /** The folder may go between the two steps, when the last other object in it does. */

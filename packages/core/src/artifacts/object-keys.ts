@@ -25,9 +25,12 @@ export function artifactKey({ job, run, attempt }: AttemptKey, name: string): st
   return `${runPrefix(job, run)}/${attempt}/artifacts/${name.split("/").map(segment).join("/")}`;
 }
 
+/** All payloads are right under it, by their hashes. */
+export const PAYLOADS_PREFIX = "payloads";
+
 /** A payload, by the SHA-256 (hex) of its bytes. */
 export function payloadKey(sha256: string): string {
-  return `payloads/${sha256}`;
+  return `${PAYLOADS_PREFIX}/${sha256}`;
 }
 
 /** One part of an artifact's path. `~` is left to what no name can spell: an empty part, and the cut of a long one. */

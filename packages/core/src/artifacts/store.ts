@@ -7,6 +7,14 @@ export interface ObjectFacts {
   readonly sha256: string;
 }
 
+/** Which of the objects right under a prefix are to go. */
+export interface Unused {
+  /** Those that were neither put nor refreshed since then, milliseconds since 1970 … */
+  readonly beforeMs: number;
+  /** … and that nobody needs; `name`: the last part of the key. */
+  readonly isUsed: (name: string) => boolean;
+}
+
 /**
  * Where logs and artifacts are kept: files or S3. An object appears whole or not at all, and is never changed, only removed.
  * Keys are made in `object-keys.ts`.
@@ -22,6 +30,10 @@ export interface ArtifactStore {
   uploadTo(key: string, facts: ObjectFacts): Promise<Transfer>;
   /** Where an agent may GET this one object; for an hour. */
   downloadFrom(key: string): Promise<Transfer>;
+  /** It is still of use, as if it had been put just now; false when there is no such object. */
+  refresh(key: string): Promise<boolean>;
+  /** Removes objects, never one that is put or refreshed meanwhile; gives how many. */
+  removeUnused(prefix: string, unused: Unused): Promise<number>;
   /** Removes every object under a prefix, a whole number of key parts; nothing is there: fine. */
   removeAll(prefix: string): Promise<void>;
   /** A URL that says where the objects under a prefix are, for people. */

@@ -1,10 +1,14 @@
 /** What every artifact store must do; run against each adapter by its own test. */
 import { createHash } from "node:crypto";
+import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import type { ArtifactStore, ObjectFacts } from "../artifacts/store.ts";
 
 export interface OpenedStore extends AsyncDisposable {
   readonly store: ArtifactStore;
+  /** All that is in it was put and refreshed at `agedMs`, milliseconds since 1970, long before what comes from now on. */
+  age(): Promise<void>;
+  readonly agedMs: number;
 }
 
 /** A source that gives the bytes in pieces, as a network would. */
@@ -97,6 +101,39 @@ export function describeArtifactStore(name: string, open: () => Promise<OpenedSt
       await expect(store.removeAll("..")).rejects.toMatchObject({ code: "artifact-unknown" });
       await expect(store.removeAll("")).rejects.toMatchObject({ code: "artifact-unknown" });
       expect(await store.findSize("a/log")).toBe(10);
+    });
+
+    test("of the objects right under a prefix those go that nobody needs and that were not put or refreshed since", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const keys = ["p/needed", "p/refreshed", "p/unused", "p/deep/er", "other/unused"];
+      for (const key of keys) await store.put(key, inPieces(sampleBytes(10)));
+      await opened.age();
+      expect(await store.refresh("p/refreshed")).toBe(true);
+      expect(await store.refresh("p/nothing")).toBe(false);
+      await store.put("p/new", inPieces(sampleBytes(10)));
+      const unused = { beforeMs: opened.agedMs + 1, isUsed: (name: string) => name === "needed" };
+      expect(await store.removeUnused("p", { ...unused, beforeMs: opened.agedMs })).toBe(0);
+      expect(await store.removeUnused("nothing", unused)).toBe(0);
+      expect(await store.removeUnused("p", unused)).toBe(1);
+      const sizes = await Promise.all([...keys, "p/new"].map((key) => store.findSize(key)));
+      expect(sizes).toEqual([10, 10, undefined, 10, 10, 10]);
+    });
+
+    test("what is refreshed just as it is to go stays, or is not there to be refreshed", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const unused = { beforeMs: opened.agedMs + 1, isUsed: () => false };
+      for (let round = 0; round < 200; round++) {
+        await store.put("p/one", inPieces(sampleBytes(10)));
+        await opened.age();
+        const refresh = async (): Promise<boolean> => {
+          for (let turns = round % 6; turns > 0; turns--) await turn();
+          return store.refresh("p/one");
+        };
+        const [isThere, removed] = await Promise.all([refresh(), store.removeUnused("p", unused)]);
+        expect([isThere, await store.findSize("p/one")]).toEqual(removed === 0 ? [true, 10] : [false, undefined]);
+      }
     });
 
     test("of many uploads of one key at once one is kept, whole", async () => {

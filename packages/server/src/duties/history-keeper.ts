@@ -12,11 +12,14 @@ import type { Logger } from "pino";
 import { Endings } from "../projection/endings.ts";
 import type { FinishedEnd, HistoryIndex } from "../projection/history-index.ts";
 import { fewAtOnce } from "./few-at-once.ts";
+import type { PayloadKeeper } from "./payload-keeper.ts";
 
 export interface HistoryKeeperOptions {
   readonly history: Pick<HistoryStore, "remove" | "writeForgotten">;
   readonly finished: HistoryIndex;
   readonly artifacts: Pick<ArtifactStore, "removeAll">;
+  /** What they were to do goes once nothing else is to do it. */
+  readonly payloads: Pick<PayloadKeeper, "round">;
   readonly keptFor: (job: string) => KeptFor;
   /** A live run waits for it, or is it or a part of it. */
   readonly isNeeded: (run: string, job: string) => boolean;
@@ -56,6 +59,7 @@ export class HistoryKeeper implements Service {
 
   #begin(): void {
     this.#underWay ??= this.round()
+      .then(() => this.#removePayloads())
       .catch((error: unknown) => this.#options.log.warn({ err: error }, "removing old runs failed; it is tried again"))
       .finally(() => (this.#underWay = undefined));
   }
@@ -74,6 +78,11 @@ export class HistoryKeeper implements Service {
       await this.#remove(due);
       removed += due.length;
     }
+  }
+
+  async #removePayloads(): Promise<void> {
+    const payloads = await this.#options.payloads.round();
+    if (payloads > 0) this.#options.log.info({ payloads }, "payloads that nothing needs any more were removed");
   }
 
   /** Names the next ones that are to go; none when there are none, or when another server is at it. */

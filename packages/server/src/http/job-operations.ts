@@ -14,6 +14,7 @@ import {
 import { decideDefine, type DefinitionChange } from "@jobs/core/decide";
 import { findScheduleFault, previewSteps } from "@jobs/core/schedule";
 import type { Decided } from "../duties/decided.ts";
+import { inTurns } from "../in-turns.ts";
 import { listJobs } from "../projection/job-list.ts";
 import { whyUncomputable } from "../projection/uncomputable.ts";
 import { upcomingOf } from "../projection/upcoming.ts";
@@ -21,7 +22,6 @@ import { acceptWork } from "../submission/accept.ts";
 import { submitOnce } from "../submission/submit-once.ts";
 import { askedDigestOf, taskOf, taskViewOf, workOfTask } from "../submission/task.ts";
 import type { Handlers, OperationsOptions } from "./handlers.ts";
-import { inTurns } from "./in-turns.ts";
 
 type JobHandlers = Pick<
   Handlers,

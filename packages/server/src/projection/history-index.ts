@@ -164,6 +164,15 @@ export class HistoryIndex {
     if (job !== undefined) throw unreadableRun(job, run);
   }
 
+  hasUnreadable(): boolean {
+    return this.#unreadable.size > 0;
+  }
+
+  /** Of the payloads of all finished runs, see {@link payloadMark}. */
+  payloadMarks(): Float64Array {
+    return this.#rows.payloads;
+  }
+
   reset(): void {
     this.#endingsBefore.addLost(this.#allEndings(), this.#endingsBefore);
     this.#rows = new HistoryRows();

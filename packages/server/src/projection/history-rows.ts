@@ -6,6 +6,7 @@
  */
 import { Reason, RunState, type Run } from "@jobs/core";
 import { Names } from "./names.ts";
+import { payloadMark } from "./payload-mark.ts";
 import { hostsThatHad } from "./run-matches.ts";
 
 /** A row's number, from 1; 0: none. */
@@ -72,6 +73,8 @@ export class HistoryRows {
   isPart = new Uint8Array(FIRST_CAPACITY);
   /** 1: it stands for a slot of a schedule. */
   ofSlot = new Uint8Array(FIRST_CAPACITY);
+  /** The marks of their payloads. */
+  payloads = new Float64Array(FIRST_CAPACITY);
   #older = new Uint32Array(FIRST_CAPACITY);
   #newer = new Uint32Array(FIRST_CAPACITY);
   /** Rows, the oldest submission first; those from `#sorted` on as they came. */
@@ -136,7 +139,7 @@ export class HistoryRows {
 
   /** Adds a run that is not there yet. */
   add(record: Run, sequence: number): Row {
-    const { run, job, state, reason, submittedBy, slot, partOf, times } = record;
+    const { run, job, state, reason, submittedBy, slot, partOf, payload, times } = record;
     const row = this.#free.pop() ?? this.#length++;
     if (row >= this.states.length) this.#grow();
     this.ids[row] = run;
@@ -149,6 +152,7 @@ export class HistoryRows {
     this.isPart[row] = partOf === undefined ? 0 : 1;
     this.submittedBy[row] = this.submitters.numberOf(submittedBy);
     this.ofSlot[row] = slot === undefined ? 0 : 1;
+    this.payloads[row] = payloadMark(payload);
     this.#rowOf.set(run, row);
     this.#link(row, job);
     if (this.#ordered === this.#order.length) this.#order = grown(this.#order);
@@ -171,6 +175,7 @@ export class HistoryRows {
     this.otherAgents.delete(row);
     this.#unlink(row);
     this.states[row] = REMOVED;
+    this.payloads[row] = 0;
     this.#removed++;
     if (this.#removed > REMOVED_MAX && this.#removed > this.#ordered * REMOVED_PART) this.#compact();
   }
@@ -274,6 +279,7 @@ export class HistoryRows {
     this.sequences = grown(this.sequences);
     this.isPart = grown(this.isPart);
     this.ofSlot = grown(this.ofSlot);
+    this.payloads = grown(this.payloads);
     this.#older = grown(this.#older);
     this.#newer = grown(this.#newer);
   }

@@ -79,3 +79,28 @@ test.each([
 function filled(prefix: string): Record<string, string> {
   return Object.fromEntries(Array.from({ length: 8 }, (_, index) => [prefix + index, "x".repeat(64 * 1024)]));
 }
+
+test("a payload that is kept for itself is refreshed by each submission, or stored again where it has gone", async () => {
+  const stored: string[] = [];
+  let isThere = false;
+  const artifacts = {
+    findSize: () => Promise.resolve(stored.length === 0 ? undefined : sizeBytes),
+    refresh: () => Promise.resolve(isThere),
+    put: (key: string) => Promise.resolve(void stored.push(key)),
+  } as unknown as AcceptOptions["artifacts"];
+  const input = SubmitInput.parse({ name: "nightly", script: `echo ${"x".repeat(9_000)}`, on: "alpha" });
+  let sizeBytes = 0;
+  const submit = async (): Promise<void> => {
+    const { payload } = await accept(input, "ada", { ...options, artifacts });
+    expect(payload.body).toBeUndefined();
+    ({ sizeBytes } = payload);
+  };
+  await submit();
+  expect(stored).toHaveLength(1);
+  isThere = true;
+  await submit();
+  expect(stored).toHaveLength(1);
+  isThere = false;
+  await submit();
+  expect(stored).toEqual([stored[0], stored[0]]);
+});

@@ -189,8 +189,8 @@ async function payloadOf(
   return payload;
 
   async function store(): Promise<void> {
-    if ((await artifacts.findSize(key)) !== payload.sizeBytes)
-      await artifacts.put(key, once(Buffer.from(body)), payload);
+    const isThere = (await artifacts.findSize(key)) === payload.sizeBytes && (await artifacts.refresh(key));
+    if (!isThere) await artifacts.put(key, once(Buffer.from(body)), payload);
   }
 }
 

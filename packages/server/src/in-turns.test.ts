@@ -1,8 +1,8 @@
 import { previewOf } from "@jobs/core/schedule";
 import { expect, test } from "vitest";
-import type { OperationsOptions } from "./handlers.ts";
+import type { OperationsOptions } from "./http/handlers.ts";
+import { jobHandlers } from "./http/job-operations.ts";
 import { inTurns } from "./in-turns.ts";
-import { jobHandlers } from "./job-operations.ts";
 
 test("others have their turn while many steps are taken, and the result is that of the last one", async () => {
   let isOthersTurn = false;
